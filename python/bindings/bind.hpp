@@ -1,0 +1,11 @@
+// What each binding file registers; module.cpp is their table of contents.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace lehr::python {
+
+void bind_errors(pybind11::module_& m);
+void bind_rng(pybind11::module_& m);
+
+}  // namespace lehr::python

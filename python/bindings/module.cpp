@@ -1,0 +1,7 @@
+#include "bind.hpp"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The native core of lehr.";
+  lehr::python::bind_errors(m);
+  lehr::python::bind_rng(m);
+}

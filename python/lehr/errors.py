@@ -1,0 +1,45 @@
+"""The exceptions of lehr: one tree, rooted at :class:`LehrError`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class LehrError(Exception):
+    """Any error that lehr raises on purpose."""
+
+
+class SpaceError(LehrError, ValueError):
+    """A space was described wrongly. ``mistakes`` holds every mistake found, one sentence each."""
+
+    def __init__(self, message: str, mistakes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.mistakes = list(mistakes) or [message]
+
+
+class ConfigurationError(LehrError, ValueError):
+    """A configuration is not a legal member of its space. ``problems`` holds every problem found."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = list(problems) or [message]
+
+
+class OptionError(LehrError, ValueError):
+    """An option is out of its range or unknown."""
+
+
+class ResultError(LehrError, ValueError):
+    """A told result cannot be accepted; the optimiser's state is unchanged."""
+
+
+class ExhaustedError(LehrError):
+    """Every configuration of a finite space has been evaluated or is being evaluated."""
+
+
+class StorageError(LehrError):
+    """A study cannot be read from or written to its storage."""
+
+
+class ModelError(LehrError):
+    """A model or its data cannot be used for tuning; the message says why and what to do."""
