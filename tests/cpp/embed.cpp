@@ -1,4 +1,5 @@
-// The core embedded in a plain C++ program: a search over a small deployment space, all methods, with crashes.
+// The core embedded in a plain C++ program: a search over a small deployment space, all methods, with
+// crashes.
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -63,7 +64,8 @@ void search(lehr::Method method) {
     expect(!optimizer.explain().empty(), "explain has words");
   }
   expect(optimizer.history().best().has_value(), "something feasible was found");
-  expect(optimizer.history().objective(*optimizer.history().best()) <= 40.0, "the best one respects the limit");
+  expect(optimizer.history().objective(*optimizer.history().best()) <= 40.0,
+         "the best one respects the limit");
 }
 
 void refuses_bad_input() {
@@ -83,8 +85,8 @@ void refuses_bad_input() {
 }  // namespace
 
 int main() {
-  for (const lehr::Method method : {lehr::Method::random, lehr::Method::grid, lehr::Method::tba, lehr::Method::tpe,
-                                    lehr::Method::tba_tpe}) {
+  for (const lehr::Method method : {lehr::Method::random, lehr::Method::grid, lehr::Method::tba,
+                                    lehr::Method::tpe, lehr::Method::tba_tpe}) {
     search(method);
   }
   refuses_bad_input();
