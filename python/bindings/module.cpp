@@ -4,4 +4,6 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of lehr.";
   lehr::python::bind_errors(m);
   lehr::python::bind_rng(m);
+  lehr::python::bind_space(m);
+  lehr::python::bind_neighbours(m);
 }
