@@ -43,8 +43,8 @@ class Optimizer:
         seed: any integer from 0 to 2**64 - 1.
         allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
             paper preset.
-        options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options` shows all of
-            them.
+        options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options`
+            shows all of them.
 
     Raises:
         OptionError: an argument is unknown or out of its range.

@@ -180,7 +180,8 @@ class ReplayProblem:
         found = "nothing is feasible" if best is None else f"best feasible {self.objective} {best[1]:.4g}"
         return (
             f"{self.name}: {len(self)} recorded configurations ({counts}), {self.direction} {self.objective} under "
-            f"{limits}; {100 * self.invalid_share():.0f} % are invalid, {found}. Recorded on {self.recorded['machine']}."
+            f"{limits}; {100 * self.invalid_share():.0f} % are invalid, {found}. "
+            f"Recorded on {self.recorded['machine']}."
         )
 
 
