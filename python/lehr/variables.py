@@ -158,7 +158,9 @@ class Int(_Ranged):
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        for name in ("name", "low", "high", "log", "step"):
+        for name in ("name", "log"):
+            self._set(name, plain(getattr(self, name)))
+        for name in ("low", "high", "step"):
             value = plain(getattr(self, name))
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
@@ -188,7 +190,9 @@ class Float(_Ranged):
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        for name in ("name", "low", "high", "log", "step"):
+        for name in ("name", "log"):
+            self._set(name, plain(getattr(self, name)))
+        for name in ("low", "high", "step"):
             value = plain(getattr(self, name))
             number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**1000
             self._set(name, float(cast(int, value)) if number else value)
