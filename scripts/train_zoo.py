@@ -2,13 +2,14 @@
 
     python scripts/train_zoo.py [--out python/lehr/zoo] [--threads 2]
 
-Needs PyTorch, scikit-learn and onnx (none of them is a dependency of lehr). The result is bit-identical for one
-PyTorch version, kind of machine and thread count. The committed set is frozen: accuracies of the middle ranks move
-with the seed, and recorded tables refer to the committed files, so run this into another folder unless the whole set
-is to be replaced.
+Needs PyTorch, scikit-learn and onnx (none of them is a dependency of lehr). The result is bit-identical for
+one PyTorch version, kind of machine and thread count. The committed set is frozen: accuracies of the middle
+ranks move with the seed, and recorded tables refer to the committed files, so run this into another folder
+unless the whole set is to be replaced.
 
-The held-out images are used neither for training nor for calibration. What was chosen by looking at them is how
-hard the noisy variant is (so that the families spread) and that training sees some noise; nothing else was tuned.
+The held-out images are used neither for training nor for calibration. What was chosen by looking at them is
+how hard the noisy variant is (so that the families spread) and that training sees some noise; nothing else
+was tuned.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The bundled zoo: five small families trained on handwritten digits, with held-out data to measure them on.
 
-The images are the UCI Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, DOI 10.24432/C50P49,
-CC BY 4.0). ``scripts/train_zoo.py`` made the files; ``zoo.json`` beside them says how, and what was measured when they
-were trained.
+The images are the UCI Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, DOI
+10.24432/C50P49, CC BY 4.0). ``scripts/train_zoo.py`` made the files; ``zoo.json`` beside them says how, and
+what was measured when they were trained.
 """
 
 from __future__ import annotations
