@@ -3,5 +3,10 @@
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of lehr.";
   lehr::python::bind_errors(m);
+  lehr::python::bind_estimators(m);
   lehr::python::bind_rng(m);
+  lehr::python::bind_space(m);
+  lehr::python::bind_neighbours(m);
+  lehr::python::bind_policies(m);
+  lehr::python::bind_search(m);
 }
