@@ -40,7 +40,9 @@ def items_of(model: OnnxModel, outputs: Sequence[Any], count: int) -> list[Item]
     ]
     if model.fixed_batch == 1:
         return [[value if axis is None else np.take(value, 0, axis=axis) for axis, value in kept]]
-    return [[np.take(value, item, axis=axis) for axis, value in kept if axis is not None] for item in range(count)]
+    return [
+        [np.take(value, item, axis=axis) for axis, value in kept if axis is not None] for item in range(count)
+    ]
 
 
 def class_output(model: OnnxModel, samples: Samples) -> int:
@@ -51,7 +53,9 @@ def class_output(model: OnnxModel, samples: Samples) -> int:
     """
     assert samples.labels is not None
     shapes = _item_shapes(model)
-    scores = [i for i, (kind, shape) in enumerate(shapes) if "float" in kind and len(shape) == 1 and shape[0] >= 2]
+    scores = [
+        i for i, (kind, shape) in enumerate(shapes) if "float" in kind and len(shape) == 1 and shape[0] >= 2
+    ]
     values = [i for i, (kind, shape) in enumerate(shapes) if "int" in kind and shape in {(), (1,)}]
     if not scores and not values:
         listed = ", ".join(f"{kind} {list(shape)}" for kind, shape in shapes)
@@ -67,7 +71,9 @@ def class_output(model: OnnxModel, samples: Samples) -> int:
             )
         if samples.classes is None:
             if samples.labels.dtype.kind == "U":
-                raise ModelError("the labels are strings; add an array 'classes' with the string of each output column")
+                raise ModelError(
+                    "the labels are strings; add an array 'classes' with the string of each output column"
+                )
             low, high = int(samples.labels.min()), int(samples.labels.max())
             if low < 0 or high >= columns:
                 raise ModelError(
@@ -122,7 +128,12 @@ def fidelity(item: Item, reference: Item) -> float:
 
 
 def evaluate(
-    run: Run, model: OnnxModel, samples: Samples, batch: int, score: Callable[[int, Item], float], seconds: float
+    run: Run,
+    model: OnnxModel,
+    samples: Samples,
+    batch: int,
+    score: Callable[[int, Item], float],
+    seconds: float,
 ) -> Score:
     """Score all samples in calls of ``batch`` items; the last call is filled up with items that do not count.
 

@@ -1,4 +1,6 @@
-"""Samples to run a model on: from a file, from the zoo, or made up; checked against the model before anything is measured."""
+"""Samples to run a model on: from a file, from the zoo, or made up; checked against the model before anything is
+measured.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,9 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def input_arrays(arrays: Arrays, names: list[str], file: str) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+def input_arrays(
+    arrays: Arrays, names: list[str], file: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Separate the arrays of a file into inputs by name and the rest (labels, classes).
 
     A model with one input takes the only other array, whatever its name.
@@ -122,7 +126,11 @@ def input_arrays(arrays: Arrays, names: list[str], file: str) -> tuple[dict[str,
     unknown = [name for name in inputs if name not in names]
     if missing:
         close = difflib.get_close_matches(missing[0], unknown, 1, 0.4)
-        have = f"it has {', '.join(repr(name) for name in arrays if name)}" if any(arrays) else "it has one unnamed array"
+        have = (
+            f"it has {', '.join(repr(name) for name in arrays if name)}"
+            if any(arrays)
+            else "it has one unnamed array"
+        )
         hint = f"; rename '{close[0]}' to '{missing[0]}'" if close else ""
         raise ModelError(f"{file} has no array for input '{missing[0]}' ({have}){hint}")
     if unknown:
@@ -146,7 +154,9 @@ def samples_for(model: OnnxModel, arrays: Arrays, file: str = "the data") -> Sam
         inputs[spec.name], axes[spec.name] = array, spec.batch_axis
         if spec.batch_axis is not None:
             fits = array.ndim == len(spec.shape) and all(
-                have == want for i, (have, want) in enumerate(zip(array.shape, spec.shape, strict=True)) if i != spec.batch_axis
+                have == want
+                for i, (have, want) in enumerate(zip(array.shape, spec.shape, strict=True))
+                if i != spec.batch_axis
             )
             counts[spec.name] = array.shape[spec.batch_axis] if fits else 0
         else:
@@ -211,9 +221,13 @@ def _labels(rest: Arrays, count: int, file: str) -> tuple[NDArray[Any] | None, N
         )
     classes = rest.get(CLASSES)
     if classes is not None and (classes.ndim != 1 or len(set(classes.tolist())) != len(classes)):
-        raise ModelError(f"'classes' in {file} must list each class once, in the order of the model's outputs")
+        raise ModelError(
+            f"'classes' in {file} must list each class once, in the order of the model's outputs"
+        )
     if classes is not None and (strange := set(labels.tolist()) - set(classes.tolist())):
-        raise ModelError(f"'{given[0]}' in {file} holds {sorted(strange, key=str)[0]!r}, which is not in 'classes'")
+        raise ModelError(
+            f"'{given[0]}' in {file} holds {sorted(strange, key=str)[0]!r}, which is not in 'classes'"
+        )
     return labels, classes
 
 
@@ -236,8 +250,14 @@ def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
 def zoo_samples(variant: zoo.Variant = "noisy") -> tuple[Samples, Samples]:
     """Held-out images of the zoo with their labels, and calibration images, which come from the training part."""
     with np.load(zoo.data_path(), allow_pickle=False) as file:
-        held_out = zoo.noisy_to_input(file["noisy"]) if variant == "noisy" else zoo.pixels_to_input(file["clean"])
-        calibration, labels, classes = zoo.pixels_to_input(file["calibration"]), file["labels"], file["classes"]
+        held_out = (
+            zoo.noisy_to_input(file["noisy"]) if variant == "noisy" else zoo.pixels_to_input(file["clean"])
+        )
+        calibration, labels, classes = (
+            zoo.pixels_to_input(file["calibration"]),
+            file["labels"],
+            file["classes"],
+        )
 
     def samples(images: NDArray[Any], truth: NDArray[Any] | None) -> Samples:
         return Samples({"input": images}, {"input": 0}, frozenset(), len(images), truth, classes)

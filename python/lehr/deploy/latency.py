@@ -1,4 +1,5 @@
-"""Timing one call again and again: warm-up, bounded samples, percentiles that the sample count supports, the early stop.
+"""Timing one call again and again: warm-up, bounded samples, percentiles that the sample count supports, the
+early stop.
 
 No model and no runtime here; the clock is a parameter.
 """
@@ -76,7 +77,9 @@ class TooSlow(Exception):
 
 def tightest_latency_limit(limits: Mapping[str, float]) -> float | None:
     """The smallest upper limit, in ms, on a metric named ``latency_..._ms``; None where there is none."""
-    latencies = [limit for metric, limit in limits.items() if metric.startswith("latency_") and metric.endswith("_ms")]
+    latencies = [
+        limit for metric, limit in limits.items() if metric.startswith("latency_") and metric.endswith("_ms")
+    ]
     return min(latencies, default=None)
 
 
@@ -126,7 +129,10 @@ def measure(
 
 def summarise(samples_ms: Sequence[float]) -> dict[str, float]:
     """Latency metrics in ms; a percentile that the count cannot support is left out, not made up."""
-    metrics = {"latency_mean_ms": sum(samples_ms) / len(samples_ms), "latency_samples": float(len(samples_ms))}
+    metrics = {
+        "latency_mean_ms": sum(samples_ms) / len(samples_ms),
+        "latency_samples": float(len(samples_ms)),
+    }
     for name, share in PERCENTILES.items():
         value = percentile(samples_ms, share)
         if value is not None:

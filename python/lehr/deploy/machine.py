@@ -21,7 +21,9 @@ def _read(path: str) -> str | None:
 
 def _cgroup_file(name: str) -> list[str]:
     """Contents of a cgroup v2 file, from this process' group up to the root (limits of every ancestor apply)."""
-    group = next((line[3:] for line in (_read("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/")
+    group = next(
+        (line[3:] for line in (_read("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/"
+    )
     folder, found = Path("/sys/fs/cgroup") / group.lstrip("/"), []
     for candidate in (folder, *folder.parents):
         text = _read(str(candidate / name))

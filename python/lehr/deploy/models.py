@@ -1,4 +1,6 @@
-"""An ONNX file and how to call it: inputs, outputs, and which axes are the batch. Found by reading and by running it."""
+"""An ONNX file and how to call it: inputs, outputs, and which axes are the batch. Found by reading and by
+running it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.deploy.signature import InputSpec, OutputSpec, describe, first_sentence, read_signature, resolve_inputs
+from lehr.deploy.signature import (
+    InputSpec,
+    OutputSpec,
+    describe,
+    first_sentence,
+    read_signature,
+    resolve_inputs,
+)
 from lehr.deploy.zoo import zoo
 from lehr.errors import ModelError
 
@@ -36,7 +45,10 @@ class OnnxModel:
 
     @classmethod
     def open(
-        cls, path: str | Path, shapes: Mapping[str, tuple[int, ...]] | None = None, arrays: Arrays | None = None
+        cls,
+        path: str | Path,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        arrays: Arrays | None = None,
     ) -> OnnxModel:
         """Read the model and try it at batch sizes 1 and 2 with made-up inputs (or with ``arrays``, samples by name).
 
@@ -63,7 +75,9 @@ class OnnxModel:
         tensors = [output for output in outputs if output.numeric]
         if not tensors:
             kinds = ", ".join(f"'{output.name}' ({output.kind})" for output in outputs)
-            raise ModelError(f"{path.name} has no numeric tensor output to compare, only {kinds}; export it without them")
+            raise ModelError(
+                f"{path.name} has no numeric tensor output to compare, only {kinds}; export it without them"
+            )
         if not any(output.batch_axis is not None for output in tensors):
             # Nothing in the outputs follows the batch (inputs such as [2048], or detections of any number): a call is
             # one item, and only a batch of 1 can be judged item by item.
@@ -134,7 +148,9 @@ def made_up(spec: InputSpec, batch: int, rng: np.random.Generator) -> NDArray[An
     return np.asarray(rng.integers(0, 2, shape), dtype=spec.dtype)
 
 
-def _try(session: Any, inputs: tuple[InputSpec, ...], batch: int, arrays: Arrays | None) -> list[Any] | Exception:
+def _try(
+    session: Any, inputs: tuple[InputSpec, ...], batch: int, arrays: Arrays | None
+) -> list[Any] | Exception:
     rng = np.random.default_rng(0)
     feed = {}
     for spec in inputs:

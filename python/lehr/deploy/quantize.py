@@ -33,7 +33,9 @@ def quantize(recipe: str, model: OnnxModel, calibration: Samples, target: Path) 
     try:
         convert = _CONVERTERS[recipe]
     except KeyError:
-        raise OptionError(f"there is no quantisation recipe '{recipe}'; there are {', '.join(RECIPES)}") from None
+        raise OptionError(
+            f"there is no quantisation recipe '{recipe}'; there are {', '.join(RECIPES)}"
+        ) from None
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="quantize-") as folder, _quietly(folder):
         convert(model, calibration, Path(folder), target)
 
@@ -48,7 +50,11 @@ def _quietly(folder: str) -> Iterator[None]:
     tempfile.tempdir = folder
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings(), open("/dev/null", "w", encoding="utf-8") as null, contextlib.redirect_stdout(null):
+        with (
+            warnings.catch_warnings(),
+            open("/dev/null", "w", encoding="utf-8") as null,
+            contextlib.redirect_stdout(null),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -68,7 +74,9 @@ def _fp16_proto(path: Path, opset: int | None = None) -> tuple[Any, Any]:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     proto = onnx.load(str(path))
-    declared = max((entry.version for entry in proto.opset_import if entry.domain in {"", "ai.onnx"}), default=0)
+    declared = max(
+        (entry.version for entry in proto.opset_import if entry.domain in {"", "ai.onnx"}), default=0
+    )
     if opset is not None and declared < opset:
         proto = version_converter.convert_version(proto, opset)
     original = onnx.ModelProto()
@@ -103,7 +111,11 @@ def _bf16(model: OnnxModel, calibration: Samples, folder: Path, target: Path) ->
             for attribute in node.attribute:
                 if attribute.type == onnx.AttributeProto.TENSOR:
                     _to_bfloat16(attribute.t, None)
-                elif node.op_type == "Cast" and attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT16:
+                elif (
+                    node.op_type == "Cast"
+                    and attribute.name == "to"
+                    and attribute.i == onnx.TensorProto.FLOAT16
+                ):
                     attribute.i = onnx.TensorProto.BFLOAT16
     onnx.save(proto, str(target))
 

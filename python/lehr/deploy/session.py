@@ -12,7 +12,11 @@ from lehr.errors import ConfigurationError
 GRAPH_LEVELS = ("disabled", "basic", "extended", "all")
 EXECUTION_MODES = ("sequential", "parallel")
 _LEVEL_NAMES = dict(
-    zip(GRAPH_LEVELS, ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"), strict=True)
+    zip(
+        GRAPH_LEVELS,
+        ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"),
+        strict=True,
+    )
 )
 
 
@@ -31,9 +35,13 @@ def open_session(path: Path, config: Mapping[str, Any]) -> Any:
     level = config.get("graph_optimization", "all")
     mode = config.get("execution_mode", "sequential")
     if level not in GRAPH_LEVELS:
-        raise ConfigurationError(f"graph_optimization is {level!r}; it must be one of {', '.join(GRAPH_LEVELS)}")
+        raise ConfigurationError(
+            f"graph_optimization is {level!r}; it must be one of {', '.join(GRAPH_LEVELS)}"
+        )
     if mode not in EXECUTION_MODES:
-        raise ConfigurationError(f"execution_mode is {mode!r}; it must be one of {', '.join(EXECUTION_MODES)}")
+        raise ConfigurationError(
+            f"execution_mode is {mode!r}; it must be one of {', '.join(EXECUTION_MODES)}"
+        )
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVEL_NAMES[level])
     threads = int(config.get("num_threads", 0))

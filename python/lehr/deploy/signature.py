@@ -108,7 +108,9 @@ def read_signature(path: Path) -> Signature:
     external = _external_files(model, path)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = tuple(
-        (value.name, _dtype(path.name, value), _dims(value)) for value in model.graph.input if value.name not in weights
+        (value.name, _dtype(path.name, value), _dims(value))
+        for value in model.graph.input
+        if value.name not in weights
     )
     if not inputs:
         raise ModelError(f"{path.name} has no inputs; there is nothing to deploy")
@@ -194,7 +196,9 @@ def resolve_inputs(
     names = [name for name, _, _ in signature.inputs]
     for name in shapes:
         if name not in names:
-            raise ModelError(f"{model} has no input '{name}'; its inputs are {', '.join(repr(n) for n in names)}")
+            raise ModelError(
+                f"{model} has no input '{name}'; its inputs are {', '.join(repr(n) for n in names)}"
+            )
     axes = batch_axes(signature.inputs)
     specs, missing = [], []
     for name, dtype, dims in signature.inputs:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.quantize import RECIPES
 from lehr.deploy.session import EXECUTION_MODES, GRAPH_LEVELS
 from lehr.deploy.zoo import zoo
-from lehr.space import Categorical, Int, Ordinal, Space, param
+
+if TYPE_CHECKING:
+    from lehr import Space
 
 MAX_BATCH = 64
 
@@ -21,6 +23,8 @@ def deployment_space(models: Mapping[str, OnnxModel], cores: int, max_batch: int
     ``num_threads`` (1..cores) and ``execution_mode`` on more than one core. With one thread there is nothing to run in
     parallel, so ``execution_mode`` is active only from two threads on.
     """
+    from lehr import Categorical, Int, Ordinal, Space, param  # a trial's own process has no use for it
+
     variables: list[Any] = []
     if len(models) > 1:
         variables.append(Categorical("model", list(models)))

@@ -1,4 +1,6 @@
-"""Run preparation (quantisers and their imports) beside the trial, so that its memory is not charged to the trial."""
+"""Run preparation (quantisers and their imports) beside the trial, so that its memory is not charged to the
+trial.
+"""
 
 from __future__ import annotations
 
