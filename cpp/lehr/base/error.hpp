@@ -1,5 +1,6 @@
-// The exception tree of the core. Every error a caller can cause derives from lehr::Error; the text says what was
-// given, what is allowed and what to do. Bindings translate the tree in one place (python/bindings/errors.cpp).
+// The exception tree of the core. Every error a caller can cause derives from lehr::Error; the text says what
+// was given, what is allowed and what to do. Bindings translate the tree in one place
+// (python/bindings/errors.cpp).
 #pragma once
 
 #include <stdexcept>

@@ -1,0 +1,75 @@
+#include "lehr/search/history.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "lehr/search/violation.hpp"
+
+namespace lehr {
+
+History::History(const Space& space, const Options& options)
+    : width_(space.size()),
+      constraints_(options.constraints.size()),
+      sign_(options.direction == Direction::maximize ? 1.0 : -1.0),
+      options_(&options) {}
+
+Configuration History::configuration(std::size_t trial) const {
+  const std::span<const double> row = codes(trial);
+  return {row.begin(), row.end()};
+}
+
+std::size_t History::ask(const Configuration& configuration, Origin origin) {
+  codes_.insert(codes_.end(), configuration.begin(), configuration.end());
+  origins_.push_back(origin);
+  standings_.push_back(Standing::pending);
+  outcomes_.push_back(Outcome::ok);
+  objectives_.push_back(missing);
+  violations_.push_back(missing);
+  metrics_.insert(metrics_.end(), constraints_, missing);
+  return origins_.size() - 1;
+}
+
+void History::tell(std::size_t trial, const Result& result) {
+  outcomes_[trial] = result.outcome;
+  objectives_[trial] = result.objective;
+  std::copy(result.metrics.begin(), result.metrics.end(),
+            metrics_.begin() + static_cast<std::ptrdiff_t>(trial * constraints_));
+  const double excess = lehr::violation(metrics(trial), options_->constraints, options_->violation_scale);
+  // A trial that stopped itself early ran, when it can show by how much it missed; otherwise nothing is known
+  // of it.
+  const bool measured =
+      result.outcome == Outcome::ok || (result.outcome == Outcome::early_stopped && excess > 0.0);
+  if (!measured) {
+    standings_[trial] = Standing::failed;
+    violations_[trial] = options_->failure_violation > 0.0 ? options_->failure_violation
+                                                           : std::numeric_limits<double>::infinity();
+  } else {
+    ++ran_;
+    violations_[trial] = excess;
+    standings_[trial] = excess > 0.0 ? Standing::infeasible : Standing::feasible;
+  }
+  if (standings_[trial] == Standing::feasible) {
+    const double value = score(trial);
+    lowest_score_ = feasible_ == 0 ? value : std::min(lowest_score_, value);
+    highest_score_ = feasible_ == 0 ? value : std::max(highest_score_, value);
+    ++feasible_;
+    if (!best_ || value > score(*best_)) best_ = trial;
+  }
+  told_.push_back(trial);
+}
+
+std::vector<std::size_t> History::elites(std::size_t count) const {
+  std::vector<std::size_t> trials;
+  for (const std::size_t trial : told_) {
+    if (standings_[trial] == Standing::feasible) trials.push_back(trial);
+  }
+  const std::size_t kept = std::min(count, trials.size());
+  const auto better = [this](std::size_t a, std::size_t b) {
+    return score(a) != score(b) ? score(a) > score(b) : a < b;
+  };
+  std::partial_sort(trials.begin(), trials.begin() + static_cast<std::ptrdiff_t>(kept), trials.end(), better);
+  trials.resize(kept);
+  return trials;
+}
+
+}  // namespace lehr

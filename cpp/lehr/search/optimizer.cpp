@@ -1,0 +1,149 @@
+#include "lehr/search/optimizer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lehr/base/error.hpp"
+#include "lehr/search/annealing.hpp"
+#include "lehr/search/hybrid.hpp"
+#include "lehr/search/simple.hpp"
+#include "lehr/search/tpe.hpp"
+
+namespace lehr {
+namespace {
+
+std::unique_ptr<Searcher> make_searcher(const Context& context) {
+  switch (context.options.method) {
+    case Method::random:
+      return std::make_unique<RandomSearch>(context);
+    case Method::grid:
+      return std::make_unique<GridSearch>(context);
+    case Method::tba:
+      return std::make_unique<Annealing>(context);
+    case Method::tpe:
+      return std::make_unique<TpeSearch>(context);
+    case Method::tba_tpe:
+      return std::make_unique<HybridSearch>(context);
+  }
+  throw OptionError("unknown method");
+}
+
+bool same_codes(const Configuration& a, const Configuration& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::shared_ptr<const Space> space, Options options)
+    : space_(std::move(space)), options_(std::move(options)) {
+  validate(options_);
+  history_ = std::make_unique<History>(*space_, options_);
+  seen_ = std::make_unique<Seen>(*space_, *history_, options_.allow_repeats);
+  searcher_ = make_searcher({*space_, options_, *history_, *seen_});
+}
+
+Optimizer::~Optimizer() = default;
+
+std::size_t Optimizer::remember_ask(const Configuration& configuration, Origin origin) {
+  const std::size_t trial = history_->ask(configuration, origin);
+  seen_->add(trial);
+  events_.push_back({trial, false});
+  return trial;
+}
+
+std::size_t Optimizer::ask() {
+  if (!queue_.empty()) {
+    const std::size_t trial = remember_ask(queue_.front(), Origin::enqueued);
+    queue_.pop_front();
+    return trial;
+  }
+  Rng rng = rng_for(options_, history_->size(), Purpose::propose);
+  const Proposal proposal = searcher_->propose(rng);
+  return remember_ask(proposal.configuration, proposal.origin);
+}
+
+std::size_t Optimizer::replay_ask(const Configuration& configuration, Origin origin) {
+  if (origin == Origin::enqueued) {
+    const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const Configuration& queued) {
+      return same_codes(queued, configuration);
+    });
+    if (found != queue_.end()) queue_.erase(found);
+  }
+  return remember_ask(configuration, origin);
+}
+
+void Optimizer::check_pending(std::size_t trial) const {
+  if (trial >= history_->size()) {
+    throw ResultError("trial " + std::to_string(trial) + " is unknown; " +
+                      (history_->size() == 0
+                           ? std::string("nothing has been asked yet")
+                           : "trials 0 to " + std::to_string(history_->size() - 1) + " were asked"));
+  }
+  if (history_->standing(trial) != Standing::pending) {
+    throw ResultError("trial " + std::to_string(trial) + " was told already (" +
+                      text(history_->outcome(trial)) + "); a result can be told once");
+  }
+}
+
+void Optimizer::check_result(std::size_t trial, const Result& result) {
+  if (result.outcome == Outcome::ok) {
+    if (!std::isfinite(result.objective)) {
+      throw ResultError("the objective of trial " + std::to_string(trial) +
+                        " is NaN or infinite; tell a finite number, or outcome='crashed'");
+    }
+  } else if (!std::isnan(result.objective)) {
+    throw ResultError("trial " + std::to_string(trial) + " has outcome '" + text(result.outcome) +
+                      "' and an objective; only outcome 'ok' has one");
+  }
+}
+
+void Optimizer::tell(std::size_t trial, const Result& result) {
+  check_pending(trial);
+  check_result(trial, result);
+  history_->tell(trial, result);
+  events_.push_back({trial, true});
+  searcher_->observe(trial);
+}
+
+std::size_t Optimizer::add(const Configuration& configuration, const Result& result) {
+  check_result(history_->size(), result);
+  const std::size_t trial = remember_ask(configuration, Origin::added);
+  tell(trial, result);
+  return trial;
+}
+
+TpeSearch& Optimizer::tpe() const {
+  if (auto* search = dynamic_cast<TpeSearch*>(searcher_.get())) return *search;
+  if (auto* search = dynamic_cast<HybridSearch*>(searcher_.get())) return search->tpe();
+  throw OptionError(std::string("method '") + text(options_.method) +
+                    "' has no densities; use method 'tpe' or 'tba-tpe'");
+}
+
+Split Optimizer::split() const { return tpe().split(); }
+
+std::vector<double> Optimizer::score(const std::vector<Configuration>& configurations) {
+  return tpe().score(configurations);
+}
+
+std::optional<double> Optimizer::temperature() const {
+  if (phase() != "tba") return std::nullopt;
+  if (const auto* search = dynamic_cast<const Annealing*>(searcher_.get()))
+    return search->temperature().value();
+  return dynamic_cast<const HybridSearch&>(*searcher_).annealing().temperature().value();
+}
+
+std::string Optimizer::explain() const {
+  const std::size_t finished = history_->finished();
+  std::string words = "Phase " + phase();
+  if (!stage().empty()) words += ", stage " + stage();
+  words +=
+      ": " + std::to_string(finished) + " trials told, " + std::to_string(history_->feasible()) + " feasible";
+  if (history_->pending() > 0) words += ", " + std::to_string(history_->pending()) + " pending";
+  words += ". " + searcher_->explain();
+  if (!queue_.empty())
+    words += "\n- " + std::to_string(queue_.size()) + " enqueued configurations come first.";
+  return words;
+}
+
+}  // namespace lehr

@@ -1,0 +1,77 @@
+// Ask and tell: one search over one space. The next proposal is a function of (space, options, seed, what was
+// told so far and what is pending), so a search can be rebuilt from the record of its asks and tells.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lehr/search/history.hpp"
+#include "lehr/search/options.hpp"
+#include "lehr/search/searcher.hpp"
+#include "lehr/search/split.hpp"
+
+namespace lehr {
+
+class HybridSearch;
+class TpeSearch;
+
+class Optimizer {
+ public:
+  // Throws OptionError.
+  Optimizer(std::shared_ptr<const Space> space, Options options);
+  ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // The number of the new pending trial. Throws ExhaustedError when nothing is left to propose.
+  std::size_t ask();
+  // Registers an ask that was recorded earlier, without computing anything.
+  std::size_t replay_ask(const Configuration& configuration, Origin origin);
+  // Throws ResultError, and then nothing has changed: unknown trial, told twice, objective not finite or
+  // missing, a constrained metric missing or NaN.
+  void tell(std::size_t trial, const Result& result);
+  // A result from elsewhere.
+  std::size_t add(const Configuration& configuration, const Result& result);
+  // To be asked next, before what the search would propose; known configurations too.
+  void enqueue(const Configuration& configuration) { queue_.push_back(configuration); }
+
+  const Space& space() const { return *space_; }
+  const Options& options() const { return options_; }
+  const History& history() const { return *history_; }
+  const std::deque<Configuration>& queue() const { return queue_; }
+  // Every ask and tell, in order: trial number, and whether it was a tell.
+  struct Event {
+    std::size_t trial;
+    bool tell;
+  };
+  const std::vector<Event>& events() const { return events_; }
+
+  std::string phase() const { return searcher_->phase(); }
+  std::string stage() const { return searcher_->stage(); }
+  std::string explain() const;
+  std::optional<double> temperature() const;  // of the annealing, while it leads
+
+  // TPE's view of the history; throws OptionError for methods without TPE.
+  Split split() const;
+  std::vector<double> score(const std::vector<Configuration>& configurations);
+
+ private:
+  void check_pending(std::size_t trial) const;
+  static void check_result(std::size_t trial, const Result& result);
+  TpeSearch& tpe() const;
+  std::size_t remember_ask(const Configuration& configuration, Origin origin);
+
+  std::shared_ptr<const Space> space_;
+  Options options_;
+  std::unique_ptr<History> history_;
+  std::unique_ptr<Seen> seen_;
+  std::unique_ptr<Searcher> searcher_;
+  std::deque<Configuration> queue_;
+  std::vector<Event> events_;
+};
+
+}  // namespace lehr

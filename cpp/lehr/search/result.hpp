@@ -1,0 +1,50 @@
+// What a trial ended with, as the search sees it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace lehr {
+
+enum class Outcome : std::uint8_t { ok, crashed, timeout, out_of_memory, early_stopped };
+
+const char* text(Outcome outcome);              // ok, crashed, timeout, oom, early_stopped
+Outcome outcome_from(const std::string& name);  // throws ResultError
+
+// Where a configuration came from; kept with the trial so that a search can be explained and replayed.
+enum class Origin : std::uint8_t {
+  initial,
+  random,
+  grid,
+  structural,
+  numeric,
+  elite,
+  away,
+  tpe,
+  enqueued,
+  added
+};
+
+const char* text(Origin origin);
+Origin origin_from(const std::string& name);  // throws OptionError
+
+enum class Direction : std::uint8_t { maximize, minimize };
+
+// Upper limits on metrics: feasible means metric <= limit for each.
+struct Constraint {
+  std::string metric;
+  double limit = 0.0;
+};
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+
+struct Result {
+  Outcome outcome = Outcome::ok;
+  double objective = missing;   // in the user's own sign; only for outcome ok
+  std::vector<double> metrics;  // one per constraint, in their order; NaN where not measured
+};
+
+}  // namespace lehr

@@ -1,0 +1,44 @@
+// What every search method is: a fold over finished trials, and a proposal that depends on nothing but that
+// fold, the pending trials and the random generator of the trial being asked for.
+#pragma once
+
+#include <string>
+
+#include "lehr/base/rng.hpp"
+#include "lehr/search/history.hpp"
+#include "lehr/search/seen.hpp"
+#include "lehr/space/space.hpp"
+
+namespace lehr {
+
+struct Proposal {
+  Configuration configuration;
+  Origin origin = Origin::random;
+};
+
+// What a method may look at. The referred objects outlive it.
+struct Context {
+  const Space& space;
+  const Options& options;
+  const History& history;
+  const Seen& seen;
+};
+
+// Purposes of random generators; part of what makes a search reproducible, so numbers are never reused.
+enum class Purpose : std::uint64_t { propose = 1, accept = 2, snap_back = 3 };
+
+inline Rng rng_for(const Options& options, std::size_t trial, Purpose purpose) {
+  return {options.seed, trial, static_cast<std::uint64_t>(purpose)};
+}
+
+class Searcher {
+ public:
+  virtual ~Searcher() = default;
+  virtual Proposal propose(Rng& rng) = 0;
+  virtual void observe(std::size_t /*trial*/) {}  // called once for each finished trial, in the order told
+  virtual std::string phase() const = 0;          // random, grid, tba or tpe
+  virtual std::string stage() const { return ""; }
+  virtual std::string explain() const = 0;  // sentences about what the method is doing now
+};
+
+}  // namespace lehr

@@ -1,0 +1,75 @@
+#include "lehr/search/seen.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "lehr/base/error.hpp"
+
+namespace lehr {
+namespace {
+
+std::uint64_t hash(std::span<const double> codes) {
+  std::uint64_t h = 0x9e3779b97f4a7c15ULL;
+  for (const double code : codes) {
+    // All NaNs are one value here, and so are 0 and -0.
+    const std::uint64_t bits = std::isnan(code) ? 1 : std::bit_cast<std::uint64_t>(code + 0.0);
+    h = (h ^ bits) * 0xff51afd7ed558ccdULL;
+    h ^= h >> 32;
+  }
+  return h;
+}
+
+bool equal(std::span<const double> a, std::span<const double> b) {
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+}
+
+}  // namespace
+
+Seen::Seen(const Space& space, const History& history, bool repeats)
+    : space_(&space), history_(&history), repeats_(repeats), continuous_(false) {
+  for (const Variable& variable : space.variables()) continuous_ = continuous_ || !variable.discrete();
+}
+
+void Seen::add(std::size_t trial) {
+  if (!repeats_) trials_.emplace(hash(history_->codes(trial)), trial);
+}
+
+bool Seen::contains(std::span<const double> codes) const {
+  if (repeats_) return false;
+  const auto [first, last] = trials_.equal_range(hash(codes));
+  return std::any_of(first, last,
+                     [&](const auto& entry) { return equal(history_->codes(entry.second), codes); });
+}
+
+Configuration Seen::draw(Rng& rng) const {
+  // Rejection finds what is left unless little is left; only then is the space walked.
+  for (int attempt = 0; attempt < 256; ++attempt) {
+    Configuration configuration = space_->sample(rng);
+    if (!contains(configuration)) return configuration;
+  }
+  return draw_remaining(rng);
+}
+
+Configuration Seen::draw_remaining(Rng& rng) const {
+  // One pass, each unseen configuration kept with probability 1 / (number met so far): uniform without
+  // storing them. Continuous variables that are never active leave a space finite; those that are active are
+  // thinned to a grid, whose points a random search practically never hits.
+  constexpr std::size_t enough = 100000;
+  Configuration kept;
+  std::size_t met = 0;
+  space_->enumerate(continuous_ ? 1000 : 0, [&](const Configuration& configuration) {
+    if (!contains(configuration) && rng.below(++met) == 0) kept = configuration;
+    return met < enough;
+  });
+  if (met == 0) {
+    throw ExhaustedError(
+        "all " + std::to_string(trials_.size()) +
+        " legal configurations of this space have been evaluated or are being evaluated; stop here, "
+        "widen the space, or pass allow_repeats=True to measure some again");
+  }
+  return kept;
+}
+
+}  // namespace lehr

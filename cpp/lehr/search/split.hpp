@@ -1,0 +1,24 @@
+// TPE's split of a history into the better results (below) and the rest (above).
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "lehr/search/history.hpp"
+
+namespace lehr {
+
+struct Split {
+  std::vector<std::size_t> below;  // trial numbers, ascending
+  std::vector<std::size_t> above;  // ascending; pending trials are here
+};
+
+// How many of n finished trials are 'below': ceil(share n), at most `limit`.
+std::size_t below_count(std::size_t n, double share, std::size_t limit);
+
+// Feasible results by score, then infeasible ones by violation, then those that never ran. Without
+// `failures_below` the last kind never is 'below': equal failures carry no information on what is good, and
+// 'below' may then be empty.
+Split split(const History& history, const TpeOptions& options);
+
+}  // namespace lehr

@@ -1,0 +1,53 @@
+// The constrained Tree-structured Parzen Estimator (phase 2 of the method; Bergstra et al. 2011).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lehr/estimators/parzen.hpp"
+#include "lehr/search/searcher.hpp"
+#include "lehr/search/split.hpp"
+
+namespace lehr {
+
+class TpeSearch final : public Searcher {
+ public:
+  explicit TpeSearch(const Context& context);
+
+  Proposal propose(Rng& rng) override;
+  std::string phase() const override { return "tpe"; }
+  std::string stage() const override;
+  std::string explain() const override;
+
+  // While nothing has run: of configurations drawn from the prior, the one that the failures are least dense
+  // at.
+  Proposal propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed);
+
+  Split split() const { return lehr::split(context_.history, context_.options.tpe); }
+  // log l(x) - log g(x) of each configuration under the present split.
+  std::vector<double> score(const std::vector<Configuration>& configurations);
+
+ private:
+  void fit();
+  void gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const;
+  void append(const Configuration& configuration);
+  void score_points(std::size_t count);
+  Proposal best_of_points(std::size_t count, Origin origin);
+  bool sample_below(Configuration& configuration, Rng& rng) const;
+
+  Context context_;
+  std::vector<std::size_t> variables_;  // those with more than one value
+  std::vector<Dimension> dimensions_;   // of these
+  std::vector<std::size_t> column_;     // variable -> dimension, or npos
+  ParzenEstimator below_;
+  ParzenEstimator above_;
+  // Buffers that live on, so that an ask allocates nothing once warm.
+  std::vector<double> rows_;
+  std::vector<double> points_;      // dimensions only
+  std::vector<double> candidates_;  // whole configurations
+  std::vector<double> log_below_;
+  std::vector<double> log_above_;
+};
+
+}  // namespace lehr

@@ -1,0 +1,406 @@
+"""Ask and tell: the search methods behind one class."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import numbers
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lehr import _core
+from lehr.errors import LehrError, OptionError, ResultError
+from lehr.space import Space
+from lehr.trial import OUTCOMES, Outcome, Trial
+
+Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
+METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
+
+_FORMAT = "lehr.optimizer"
+_VERSION = 1
+
+
+class Optimizer:
+    """Proposes configurations of a space and learns from their results.
+
+    The next proposal depends on the space, the options, the seed, what was told so far and what is pending, and on
+    nothing else: a search that is saved and loaded, or replayed from its record, continues exactly.
+
+    Args:
+        space: the space to search.
+        direction: ``"maximize"`` or ``"minimize"``, of the objective.
+        constraints: upper limits by metric name. A result is feasible when its outcome is ``ok`` and every metric is at
+            most its limit.
+        budget: number of trials meant to be spent, at least 1. Asking for more is allowed.
+        method: ``"random"``, ``"grid"``, ``"tba"`` (thermal budget annealing), ``"tpe"`` (constrained
+            Tree-structured Parzen Estimator) or ``"tba-tpe"`` (annealing first, then TPE on its history).
+        preset: ``"default"``, or ``"paper"`` for the rules and constants of arXiv 2604.25073 as published.
+        seed: any integer from 0 to 2**64 - 1.
+        allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
+            paper preset.
+        options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options` shows all of
+            them.
+
+    Raises:
+        OptionError: an argument is unknown or out of its range.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        direction: Literal["maximize", "minimize"] = "maximize",
+        constraints: Mapping[str, float] | None = None,
+        budget: int = 25,
+        method: Method = "tba-tpe",
+        preset: Literal["default", "paper"] = "default",
+        seed: int = 0,
+        allow_repeats: bool | None = None,
+        options: Mapping[str, float] | None = None,
+    ) -> None:
+        if not isinstance(space, Space):
+            raise OptionError(f"space is a {type(space).__name__}; give a lehr.Space")
+        if direction not in ("maximize", "minimize"):
+            raise OptionError(f"unknown direction {direction!r}; use 'maximize' or 'minimize'")
+        self.space = space
+        self.direction = direction
+        self.constraints = _limits(constraints or {})
+        self.budget = _whole("budget", budget, 1, 2**53)
+        self.method = method
+        self.preset = preset
+        self.seed = _whole("seed", seed, 0, 2**64 - 1)
+        self._overrides = {str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()}
+        self._metric_names = tuple(self.constraints)
+        self._core = _core.Optimizer(
+            space._core,
+            str(method),
+            str(preset),
+            direction,
+            list(self.constraints.items()),
+            self.budget,
+            self.seed,
+            allow_repeats,
+            self._overrides,
+        )
+        self.allow_repeats: bool = self._core.allow_repeats
+
+    # -- ask and tell ----------------------------------------------------------------------------------------------
+
+    def ask(self) -> Trial:
+        """The next trial to evaluate. It stays pending until told; any number may be pending at once.
+
+        Raises:
+            ExhaustedError: every configuration of a finite space has been evaluated or is pending.
+        """
+        return Trial(*self._core.ask())
+
+    def tell(
+        self,
+        trial: Trial | int,
+        objective: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+        outcome: Outcome = "ok",
+    ) -> None:
+        """Report how a pending trial ended, in any order.
+
+        Args:
+            trial: the trial, or its number.
+            objective: a finite number for outcome ``ok``, else ``None``.
+            metrics: for outcome ``ok`` a finite number for every constrained metric; for other outcomes whatever was
+                measured.
+            outcome: ``ok``, ``crashed``, ``timeout``, ``oom`` or ``early_stopped``.
+
+        Raises:
+            ResultError: the result cannot be accepted; the search is unchanged.
+        """
+        number = trial.number if isinstance(trial, Trial) else _trial_number(trial)
+        self._core.tell(number, *self._result(objective, metrics, outcome))
+        if isinstance(trial, Trial):
+            self._fill(trial)
+
+    def add(
+        self,
+        config: Mapping[str, Any],
+        objective: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+        outcome: Outcome = "ok",
+    ) -> Trial:
+        """Record a result from elsewhere as a finished trial.
+
+        Raises:
+            ConfigurationError: `config` is not legal in the space.
+            ResultError: the result cannot be accepted, as in `tell`.
+        """
+        return self._trial(self._core.add(dict(config), *self._result(objective, metrics, outcome)))
+
+    def enqueue(self, config: Mapping[str, Any]) -> None:
+        """Ask for this configuration next, after others enqueued before; also one that is known already.
+
+        Raises:
+            ConfigurationError: `config` is not legal in the space.
+        """
+        self._core.enqueue(dict(config))
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    @property
+    def best(self) -> Trial | None:
+        """The best feasible trial, the first found among equals; ``None`` while there is none."""
+        number = self._core.best
+        return None if number is None else self._trial(number)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials in the order of asking, pending ones included."""
+        return [self._trial(number) for number in range(len(self._core))]
+
+    @property
+    def phase(self) -> str:
+        """What leads the search now: ``random``, ``grid``, ``tba`` or ``tpe``."""
+        return self._core.phase
+
+    @property
+    def stage(self) -> str:
+        """Within the phase: ``initial``, ``feasibility`` or ``optimisation``; empty for random and grid search."""
+        return self._core.stage
+
+    @property
+    def temperature(self) -> float | None:
+        """Temperature of the annealing, in units of its start; ``None`` when it does not lead."""
+        return self._core.temperature
+
+    @property
+    def options(self) -> dict[str, float]:
+        """Every setting of the search by name; flags are 0 or 1."""
+        return self._core.options
+
+    def explain(self) -> str:
+        """What the search is doing now and why, in words."""
+        return self._core.explain()
+
+    def split(self) -> tuple[list[int], list[int]]:
+        """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
+
+        Raises:
+            OptionError: the method has no densities.
+        """
+        return self._core.split()
+
+    def score(self, configs: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+        """TPE's acquisition, log l(x) - log g(x), of each configuration; shape ``(len(configs),)``.
+
+        Raises:
+            ConfigurationError: a configuration is not legal in the space.
+            OptionError: the method has no densities.
+        """
+        return np.asarray(self._core.score([dict(config) for config in configs]), dtype=np.float64)
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """The whole search as JSON-safe data: its options and the record of its asks and tells."""
+        events: list[list[Any]] = []
+        for number, told in self._core.events():
+            _, config, origin, outcome, objective, metrics, _, _ = self._core.record(number)
+            if told:
+                value = objective if outcome == "ok" else None
+                events.append(["tell", number, outcome, value, [None if math.isnan(metric) else metric for metric in metrics]])
+            else:
+                events.append(["ask", config, origin])
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "space": json.loads(self.space.to_json()),
+            "direction": self.direction,
+            "constraints": [[name, limit] for name, limit in self.constraints.items()],
+            "budget": self.budget,
+            "method": self.method,
+            "preset": self.preset,
+            "seed": self.seed,
+            "allow_repeats": self.allow_repeats,
+            "options": self._overrides,
+            "events": events,
+            "queue": self._core.queue(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild a search from `state`; it continues exactly as the saved one would.
+
+        Raises:
+            LehrError: `state` is not a saved search, is damaged, or is from a newer version.
+        """
+        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
+            raise LehrError("this is not a saved lehr search: it has no format 'lehr.optimizer'")
+        if state.get("version") != _VERSION:
+            raise LehrError(
+                f"this search was saved in format version {state.get('version')!r}; this lehr reads version {_VERSION}"
+            )
+        try:
+            optimizer = cls(
+                Space.from_json(json.dumps(state["space"])),
+                direction=state["direction"],
+                constraints=dict(state["constraints"]),
+                budget=state["budget"],
+                method=state["method"],
+                preset=state["preset"],
+                seed=state["seed"],
+                allow_repeats=state["allow_repeats"],
+                options=state["options"],
+            )
+            for event in state["events"]:
+                optimizer._replay(event)
+            for config in state["queue"]:
+                optimizer.enqueue(config)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise LehrError(f"the saved search is damaged: {error}") from error
+        return optimizer
+
+    def to_json(self) -> str:
+        """`state` as JSON text."""
+        return json.dumps(self.state(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Rebuild a search from `to_json`'s text.
+
+        Raises:
+            LehrError: the text is not a saved search.
+        """
+        try:
+            state = json.loads(text)
+        except ValueError as error:
+            raise LehrError(f"this is not a saved lehr search: {error}") from error
+        return cls.from_state(state)
+
+    def replay_ask(self, config: Mapping[str, Any], origin: str) -> Trial:
+        """Register an ask that was recorded earlier (`Trial.config` and `Trial.origin`) without computing it again.
+
+        Replaying asks and tells in their recorded order rebuilds the search.
+
+        Raises:
+            ConfigurationError: `config` is not legal in the space.
+            OptionError: `origin` is unknown.
+        """
+        return Trial(*self._core.replay_ask(dict(config), origin))
+
+    def __repr__(self) -> str:
+        return f"<lehr.Optimizer {self.method}: {len(self._core)} of {self.budget} trials, phase {self.phase}>"
+
+    # -- internals -------------------------------------------------------------------------------------------------
+
+    def _replay(self, event: Sequence[Any]) -> None:
+        if event[0] == "ask":
+            self.replay_ask(event[1], event[2])
+            return
+        _, number, outcome, objective, metrics = event
+        values = [math.nan if value is None else value for value in metrics]
+        if len(values) != len(self._metric_names):
+            raise ValueError(f"trial {number} has {len(values)} metrics instead of {len(self._metric_names)}")
+        self._core.tell(number, outcome, math.nan if objective is None else objective, values)
+
+    def _result(
+        self, objective: float | None, metrics: Mapping[str, float] | None, outcome: str
+    ) -> tuple[str, float, list[float]]:
+        if outcome not in OUTCOMES:
+            raise ResultError(f"unknown outcome {outcome!r}; use one of {', '.join(OUTCOMES)}")
+        if outcome == "ok" and objective is None:
+            raise ResultError("the objective is missing; tell a finite number, or an outcome other than 'ok'")
+        value = math.nan if objective is None else _real("the objective", objective, ResultError)
+        if objective is not None and not math.isfinite(value):
+            raise ResultError(f"the objective is {value}; tell a finite number, or outcome='crashed'")
+        values = [math.nan] * len(self._metric_names)
+        given = 0
+        if metrics:
+            for position, name in enumerate(self._metric_names):
+                if name not in metrics:
+                    continue
+                given += 1
+                values[position] = _real(f"metric {name!r}", metrics[name], ResultError)
+                if not math.isfinite(values[position]):
+                    raise ResultError(
+                        f"metric {name!r} is {values[position]}; tell a finite number, or outcome='crashed'"
+                    )
+            if given != len(metrics):
+                self._reject_unknown(metrics)
+        if outcome == "ok" and given != len(self._metric_names):
+            absent = [name for name in self._metric_names if not metrics or name not in metrics]
+            raise ResultError(
+                f"missing {_listed('metric', absent)}: a result with outcome 'ok' needs every constrained metric"
+            )
+        return outcome, value, values
+
+    def _reject_unknown(self, metrics: Mapping[str, float]) -> None:
+        unknown = [str(name) for name in metrics if name not in self.constraints]
+        known = _listed("metric", list(self._metric_names)) if self._metric_names else "no metrics"
+        close = difflib.get_close_matches(unknown[0], self._metric_names, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ResultError(f"unknown {_listed('metric', unknown)}{hint}; this search has limits on {known}")
+
+    def _trial(self, number: int) -> Trial:
+        trial = Trial(number, {})
+        self._fill(trial)
+        return trial
+
+    def _fill(self, trial: Trial) -> None:
+        record = self._core.record(trial.number)
+        _, trial.config, trial.origin, trial.outcome, objective, metrics, feasible, violation = record
+        if trial.outcome is None:
+            return
+        trial.objective = None if math.isnan(objective) else objective
+        measured = zip(self._metric_names, metrics, strict=True)
+        trial.metrics = {name: value for name, value in measured if not math.isnan(value)}
+        trial.feasible = feasible
+        trial.violation = violation
+
+
+def _listed(noun: str, names: Sequence[str]) -> str:
+    quoted = ", ".join(repr(name) for name in names)
+    return f"{noun}{'s' if len(names) > 1 else ''} {quoted}"
+
+
+def _real(what: str, value: Any, error: type[LehrError] = OptionError) -> float:
+    if isinstance(value, (float, int)):  # the ordinary case first: bool passes, as 0 or 1
+        return float(value)
+    if isinstance(value, (numbers.Real, np.bool_)):
+        return float(value)
+    raise error(f"{what} is {value!r}, a {type(value).__name__}; give a number")
+
+
+def _whole(what: str, value: Any, low: int, high: int) -> int:
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}") from None
+    if isinstance(value, bool) or not low <= whole <= high:
+        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}")
+    return whole
+
+
+def _trial_number(trial: Any) -> int:
+    try:
+        number = operator.index(trial)
+    except TypeError:
+        raise ResultError(f"{trial!r} is not a trial; give what ask() returned, or its number") from None
+    if number < 0:
+        raise ResultError(f"trial {number} is unknown; trials are numbered from 0")
+    return number
+
+
+def _limits(constraints: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(constraints, Mapping):
+        raise OptionError(
+            f"constraints is a {type(constraints).__name__}; give upper limits by metric name, "
+            "such as {'latency_p95_ms': 20.0}"
+        )
+    limits: dict[str, float] = {}
+    for name, limit in constraints.items():
+        if not isinstance(name, str):
+            raise OptionError(f"the metric name {name!r} is a {type(name).__name__}; give a string")
+        limits[name] = _real(f"the limit of {name!r}", limit)
+    return limits

@@ -1,0 +1,40 @@
+"""What a trial is to a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
+OUTCOMES: tuple[Outcome, ...] = ("ok", "crashed", "timeout", "oom", "early_stopped")
+
+
+@dataclass(slots=True)
+class Trial:
+    """One evaluation of one configuration.
+
+    Attributes:
+        number: position in the order of asking, from 0.
+        config: active variables and their values.
+        origin: where the configuration came from (``initial``, ``random``, ``grid``, ``structural``, ``numeric``,
+            ``elite``, ``away``, ``tpe``, ``enqueued`` or ``added``).
+        outcome: how it ended; ``None`` while it is pending.
+        objective: the objective in the user's own sign; ``None`` unless the outcome is ``ok``.
+        metrics: what was measured, by name.
+        feasible: whether it ran and met every limit.
+        violation: sum of the excesses over the limits, infinite for what did not run; ``None`` while pending.
+        evidence: what is known about how it ended (trials of a study).
+        seconds: what it cost in wall-clock seconds (trials of a study).
+    """
+
+    number: int
+    config: dict[str, Any]
+    origin: str = "added"
+    outcome: Outcome | None = None
+    objective: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    feasible: bool = False
+    violation: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
