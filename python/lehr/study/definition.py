@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from lehr.errors import StorageError
+from lehr.optimizer import Method
 from lehr.space import Space
 from lehr.study.limits import Limit
 from lehr.study.results import canonical
@@ -15,6 +16,9 @@ from lehr.study.results import canonical
 #: Version of what lehr stores in a study. Raised when an older lehr could misread a newer study.
 FORMAT = 1
 _MOST_DIFFERENCES = 8
+
+Direction = Literal["maximize", "minimize"]
+Preset = Literal["default", "paper"]
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,10 @@ class Definition:
 
     space: Space
     objective: str
-    direction: str
+    direction: Direction
     limits: tuple[Limit, ...]
-    method: str
-    preset: str
+    method: Method
+    preset: Preset
     seed: int
     initial: tuple[dict[str, Any], ...] = ()
 
@@ -66,28 +70,32 @@ class Definition:
         from lehr import __version__
 
         if not isinstance(stored, Mapping) or not isinstance(stored.get("format"), int):
-            raise StorageError(f"{where}: its definition is damaged; restore the storage or start under another name")
+            raise StorageError(
+                f"{where}: its definition is damaged; restore the storage or start under another name"
+            )
         if stored["format"] > FORMAT:
             raise StorageError(
-                f"{where} was written by lehr {stored.get('lehr')} in format {stored['format']}, but lehr {__version__} "
-                f"reads formats up to {FORMAT}: upgrade lehr"
+                f"{where} was written by lehr {stored.get('lehr')} in format {stored['format']}, "
+                f"but lehr {__version__} reads formats up to {FORMAT}: upgrade lehr"
             )
         try:
             return cls(
                 space=Space.from_json(json.dumps(stored["space"])),
                 objective=str(stored["objective"]),
-                direction=str(stored["direction"]),
+                direction=cast(Direction, str(stored["direction"])),
                 limits=tuple(
                     Limit(str(limit["metric"]), float(limit["value"]), bool(limit["upper"]))
                     for limit in stored["limits"]
                 ),
-                method=str(stored["method"]),
-                preset=str(stored["preset"]),
+                method=cast(Method, str(stored["method"])),
+                preset=cast(Preset, str(stored["preset"])),
                 seed=int(stored["seed"]),
                 initial=tuple(dict(config) for config in stored["initial"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(f"{where}: its definition is damaged ({error}); start under another name") from error
+            raise StorageError(
+                f"{where}: its definition is damaged ({error}); start under another name"
+            ) from error
 
     def differences(self, stored: Definition) -> list[str]:
         """What differs from a stored definition, one phrase each; empty when they are the same."""
@@ -105,7 +113,9 @@ class Definition:
         if canonical(there["space"]) != canonical(here["space"]):
             found += _space_differences(there["space"], here["space"])
         if canonical(there["initial"]) != canonical(here["initial"]):
-            found.append(f"the initial configurations differ ({len(stored.initial)} there, {len(self.initial)} here)")
+            found.append(
+                f"the initial configurations differ ({len(stored.initial)} there, {len(self.initial)} here)"
+            )
         return found
 
     def require_same(self, stored: Definition, where: str) -> None:
@@ -116,8 +126,8 @@ class Definition:
         if len(found) > _MOST_DIFFERENCES:
             found = [*found[:_MOST_DIFFERENCES], f"and {len(found) - _MOST_DIFFERENCES} more"]
         raise StorageError(
-            f"{where} was made with other options: {'; '.join(found)}. Give this run another name, or the options of the "
-            "study it should go on with"
+            f"{where} was made with other options: {'; '.join(found)}. Give this run another name, "
+            "or the options of the study it should go on with"
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -11,37 +12,41 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from lehr.space import Categorical, Float, Int, Ordinal, Space
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """One Optuna distribution per variable, conditional ones included.
+@dataclass(frozen=True)
+class Translation:
+    """Optuna's distribution of every variable, conditional ones included.
 
-    Optuna has no ordinals (they become categoricals with their values in order) and no step on a logarithmic scale (it is
-    left out).
+    Optuna has no ordinals (they become categoricals with their values in order) and no step on a logarithmic
+    scale (it is left out). It takes True, 1 and 1.0 for one choice; a variable that has such choices shows
+    their Python text instead.
     """
-    return {variable.name: _distribution(variable) for variable in space.variables}
+
+    distributions: dict[str, BaseDistribution]
+    labelled: frozenset[str]
+
+    @classmethod
+    def of(cls, space: Space) -> Translation:
+        """Translate a space."""
+        labelled = frozenset(
+            variable.name
+            for variable in space.variables
+            if isinstance(variable, Categorical | Ordinal)
+            and len(set(variable.choices)) < len(variable.choices)
+        )
+        table = {
+            variable.name: _distribution(variable, labelled=variable.name in labelled)
+            for variable in space.variables
+        }
+        return cls(table, labelled)
+
+    def parameters(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration as Optuna's parameters."""
+        return {name: repr(value) if name in self.labelled else value for name, value in config.items()}
 
 
-def parameters(config: dict[str, Any], table: dict[str, BaseDistribution]) -> dict[str, Any]:
-    """A configuration as Optuna's parameters: the same values, but for choices that Optuna cannot tell apart."""
-    return {
-        name: _label(value) if isinstance(table[name], _Labelled) else value for name, value in config.items()
-    }
-
-
-class _Labelled(CategoricalDistribution):
-    """Choices such as True, 1 and 1.0, which Optuna takes for one, under their Python text."""
-
-    def __init__(self, choices: Sequence[Any]) -> None:
-        super().__init__([_label(choice) for choice in choices])
-
-
-def _label(value: object) -> str:
-    return repr(value)
-
-
-def _distribution(variable: Categorical | Ordinal | Int | Float) -> BaseDistribution:
+def _distribution(variable: Categorical | Ordinal | Int | Float, *, labelled: bool) -> BaseDistribution:
     if isinstance(variable, Categorical | Ordinal):
-        choices = list(variable.choices)
-        return CategoricalDistribution(choices) if len(set(choices)) == len(choices) else _Labelled(choices)
+        return CategoricalDistribution([repr(choice) if labelled else choice for choice in variable.choices])
     low, high, step = variable.low, variable.high, variable.step
     if isinstance(variable, Int):
         width = 1 if variable.log else int(step or 1)

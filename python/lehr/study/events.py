@@ -1,4 +1,6 @@
-"""What a run tells its ``on_event`` callback. The callback runs in the run's own thread, after the event is on the disk."""
+"""What a run tells its ``on_event`` callback. The callback runs in the run's own thread, after the event
+is on the disk.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyOpened:
-    """The storage is open: ``study`` holds what earlier sessions left; ``repaired`` is the copy of a damaged journal."""
+    """The storage is open: ``study`` holds what earlier sessions left; ``repaired`` is the copy of a
+    damaged journal.
+    """
 
     study: Study
     repaired: Path | None = None

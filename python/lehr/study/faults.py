@@ -18,12 +18,14 @@ class EnvironmentFault:
     """Every trial with one value failed with one error, which no other trial has met.
 
     Attributes:
-        variable: the categorical variable, or None when every trial of the study failed alike and no value stands out.
+        variable: the categorical variable, or None when every trial of the study failed alike and no value
+            stands out.
         value: its value, None likewise.
         signature: the error's signature, as the supervisor gives it.
         error: first line of the error.
         failures: how many trials failed so.
-        also: other (variable, value) pairs that exactly the same trials share, so that they could be the cause as well.
+        also: other (variable, value) pairs that exactly the same trials share, so that they could be the
+            cause as well.
     """
 
     variable: str | None
@@ -38,7 +40,7 @@ class EnvironmentFault:
         """The fault in one sentence, and what to do."""
         count = f"({self.failures} of {self.failures} trials)"
         if self.variable is None:
-            return f"every trial fails the same way on this machine: {self.error} {count}. Fix it before going on."
+            return f"Every trial fails alike on this machine: {self.error} {count}. Fix it before going on."
         name = self.value if isinstance(self.value, str) else f"{self.variable}={self.value!r}"
         shared = ", ".join(f"{variable}={_shown(value)}" for variable, value in self.also)
         doubt = f" The same trials share {shared}." if shared else ""
@@ -49,19 +51,24 @@ class EnvironmentFault:
 
     def same_as(self, other: EnvironmentFault) -> bool:
         """Whether both blame the same value for the same error, whatever the counts."""
-        mine, theirs = (self.variable, self.value, self.signature), (other.variable, other.value, other.signature)
+        mine, theirs = (
+            (self.variable, self.value, self.signature),
+            (other.variable, other.value, other.signature),
+        )
         return mine == theirs and type(self.value) is type(other.value)
 
 
 def environment_faults(trials: Iterable[Trial], space: Space) -> list[EnvironmentFault]:
     """Find the faults that a study's trials show.
 
-    A value of a categorical variable is at fault when at least three trials had it, all of them failed with the same error
-    signature, and every other trial with that signature had another value of the same variable that always fails so (two
-    backends may miss the same library). One success with the value clears it. Where an error was met with every value
-    tried, of every variable that was tried with more than one, the whole machine is at fault.
+    A value of a categorical variable is at fault when at least three trials had it, all of them failed with
+    the same error signature, and every other trial with that signature had another value of the same variable
+    that always fails so (two backends may miss the same library). One success with the value clears it. Where
+    an error was met with every value tried, of every variable that was tried with more than one, the whole
+    machine is at fault.
 
-    Among several variables whose values fit equally, the one declared first is blamed, and the others are named in ``also``.
+    Among several variables that fit, the one that needs the fewest values is blamed, and among equals the one
+    declared first; values that the same trials share are named in ``also``.
     """
     trials = list(trials)
     by_signature: dict[str, list[Trial]] = {}
@@ -80,7 +87,7 @@ def _faults_of(
     signature: str, failed: Sequence[Trial], trials: Sequence[Trial], space: Space
 ) -> list[EnvironmentFault]:
     failed_numbers = {trial.number for trial in failed}
-    suspects: list[tuple[str, Any, frozenset[int]]] = []
+    suspects: dict[str, list[tuple[Any, frozenset[int]]]] = {}
     for variable in space.variables:
         if not isinstance(variable, Categorical) or len(variable.choices) < 2:
             continue
@@ -91,23 +98,25 @@ def _faults_of(
         ]
         # The variable must explain every occurrence of the error, and say more than 'always'.
         explained = frozenset[int]().union(*(numbers for _, numbers in values))
-        says_more = len(values) == 1 or len(failed) < len(trials)
-        if explained == failed_numbers and says_more:
-            suspects.extend((variable.name, value, numbers) for value, numbers in values)
+        if explained == failed_numbers and (len(values) == 1 or len(failed) < len(trials)):
+            suspects[variable.name] = values
     error = _error_of(failed[0])
     if not suspects:
         if len(failed) == len(trials):
             return [EnvironmentFault(None, None, signature, error, len(failed))]
         return []
+    # The fewest values that explain everything; among equals the variable declared first, as min keeps order.
+    culprit = min(suspects, key=lambda name: len(suspects[name]))
     faults: list[EnvironmentFault] = []
-    blamed: set[frozenset[int]] = set()
-    first_variable = suspects[0][0]
-    for name, value, numbers in suspects:
-        if name != first_variable or len(numbers) < LEAST_FAILURES or numbers in blamed:
-            continue
-        blamed.add(numbers)
-        also = tuple((other, its) for other, its, same in suspects if other != name and same == numbers)
-        faults.append(EnvironmentFault(name, value, signature, error, len(numbers), also))
+    for value, numbers in suspects[culprit]:
+        if len(numbers) >= LEAST_FAILURES:
+            also = tuple(
+                (name, other)
+                for name, values in suspects.items()
+                for other, same in values
+                if name != culprit and same == numbers
+            )
+            faults.append(EnvironmentFault(culprit, value, signature, error, len(numbers), also))
     return faults
 
 
@@ -125,8 +134,8 @@ def _error_of(trial: Trial) -> str:
         lines = str(exception.get("message") or "").strip().splitlines()
         kind = str(exception.get("type") or "error")
         return f"{kind}: {lines[0]}" if lines else kind
-    lines = str(trial.evidence.get("reason") or trial.outcome).strip().splitlines()
-    return lines[0] if lines else trial.outcome
+    lines = str(trial.evidence.get("reason") or trial.outcome or "failed").strip().splitlines()
+    return lines[0] if lines else str(trial.outcome)
 
 
 def _shown(value: object) -> str:

@@ -1,8 +1,11 @@
-"""From a stored history to the optimiser that made it: the optimiser is a fold over its history, so replaying it is enough."""
+"""From a stored history to the optimiser that made it: the optimiser is a fold over its history, so
+replaying it is enough.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.limits import Limit
@@ -47,7 +50,9 @@ def replay(optimizer: Optimizer, recorded: Iterable[Recorded], definition: Defin
 
 
 def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequence[Limit]) -> None:
-    """Tell the optimiser how a trial ended: the limited metrics only, and those of a trial stopped early as far as known."""
+    """Tell the optimiser how a trial ended: the limited metrics only, and those of a trial stopped early
+    as far as known.
+    """
     outcome = trial.outcome or "crashed"  # a finished trial has one
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome)

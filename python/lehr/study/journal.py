@@ -1,8 +1,7 @@
 """The journal file: Optuna's format, written so that no moment of death can spoil it.
-
-Optuna's own file backend leaves half a line behind when the disk fills up, and a lock that is honoured for thirty seconds
-when it is killed; its reader then refuses the file as soon as a line follows the half one. This module repairs both, and
-writes without leaving either where it can.
+ Optuna's own file backend leaves half a line behind when the disk fills up, and a lock that is honoured for
+thirty seconds when it is killed; its reader then refuses the file as soon as a line follows the half one.
+This module repairs both, and writes without leaving either where it can.
 """
 
 from __future__ import annotations
@@ -57,7 +56,8 @@ class Journal(JournalFileBackend):
         data = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
         self._append_lock.acquire()
         try:
-            # Not created here: a journal that vanished while a run is on must not come back without its beginning.
+            # Not created here: a journal that vanished while a run is on must not come back without its
+            # beginning.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             try:
                 self._append(descriptor, data)
@@ -85,7 +85,9 @@ class Journal(JournalFileBackend):
 
 @dataclass(frozen=True)
 class Check:
-    """What a look through a journal found: how many bytes and lines from its start are sound, and what follows them."""
+    """What a look through a journal found: how many bytes and lines from its start are sound, and what
+    follows them.
+    """
 
     sound_bytes: int
     sound_lines: int
@@ -118,12 +120,15 @@ def check_journal(path: Path) -> Check:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
     if sound_lines == 0 and total > 0 and not _may_begin_a_record(first):
-        raise StorageError(f"{path} is not an Optuna journal: give another file as storage, or remove this one")
+        raise StorageError(
+            f"{path} is not an Optuna journal: give another file as storage, or remove this one"
+        )
     return Check(sound_bytes, sound_lines, total, more)
 
 
 def repair_journal(path: Path) -> Path | None:
-    """Cut a last line that was only half written, as a crash of the machine leaves it, and keep a copy of the whole file.
+    """Cut a last line that was only half written, as a crash of the machine leaves it, and keep a copy of the
+    whole file.
 
     Returns:
         The copy, or None when nothing was wrong.
@@ -137,8 +142,9 @@ def repair_journal(path: Path) -> Path | None:
     if check.more_follows:
         line = check.sound_lines + 1
         raise StorageError(
-            f"{path} is damaged at line {line}, and more lines follow: restore the file from a copy, or keep what comes "
-            f"before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use that as storage"
+            f"{path} is damaged at line {line}, and more lines follow: restore the file from a copy, or keep "
+            f"what comes before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use that "
+            "as storage"
         )
     copy = _free_name(path)
     try:
@@ -148,7 +154,7 @@ def repair_journal(path: Path) -> Path | None:
             os.fsync(file.fileno())
     except OSError as error:
         raise StorageError(
-            f"{path} ends in half a line, and cutting it failed: {error.strerror}; free the disk and run again"
+            f"{path} ends in half a line, and cutting it off failed: {error.strerror}; free the disk, then run again"
         ) from error
     return copy
 
@@ -156,8 +162,8 @@ def repair_journal(path: Path) -> Path | None:
 def remove_stale_lock(path: Path) -> None:
     """Remove the append lock of a writer that was killed. Only for the holder of the run lock.
 
-    Another tool (a dashboard, say) may hold the lock for the milliseconds that an append takes, so wait until it is too old
-    to be honest.
+    Another tool (a dashboard, say) may hold the lock for the milliseconds that an append takes, so wait until
+    it is too old to be honest.
     """
     lock = path.with_name(path.name + ".lock")
     while True:

@@ -1,7 +1,6 @@
 """Limits on metrics: "latency_p95_ms <= 20 ms" as data.
-
-The optimiser knows upper limits only. A lower limit ``accuracy >= 0.9`` becomes the upper limit -0.9 on the negated
-metric, whose key is ``-accuracy``; everything a user reads keeps the words the user wrote.
+ The optimiser knows upper limits only. A lower limit ``accuracy >= 0.9`` becomes the upper limit -0.9 on the
+negated metric, whose key is ``-accuracy``; everything a user reads keeps the words the user wrote.
 """
 
 from __future__ import annotations
@@ -19,11 +18,17 @@ Constraints = Sequence[str] | Mapping[str, float | str] | str | None
 
 # Whole numbers, so that 0.5 s is 500 ms to the last bit.
 _TIME = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
-# Memory is counted in powers of 1024, as the operating system does; MB and MiB mean the same here.
-_MEMORY = {"b": 1, **{f"{p}{s}": 1024**power for power, p in enumerate("kmgt", 1) for s in ("b", "ib")}}
-_BASE_UNITS = {"_ms": (_TIME, 10**6, "ms"), "_s": (_TIME, 10**9, "s"), "_mb": (_MEMORY, 1024**2, "MB")}
+# MB are megabytes of 10^6 bytes everywhere in lehr, MiB are mebibytes.
+_MEMORY = {
+    "b": 1,
+    **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
+    **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", 1)},
+}
+_BASE_UNITS = {"_ms": (_TIME, 10**6, "ms"), "_s": (_TIME, 10**9, "s"), "_mb": (_MEMORY, 10**6, "MB")}
 
-_CONSTRAINT = re.compile(r"^\s*(?P<metric>[^\s<>=≤≥]+)\s*(?P<sign><=|>=|=<|=>|==|=|<|>|≤|≥)\s*(?P<value>.*?)\s*$")
+_CONSTRAINT = re.compile(
+    r"^\s*(?P<metric>[^\s<>=≤≥]+)\s*(?P<sign><=|>=|=<|=>|==|=|<|>|≤|≥)\s*(?P<value>.*?)\s*$"
+)
 _QUANTITY = re.compile(r"^(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-zµ%]*)$")
 _SIDES = {"<": True, "<=": True, "=<": True, "≤": True, ">": False, ">=": False, "=>": False, "≥": False}
 _EXAMPLE = "write it as 'latency_p95_ms <= 20' or 'accuracy >= 0.9'"
@@ -73,9 +78,9 @@ def parse_limits(constraints: Constraints) -> tuple[Limit, ...]:
     """Read constraints as a user gives them.
 
     Args:
-        constraints: a text such as ``"latency_p95_ms <= 20"``, several of them, or a mapping from metric to upper
-            limit. ``<`` and ``<=`` mean the same. A value may carry a unit where the metric's name ends in ``_ms``,
-            ``_s`` or ``_mb``: ``20ms``, ``0.5s``, ``512MB``, ``2GB`` (1 GB is 1024 MB).
+        constraints: a text such as ``"latency_p95_ms <= 20"``, several of them, or a mapping from metric to
+            upper limit. ``<`` and ``<=`` mean the same. A value may carry a unit where the metric's name ends
+            in ``_ms``, ``_s`` or ``_mb``: ``20ms``, ``0.5s``, ``512MB``, ``2GB`` (1 GB is 1000 MB).
 
     Raises:
         OptionError: naming everything that is wrong, at once.
@@ -144,9 +149,11 @@ def _converted(source: str, metric: str, number: float, unit: str, problems: lis
     for suffix, (units, base, name) in _BASE_UNITS.items():
         if not metric.endswith(suffix):
             continue
-        scale = units.get(unit.lower())
+        scale: int | None = units.get(unit.lower())
         if scale is None:
-            problems.append(f"{source}: unit {unit!r} does not fit {metric!r}, which is in {name}: {', '.join(units)}")
+            problems.append(
+                f"{source}: unit {unit!r} does not fit {metric!r}, which is in {name}: {', '.join(units)}"
+            )
             return None
         return number * scale / base
     problems.append(
@@ -161,7 +168,9 @@ def _clashes(limits: Sequence[Limit]) -> list[str]:
     seen: dict[str, Limit] = {}
     for limit in limits:
         if limit.key in seen:
-            problems.append(f"{limit.metric!r} has two limits of the same kind: {seen[limit.key]} and {limit}; keep one")
+            problems.append(
+                f"{limit.metric!r} has two limits of the same kind: {seen[limit.key]} and {limit}; keep one"
+            )
         seen[limit.key] = limit
     for limit in limits:
         floor = seen.get(f"-{limit.metric}")

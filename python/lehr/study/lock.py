@@ -20,8 +20,8 @@ _held_guard = threading.Lock()
 class RunLock:
     """An exclusive lock on a study file, held in a small file beside it that names the holder's process id.
 
-    A POSIX record lock: the system drops it when the holder dies, however it dies, and children never inherit it. It
-    does not exclude threads of the same process, so a table in this process does that part.
+    A POSIX record lock: the system drops it when the holder dies, however it dies, and children never inherit
+        it. It does not exclude threads of the same process, so a table in this process does that part.
     """
 
     def __init__(self, study_file: Path) -> None:
@@ -41,7 +41,7 @@ class RunLock:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 raise StorageError(
-                    f"cannot write beside {self._study_file}: {error.strerror}; choose a folder that can be written to"
+                    f"cannot write beside {self._study_file}: {error.strerror}; choose a folder that you can write to"
                 ) from error
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +51,8 @@ class RunLock:
                 if isinstance(error, BlockingIOError | PermissionError):
                     raise StorageError(_busy(self._study_file, holder)) from None
                 raise StorageError(f"cannot lock {self._path}: {error.strerror}") from error
-            # A run that ended in between removed the file: the lock must be on the file that others will open.
+            # A run that ended in between removed the file: the lock must be on the file that others will
+            # open.
             if _same_file(descriptor, self._path):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -72,7 +73,7 @@ class RunLock:
 def _busy(study_file: Path, holder: int | None) -> str:
     who = f"process {holder}" if holder else "another process"
     return (
-        f"{study_file} is in use by {who}: wait for that run to end, stop it, or give this run another storage file"
+        f"{study_file} is in use by {who}: wait for that run to end, stop it, or give this run another file"
     )
 
 
@@ -92,8 +93,8 @@ def _same_file(descriptor: int, path: Path) -> bool:
 def deferred_interrupt() -> Iterator[None]:
     """Hold back Ctrl-C until the block has ended, so that a record is never left half written.
 
-    Works in the main thread under Python's own SIGINT handler; elsewhere no KeyboardInterrupt can arrive, or someone else
-    decides what SIGINT means.
+    Works in the main thread under Python's own SIGINT handler; elsewhere no KeyboardInterrupt can arrive, or
+    someone else decides what SIGINT means.
     """
     if (
         threading.current_thread() is not threading.main_thread()

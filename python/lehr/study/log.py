@@ -1,4 +1,5 @@
-"""The log beside a study file: one JSON line per finished trial, for people and scripts that do not know Optuna.
+"""The log beside a study file: one JSON line per finished trial, for people and scripts that do not know
+Optuna.
 
 The storage is the truth; the log is made again from it whenever the two differ.
 """
@@ -25,8 +26,8 @@ class TrialLog:
     def catch_up(self, trials: Iterable[StudyTrial]) -> None:
         """Make the log hold exactly these trials of this study; lines of other studies are kept.
 
-        Lines of a study of this name that the storage knows nothing of (its file was removed, the log was not) are moved
-        to a file of their own, never dropped.
+        Lines of a study of this name that the storage knows nothing of (its file was removed, the log was
+        not) are moved to a file of their own, never dropped.
         """
         wanted = [self._line(trial) for trial in trials]
         try:
@@ -34,7 +35,7 @@ class TrialLog:
             mine = [line for line in lines if _study_of(line) == self._study]
             if mine == wanted and all(_study_of(line) is not None for line in lines):
                 return
-            if len(mine) > len(wanted):
+            if mine != wanted[: len(mine)]:
                 _replace(_free_name(self._path), mine)
             others = [line for line in lines if _study_of(line) not in (None, self._study)]
             _replace(self._path, others + wanted)
@@ -66,9 +67,16 @@ class TrialLog:
 
     def _failure(self, error: OSError) -> StorageError:
         return StorageError(
-            f"cannot write {self._path}: {error.strerror}; every finished trial is safe in the study itself: free the "
-            "disk and run the same command again"
+            f"cannot write {self._path}: {error.strerror}; every finished trial is safe in the study itself: "
+            "free the disk and run the same command again"
         )
+
+
+def log_path(study_file: Path) -> Path:
+    """The log of a study file: ``edge.jsonl`` for ``edge.journal``, else the whole name with ``.jsonl``."""
+    if study_file.suffix == ".journal":
+        return study_file.with_suffix(".jsonl")
+    return study_file.with_name(study_file.name + ".jsonl")
 
 
 def _study_of(line: bytes) -> str | None:

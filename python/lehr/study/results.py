@@ -34,8 +34,8 @@ class Reading:
 def read_result(result: object, objective: str, limits: Sequence[Limit]) -> Reading:
     """Read the result of a trial that ran to its end.
 
-    A bare number is the objective. The objective and every limited metric must be there and be finite numbers; any
-    other entry that is not a finite number is left out, with a note.
+    A bare number is the objective. The objective and every limited metric must be there and be finite
+    numbers; any other entry that is not a finite number is left out, with a note.
     """
     needed = [objective, *(limit.metric for limit in limits if limit.metric != objective)]
     needed = list(dict.fromkeys(needed))
@@ -44,7 +44,8 @@ def read_result(result: object, objective: str, limits: Sequence[Limit]) -> Read
     if not isinstance(result, Mapping):
         wanted = ", ".join(repr(name) for name in needed)
         return Reading(
-            problem=f"the function returned {_brief(result)}, not a dict of metrics with {wanted}", metric=objective
+            problem=f"the function returned {_brief(result)}, not a dict of metrics with {wanted}",
+            metric=objective,
         )
     reading = read_partial(result)
     for name in needed:

@@ -6,28 +6,29 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from lehr.errors import ExhaustedError, OptionError, StorageError
-from lehr.optimizer import Optimizer
+from lehr.optimizer import Method, Optimizer
 from lehr.space import Space
-from lehr.study.definition import Definition
+from lehr.study.definition import Definition, Direction, Preset
 from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
 from lehr.study.faults import EnvironmentFault
 from lehr.study.history import make_optimizer, replay, tell
 from lehr.study.limits import Constraints, parse_limits
 from lehr.study.lock import deferred_interrupt
-from lehr.study.log import TrialLog
+from lehr.study.log import TrialLog, log_path
+from lehr.study.opening import StorageLike
 from lehr.study.results import Reading, canonical, json_safe, read_partial, read_result
-from lehr.study.storage import StorageLike, StudyStore
+from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
-from lehr.trial import Outcome, Trial
 from lehr.supervise import Ending, Supervisor, TrialContext
+from lehr.trial import Outcome, Trial
 
 #: What an evaluation may return: metrics by name, or the objective alone.
 Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
-#: Modules that a trial's helper imports before it forks: the same for every trial, or chosen by configuration.
+#: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
 Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 
 
@@ -36,18 +37,18 @@ def run(
     space: Space,
     *,
     objective: str = "objective",
-    direction: str = "maximize",
+    direction: Direction = "maximize",
     constraints: Constraints = None,
     budget: int = 25,
     max_seconds: float | None = None,
-    method: str = "tba-tpe",
-    preset: str = "default",
+    method: Method = "tba-tpe",
+    preset: Preset = "default",
     seed: int = 0,
     trial_timeout_s: float | None = None,
     memory_limit_mb: float | None = None,
     storage: StorageLike = "study.journal",
     name: str = "study",
-    isolation: str = "auto",
+    isolation: Literal["auto", "fork", "spawn"] = "auto",
     preload: Preload = (),
     environment: Mapping[str, str] | None = None,
     initial: Iterable[Mapping[str, Any]] = (),
@@ -56,25 +57,27 @@ def run(
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
-    Every trial runs in a child process of its own and is on the disk before the next one starts. When a run is killed, the
-    same call goes on where it ended, and the sequence of trials is the one of an unbroken run.
+    Every trial runs in a child process of its own and is on the disk before the next one starts. When a run
+    is killed, the same call goes on where it ended, and the sequence of trials is the one of an unbroken run.
 
     Args:
-        evaluate: called in a child with a configuration (the active variables by name). Returns a dict that holds the
-            objective and every limited metric as finite numbers, perhaps more numbers, and perhaps ``facts``, a dict of
-            notes; or, without limits, the objective alone. Anything else ends the trial as ``crashed``.
+        evaluate: called in a child with a configuration (the active variables by name). Returns a dict that
+            holds the objective and every limited metric as finite numbers, perhaps more numbers, and perhaps
+            ``facts``, a dict of notes; or, without limits, the objective alone. Anything else ends the trial
+            as ``crashed``.
         space: what is searched.
         objective: name of the metric that is optimised.
         direction: ``maximize`` or ``minimize``.
-        constraints: limits on metrics, as texts (``"latency_p95_ms <= 20ms"``, ``"accuracy >= 0.9"``) or as upper limits by
-            metric.
-        budget: trials of the whole study, those of earlier sessions included; a larger one may be given on resume.
-        max_seconds: start no new trial once the study's trials, those of earlier sessions included, have taken this long.
-            The trial that runs then is left to end, or to meet its own deadline: cutting it short would store a timeout
-            that the configuration has not earned.
+        constraints: limits on metrics, as texts (``"latency_p95_ms <= 20ms"``, ``"accuracy >= 0.9"``) or as
+            upper limits by metric.
+        budget: trials of the whole study, those of earlier sessions included; a larger one may be given on
+            resume.
+        max_seconds: start no new trial once the study's trials, those of earlier sessions included, have
+            taken this long. The trial that runs then is left to end, or to meet its own deadline: cutting it
+            short would store a timeout that the configuration has not earned.
         method, preset, seed: as for :class:`lehr.Optimizer`.
         trial_timeout_s: deadline of one trial in seconds.
-        memory_limit_mb: memory limit of one trial in MB of 1024 KB.
+        memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
         name: the study's name; a storage may hold several.
@@ -150,7 +153,7 @@ class _Session:
         for record in recorded:
             if record.trial is not None:
                 self.study._add(record.trial)
-        self._log = TrialLog(store.path.with_suffix(".jsonl"), store.name) if store.path is not None else None
+        self._log = TrialLog(log_path(store.path), store.name) if store.path is not None else None
         if self._log is not None:
             self._log.catch_up(self.study.trials)
         self._told: list[EnvironmentFault] = self.study.faults
@@ -185,7 +188,7 @@ class _Session:
             raise
 
     def _start(self) -> tuple[Trial, bool]:
-        """The next trial: one that an earlier session died in, else a new one, recorded before it is evaluated."""
+        """The next trial, already recorded: one that an earlier session died in, else a new one."""
         if self._waiting:
             return self._waiting.pop(min(self._waiting)), True
         asked = self._optimizer.ask()
@@ -223,7 +226,7 @@ class _Session:
 
 
 def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTrial:
-    """Judge how an evaluation ended. A result that cannot be used is a crash, whose evidence names the metric."""
+    """Judge how an evaluation ended. An unusable result is a crash, whose evidence names the metric."""
     outcome: Outcome = ending.outcome
     evidence = json_safe(ending.evidence)
     reading: Reading
@@ -261,7 +264,9 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
         store.create(definition)
         return
     if not resume:
-        raise StorageError(f"{store.where} exists already: give this run another name, or resume=True to go on with it")
+        raise StorageError(
+            f"{store.where} exists already: give this run another name, or resume=True to go on with it"
+        )
     definition.require_same(stored, store.where)
 
 

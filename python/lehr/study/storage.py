@@ -1,14 +1,13 @@
 """A study in an Optuna storage: what is written when, and how it is read back.
 
-A trial is one record with its parameters and its origin before its evaluation starts (state RUNNING), and is finished after
-it (state COMPLETE, whatever the outcome). A trial that did not run has the worst value and a violated constraint, never
-state FAIL, which Optuna's samplers ignore and would propose again.
+A trial is one record with its parameters and its origin before its evaluation starts (state RUNNING), and is
+finished after it (state COMPLETE, whatever the outcome). A trial that did not run has the worst value and a
+violated constraint, never state FAIL, which Optuna's samplers ignore and would propose again.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,28 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
-from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lehr.errors import LehrError, StorageError
 from lehr.study.definition import Definition
-from lehr.study.distributions import distributions, parameters
-from lehr.study.journal import Journal, check_journal, remove_stale_lock, repair_journal
+from lehr.study.distributions import Translation
 from lehr.study.limits import Limit
-from lehr.study.lock import RunLock, deferred_interrupt
+from lehr.study.lock import deferred_interrupt
+from lehr.study.opening import OpenStorage, StorageLike, storage_errors
 from lehr.study.trial import StudyTrial, judged
 from lehr.trial import OUTCOMES
-
-#: What ``storage=`` accepts: a journal file, an Optuna storage URL, a storage object, or None for memory.
-StorageLike = str | Path | BaseStorage | None
 
 # Names under which lehr keeps things in an Optuna study.
 _DEFINITION = "lehr"
 _OUTCOME_CONSTRAINT = "outcome"
-# Larger than any violation in milliseconds or megabytes: Optuna adds violations up, and a crash ranks below every trial
-# that ran. Finite, because not every Optuna sampler accepts an infinite constraint.
+# Larger than any violation in milliseconds or megabytes: Optuna adds violations up, and a crash ranks below
+# every trial that ran. Finite, because not every Optuna sampler accepts an infinite constraint.
 _FAILED = 1e9
 _RAN = -1.0
 
@@ -62,29 +56,31 @@ class StudyStore:
             StorageError: the storage cannot be used, or another run is using it.
         """
         self.name = name
-        self.path = _file_of(storage)
-        self.where = f"study {name!r} in {_shown(storage)}"
-        self.repaired: Path | None = None
-        self._lock: RunLock | None = None
-        self._journal: Journal | None = None
+        self._open = OpenStorage(storage, writable=writable)
+        self.where = f"study {name!r} in {self._open.shown}"
+        self._storage = self._open.storage
         self._study_id: int | None = None
         self._ids: dict[int, int] = {}
-        if self.path is not None:
-            _check_place(self.path, writable=writable)
         try:
-            if self.path is not None and writable:
-                self._lock = RunLock(self.path)
-            self._storage = self._open(storage, writable)
             with self._guard("open"):
                 self._study_id = self._find()
         except BaseException:
             self.close()
             raise
 
+    @property
+    def path(self) -> Path | None:
+        """The file that the storage lives in, or None."""
+        return self._open.path
+
+    @property
+    def repaired(self) -> Path | None:
+        """The copy of a damaged journal that was repaired, or None."""
+        return self._open.repaired
+
     def close(self) -> None:
         """Let other runs use the storage. Doing so twice is harmless."""
-        if self._lock is not None:
-            self._lock.release()
+        self._open.close()
 
     def __enter__(self) -> StudyStore:
         return self
@@ -117,7 +113,9 @@ class StudyStore:
         if stored is not None:
             return Definition.from_json(stored, self.where)
         if trials:
-            raise StorageError(f"{self.where} was not made by lehr: give this run another name or another storage")
+            raise StorageError(
+                f"{self.where} was not made by lehr: give this run another name or another storage"
+            )
         return None
 
     def create(self, definition: Definition) -> None:
@@ -166,11 +164,11 @@ class StudyStore:
         from lehr import __version__
 
         assert self._study_id is not None
-        table = {name: entry for name, entry in distributions(definition.space).items() if name in config}
+        translation = Translation.of(definition.space)
         template = create_trial(
             state=TrialState.RUNNING,
-            params=parameters(config, table),
-            distributions=table,
+            params=translation.parameters(config),
+            distributions={name: translation.distributions[name] for name in config},
             user_attrs={"config": config, "origin": origin, "lehr": __version__},
         )
         with self._writing(f"write trial {number} to"):
@@ -178,8 +176,8 @@ class StudyStore:
             found = self._storage.get_trial(trial_id).number
         if found != number:
             raise StorageError(
-                f"{self.where} got a trial from somebody else while this run was on (expected trial {number}, got {found}): "
-                "let one run at a time work on a study"
+                f"{self.where} got a trial from somebody else while this run was on (expected trial {number}, "
+                f"got {found}): let one run at a time work on a study"
             )
         self._ids[number] = trial_id
 
@@ -202,24 +200,6 @@ class StudyStore:
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{key}", violation)
             # The state comes last: a trial that has it is complete.
             self._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [value])
-
-    def _open(self, storage: StorageLike, writable: bool) -> BaseStorage:
-        with self._guard("open"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            if isinstance(storage, str) and storage.startswith(("redis://", "rediss://", "unix://")):
-                return optuna.storages.JournalStorage(
-                    _WithoutSnapshots(optuna.storages.journal.JournalRedisBackend(storage))
-                )
-            if self.path is None or (isinstance(storage, str) and "://" in storage):
-                return optuna.storages.get_storage(storage if not isinstance(storage, Path) else str(storage))
-            if writable:
-                remove_stale_lock(self.path)
-                if self.path.exists():
-                    self.repaired = repair_journal(self.path)
-            else:
-                check_journal(self.path)
-            self._journal = Journal(self.path, writable=writable)
-            return optuna.storages.JournalStorage(self._journal)
 
     def _find(self) -> int | None:
         try:
@@ -259,88 +239,23 @@ class StudyStore:
 
     @contextmanager
     def _writing(self, action: str) -> Iterator[None]:
-        group: AbstractContextManager[None] = self._journal.one_sync() if self._journal else nullcontext()
+        group: AbstractContextManager[None] = (
+            self._open.journal.one_sync() if self._open.journal else nullcontext()
+        )
         with deferred_interrupt(), self._guard(action), group:
             yield
 
-    @contextmanager
-    def _guard(self, action: str) -> Iterator[None]:
-        """Turn whatever a storage raises into one sentence. Storages raise their drivers' errors, so nothing is listed."""
-        try:
-            yield
-        except LehrError:
-            raise
-        except Exception as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
-            remedy = (
-                "; every finished trial is safe: free the disk (or cure the storage) and run the same command again"
-                if action.startswith("write")
-                else ""
-            )
-            raise StorageError(f"cannot {action} {self.where}: {reason}{remedy}") from error
+    def _guard(self, action: str) -> AbstractContextManager[None]:
+        return storage_errors(action, self.where)
 
 
 def constraint_values(trial: StudyTrial, limits: Sequence[Limit]) -> dict[str, float]:
-    """Optuna's constraints of a trial, above 0 where violated: g - c for each limit that was measured, and the outcome."""
+    """Optuna's constraints of a trial, above 0 where violated: its outcome, and g - c where measured."""
     values = {_OUTCOME_CONSTRAINT: _RAN if trial.outcome == "ok" else _FAILED}
     for limit in limits:
         if limit.metric in trial.metrics:
             values[str(limit.key)] = limit.excess(trial.metrics)
     return values
-
-
-class _WithoutSnapshots(BaseJournalBackend):
-    """A journal backend whose snapshots are neither written nor read: Optuna stores them pickled, and lehr opens no pickles
-    from a storage."""
-
-    def __init__(self, backend: BaseJournalBackend) -> None:
-        self._backend = backend
-
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        yield from self._backend.read_logs(log_number_from)
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        self._backend.append_logs(logs)
-
-
-def _file_of(storage: StorageLike) -> Path | None:
-    """The file that a storage lives in, or None."""
-    if isinstance(storage, Path):
-        return storage
-    if not isinstance(storage, str):
-        return None
-    if storage.startswith("sqlite:"):
-        rest = storage.partition("///")[2].partition("?")[0]
-        return Path(rest) if rest and rest != ":memory:" else None
-    return None if "://" in storage else Path(storage)
-
-
-def _shown(storage: StorageLike) -> str:
-    if storage is None:
-        return "memory"
-    if isinstance(storage, str | Path):
-        text = str(storage)
-        # A password does not belong in an error message.
-        head, sign, tail = text.partition("://")
-        return f"{head}://***@{tail.rpartition('@')[2]}" if sign and "@" in tail else text
-    return type(storage).__name__
-
-
-def _check_place(path: Path, *, writable: bool) -> None:
-    if path.is_dir():
-        raise StorageError(f"storage {path} is a folder: give a file in it, such as {path / 'study.journal'}")
-    if not writable:
-        if not path.exists():
-            raise StorageError(f"there is no study file {path}")
-        return
-    folder = path.parent
-    if not folder.is_dir():
-        raise StorageError(f"cannot store a study in {path}: {folder} is not an existing folder; create it first")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 @contextmanager
@@ -351,5 +266,3 @@ def _quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(verbosity)
-
-

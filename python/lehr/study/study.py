@@ -13,7 +13,8 @@ from lehr.study.definition import Definition
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.history import make_optimizer, replay
 from lehr.study.limits import Limit
-from lehr.study.storage import Recorded, StorageLike, StudyStore
+from lehr.study.opening import StorageLike
+from lehr.study.storage import Recorded, StudyStore
 from lehr.study.trial import StudyTrial
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Study:
     Attributes:
         name: the study's name in its storage.
         budget: trials of the whole study, as last asked for.
-        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try), ``interrupted``, or None
-            while it runs or when it was killed.
+        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try),
+            ``interrupted``, or None while it runs or when it was killed.
     """
 
     def __init__(
@@ -85,7 +86,11 @@ class Study:
     @property
     def best(self) -> StudyTrial | None:
         """The best feasible trial, the earliest among equals; None when nothing feasible was found."""
-        feasible = [(trial.objective, trial) for trial in self._trials if trial.feasible and trial.objective is not None]
+        feasible = [
+            (trial.objective, trial)
+            for trial in self._trials
+            if trial.feasible and trial.objective is not None
+        ]
         if not feasible:
             return None
         choose = max if self.direction == "maximize" else min
@@ -93,21 +98,29 @@ class Study:
 
     @property
     def nearest_miss(self) -> StudyTrial | None:
-        """The infeasible trial that ran and violates its limits least; its ``misses`` say by how much. None when none is."""
+        """The infeasible trial that ran and violates its limits least; its ``misses`` say by how much.
+        None when none is.
+        """
         ran = [trial for trial in self._trials if trial.outcome == "ok" and not trial.feasible]
         return min(ran, key=_violation, default=None)
 
     @property
     def budget_lost(self) -> dict[str, Loss]:
-        """Trials and seconds that brought nothing feasible, by outcome; those that ran but missed a limit as ``infeasible``.
+        """Trials and seconds that brought nothing feasible, by outcome; those that ran but missed a limit as
+        ``infeasible``.
 
         Outcomes that did not occur are left out; the costliest comes first.
         """
         lost: dict[str, list[StudyTrial]] = {}
         for trial in self._trials:
             if not trial.feasible:
-                lost.setdefault("infeasible" if trial.outcome == "ok" else trial.outcome, []).append(trial)
-        losses = {kind: Loss(len(group), sum(trial.seconds or 0.0 for trial in group)) for kind, group in lost.items()}
+                lost.setdefault("infeasible" if trial.outcome == "ok" else str(trial.outcome), []).append(
+                    trial
+                )
+        losses = {
+            kind: Loss(len(group), sum(trial.seconds or 0.0 for trial in group))
+            for kind, group in lost.items()
+        }
         return dict(sorted(losses.items(), key=lambda entry: -entry[1].seconds))
 
     @property
@@ -135,9 +148,12 @@ class Study:
         best, miss = self.best, self.nearest_miss
         lines = [f"{len(self._trials)} of {self.budget} trials, {self.seconds:.1f} s."]
         if best is not None:
-            lines.append(f"Best: trial {best.number}, {self.objective} {best.objective:g}, {_settings(best.config)}.")
+            lines.append(
+                f"Best: trial {best.number}, {self.objective} {best.objective:g}, {_settings(best.config)}."
+            )
         elif miss is not None:
-            lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {'; '.join(map(str, miss.misses))}.")
+            by_how_much = ", ".join(map(str, miss.misses))
+            lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
         elif self._trials:
             lines.append("Nothing has run to its end yet.")
         if lost := self.budget_lost:
@@ -147,7 +163,8 @@ class Study:
         return "\n".join([*lines, self._optimizer().explain()])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per trial: number, outcome, feasible, objective, violation, seconds, ``config.*`` and ``metrics.*``.
+        """One row per trial: number, outcome, feasible, objective, violation, seconds, ``config.*`` and
+        ``metrics.*``.
 
         Raises:
             LehrError: pandas is not installed.
@@ -205,7 +222,9 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
         raise StorageError(f"there is no {store.where}")
     recorded = store.trials(definition)
     budget = int(store.noted("budget") or len(recorded))
-    study = Study(store, definition, budget, _replayed(definition, budget, recorded), _stopped(store, recorded))
+    study = Study(
+        store, definition, budget, _replayed(definition, budget, recorded), _stopped(store, recorded)
+    )
     for record in recorded:
         if record.trial is not None:
             study._add(record.trial)

@@ -37,8 +37,9 @@ class Miss:
 class StudyTrial(Trial):
     """A finished trial of a study.
 
-    ``metrics`` holds everything that was measured, under the names the evaluation used; ``violation`` is the sum of the
-    relative excesses over missed limits, infinite unless the outcome is ``ok``; ``seconds`` includes the child's start.
+    ``metrics`` holds everything that was measured, under the names the evaluation used; ``violation`` is the
+    sum of the relative excesses over missed limits, infinite unless the outcome is ``ok``; ``seconds``
+    includes the child's start.
 
     Attributes:
         facts: notes that the evaluation returned beside its metrics.
@@ -76,7 +77,9 @@ def judged(
     facts: Mapping[str, Any],
     limits: Sequence[Limit],
 ) -> StudyTrial:
-    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial metrics say."""
+    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial
+    metrics say.
+    """
     misses: tuple[Miss, ...] = ()
     violation = math.inf
     if outcome == "ok":
