@@ -143,8 +143,8 @@ def repair_journal(path: Path) -> Path | None:
         line = check.sound_lines + 1
         raise StorageError(
             f"{path} is damaged at line {line}, and more lines follow: restore the file from a copy, or keep "
-            f"what comes before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use that "
-            "as storage"
+            f"what comes before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use "
+            "that as storage"
         )
     copy = _free_name(path)
     try:
@@ -154,7 +154,7 @@ def repair_journal(path: Path) -> Path | None:
             os.fsync(file.fileno())
     except OSError as error:
         raise StorageError(
-            f"{path} ends in half a line, and cutting it off failed: {error.strerror}; free the disk, then run again"
+            f"{path} ends in half a line, and cutting it off failed: {error.strerror}; free the disk and run again"
         ) from error
     return copy
 

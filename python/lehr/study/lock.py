@@ -41,7 +41,7 @@ class RunLock:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 raise StorageError(
-                    f"cannot write beside {self._study_file}: {error.strerror}; choose a folder that you can write to"
+                    f"cannot write beside {self._study_file}: {error.strerror}; choose another folder"
                 ) from error
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,7 +84,7 @@ def storage_errors(action: str, where: str) -> Iterator[None]:
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
         remedy = (
-            "; every finished trial is safe: cure the storage (is the disk full?) and run the same command again"
+            "; every finished trial is safe: cure the storage (a full disk?) and run the command again"
             if action.startswith("write")
             else ""
         )

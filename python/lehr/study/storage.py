@@ -176,7 +176,7 @@ class StudyStore:
             found = self._storage.get_trial(trial_id).number
         if found != number:
             raise StorageError(
-                f"{self.where} got a trial from somebody else while this run was on (expected trial {number}, "
+                f"{self.where} got a trial from somebody else during this run (expected trial {number}, "
                 f"got {found}): let one run at a time work on a study"
             )
         self._ids[number] = trial_id
