@@ -5,4 +5,8 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_errors(m);
   lehr::python::bind_estimators(m);
   lehr::python::bind_rng(m);
+  lehr::python::bind_space(m);
+  lehr::python::bind_neighbours(m);
+  lehr::python::bind_policies(m);
+  lehr::python::bind_search(m);
 }
