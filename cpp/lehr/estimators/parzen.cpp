@@ -15,7 +15,6 @@ namespace lehr {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -96,19 +95,20 @@ void ParzenEstimator::fit_weights(std::size_t n, double prior_weight) {
 void ParzenEstimator::fit_categorical(Column& column, const double* first, double prior_weight) {
   const std::size_t n = kernels_ - 1;
   const double choices = static_cast<double>(column.given.choices);
-  column.codes.resize(stride_);
+  const auto none = static_cast<std::uint32_t>(column.given.choices);
+  column.index.assign(stride_, none);
   std::size_t present = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    column.codes[k] = first[k * columns_.size()];
-    present += std::isnan(column.codes[k]) ? 0 : 1;
+    const double code = first[k * columns_.size()];
+    if (std::isnan(code)) continue;
+    column.index[k] = static_cast<std::uint32_t>(code);
+    ++present;
   }
-  std::fill(column.codes.begin() + static_cast<std::ptrdiff_t>(n), column.codes.end(), nan);
   const double share = prior_weight / static_cast<double>(present + 1);
   const double same = (1.0 + share) / (1.0 + choices * share);
   column.other = share / (1.0 + choices * share);
   column.penalty = column.other > 0.0 ? elementary::log(column.other / same) : -infinity;
-  for (std::size_t k = 0; k < stride_; ++k)
-    column.factor[k] = std::isnan(column.codes[k]) ? 1.0 / choices : same;
+  for (std::size_t k = 0; k < stride_; ++k) column.factor[k] = column.index[k] == none ? 1.0 / choices : same;
 }
 
 void ParzenEstimator::fit_numeric(Column& column, const double* first) {
@@ -131,8 +131,8 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
   const std::size_t most = whole_blocks(present + 1);
   column.mean.resize(most);
   column.inverse.resize(most);
-  column.component.resize(stride_);
-  std::fill(column.component.begin(), column.component.end(), 0U);
+  column.index.resize(stride_);
+  std::fill(column.index.begin(), column.index.end(), 0U);
   column.mean[0] = 0.5;
   column.inverse[0] = 1.0;
   std::size_t last = 0;
@@ -143,7 +143,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
       column.mean[last] = sorted_[i];
       column.inverse[last] = inverse;
     }
-    column.component[order_[i].index] = static_cast<std::uint32_t>(last);
+    column.index[order_[i].index] = static_cast<std::uint32_t>(last);
   }
   column.components = last + 1;
   const std::size_t padded = whole_blocks(column.components);
@@ -160,14 +160,14 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
     component_factor_[c] = (column.discrete() || column.single() ? 1.0 : column.inverse[c]) / column.mass[c];
   }
   if (column.single()) component_factor_[0] = 1.0;
-  loops_->gather(column.factor.data(), component_factor_.data(), column.component.data(), stride_);
+  loops_->gather(column.factor.data(), component_factor_.data(), column.index.data(), stride_);
 
   if (column.discrete()) return;
   constexpr double sqrt_half = 0.70710678118654752440;
   column.slope.resize(stride_);
   column.offset.resize(stride_);
   for (std::size_t k = 0; k < stride_; ++k) {
-    const std::size_t c = column.component[k];
+    const std::size_t c = column.index[k];
     column.slope[k] = column.inverse[c] * sqrt_half;
     column.offset[k] = column.mean[c] * column.slope[k];
   }
@@ -185,13 +185,13 @@ double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimensi
   const double u = rng.uniform();
   if (column.categorical()) {
     const double choices = static_cast<double>(column.given.choices);
-    const double code = column.codes[kernel];
+    const std::size_t code = column.index[kernel];
     // The kernel is a uniform part, `other` for each choice, and the rest on the observed one.
-    const double uniform_part = std::isnan(code) ? 1.0 : column.other * choices;
-    if (u >= uniform_part) return code;
+    const double uniform_part = code == column.given.choices ? 1.0 : column.other * choices;
+    if (u >= uniform_part) return static_cast<double>(code);
     return std::min(std::floor(u / uniform_part * choices), choices - 1.0);
   }
-  const std::size_t c = column.component[kernel];
+  const std::size_t c = column.index[kernel];
   const double mean = column.mean[c];
   const double inverse = column.inverse[c];
   const double z = truncated_normal_quantile(u, -mean * inverse, (1.0 - mean) * inverse, column.lower_tail[c],
