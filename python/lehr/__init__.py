@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
 
+from lehr.conditions import Condition, param
 from lehr.errors import (
     ConfigurationError,
     ExhaustedError,
@@ -15,6 +16,9 @@ from lehr.errors import (
     SpaceError,
     StorageError,
 )
+from lehr.parzen import ParzenEstimator
+from lehr.space import Space
+from lehr.variables import Categorical, Float, Int, Ordinal
 
 try:
     __version__ = _version("lehr")
@@ -22,13 +26,21 @@ except _PackageNotFoundError:  # a source tree that was not installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "Categorical",
+    "Condition",
     "ConfigurationError",
     "ExhaustedError",
+    "Float",
+    "Int",
     "LehrError",
     "ModelError",
     "OptionError",
+    "Ordinal",
+    "ParzenEstimator",
     "ResultError",
+    "Space",
     "SpaceError",
     "StorageError",
     "__version__",
+    "param",
 ]

@@ -28,9 +28,9 @@ void ParzenEstimator::Column::prepare(const Dimension& dimension) {
   }
   double lower = given.low, upper = given.high;
   if (discrete()) {
-    // The last value may fall short of `high`; a high that is a value but for rounding is kept to the digit.
-    const double steps = std::floor((upper - lower) / given.step + 1e-9);
-    if (upper - (lower + steps * given.step) > 1e-9 * given.step) upper = lower + steps * given.step;
+    // The last value may fall short of `high`; bounds and step are rounded decimals, so 0.3 / 0.1 must count
+    // as 3.
+    upper = lower + std::floor((upper - lower) / given.step + 1e-9) * given.step;
     high = upper;
     lower -= 0.5 * given.step;
     upper += 0.5 * given.step;
@@ -56,6 +56,12 @@ double ParzenEstimator::Column::raw(double at) const {
   double value = given.log ? elementary::exp(on_scale) : on_scale;
   if (discrete()) value = given.low + std::nearbyint((value - given.low) / given.step) * given.step;
   return std::clamp(value, given.low, high);
+}
+
+// A stepped value may differ from its grid point by rounding.
+bool ParzenEstimator::Column::contains(double value) const {
+  const double margin = categorical() ? 0.0 : 0.5 * given.step;
+  return value >= given.low - margin && value <= high + margin;
 }
 
 void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,

@@ -76,7 +76,7 @@ class ParzenEstimator {
     bool categorical() const { return given.choices > 0; }
     bool discrete() const { return given.step > 0.0; }
     bool single() const { return half_extent == 0.0; }  // continuous with one value: nothing to say
-    bool contains(double value) const { return value >= given.low && value <= high; }
+    bool contains(double value) const;
     double transformed(double value) const;
     double position(double value) const;
     double raw(double at) const;  // the legal value at a position
