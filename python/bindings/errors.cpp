@@ -30,6 +30,8 @@ void translate(std::exception_ptr pointer) {
     raise("ResultError", error);
   } catch (const ExhaustedError& error) {
     raise("ExhaustedError", error);
+  } catch (const DeviceError& error) {
+    raise("DeviceError", error);
   } catch (const Error& error) {
     raise("LehrError", error);
   }

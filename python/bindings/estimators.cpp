@@ -10,6 +10,7 @@
 #include "bind.hpp"
 #include "lehr/base/error.hpp"
 #include "lehr/base/rng.hpp"
+#include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/estimators/normal.hpp"
 #include "lehr/estimators/parzen.hpp"
 #include "lehr/estimators/truncated_normal.hpp"
@@ -49,7 +50,7 @@ class BoundEstimator {
     estimator_.fit(dimensions_, values, n, prior_weight);
   }
 
-  py::array_t<double> log_pdf(const Array& points) const {
+  py::array_t<double> log_pdf(const Array& points, gpu::Gpu* gpu) const {
     const std::size_t n = rows(points, dimensions_.size(), "points");
     py::array_t<double> out(static_cast<py::ssize_t>(n));
     const std::span<double> result(out.mutable_data(), n);
@@ -57,7 +58,11 @@ class BoundEstimator {
     {
       const py::gil_scoped_release release;  // numbers only; both arrays are kept alive by this frame
       const std::scoped_lock lock(mutex_);
-      estimator_.log_pdf(values, n, result);
+      if (gpu == nullptr) {
+        estimator_.log_pdf(values, n, result);
+      } else {
+        gpu->score(estimator_, nullptr, values, n, result);
+      }
     }
     return out;
   }
@@ -111,7 +116,7 @@ void bind_estimators(py::module_& m) {
       .def(py::init<std::vector<Dimension>, const Array&, double>(), py::arg("dimensions"),
            py::arg("observations"), py::arg("prior_weight") = 1.0)
       .def("fit", &BoundEstimator::fit, py::arg("observations"), py::arg("prior_weight") = 1.0)
-      .def("log_pdf", &BoundEstimator::log_pdf, py::arg("points"))
+      .def("log_pdf", &BoundEstimator::log_pdf, py::arg("points"), py::arg("gpu") = py::none())
       .def("sample", &BoundEstimator::sample, py::arg("n"), py::arg("seed"))
       .def_property_readonly("kernels", &BoundEstimator::kernels);
 

@@ -4,6 +4,7 @@
 
 #include "bind.hpp"
 #include "convert.hpp"
+#include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/search/optimizer.hpp"
 
 namespace py = pybind11;
@@ -23,6 +24,10 @@ Options make_options(const std::string& method, const std::string& preset, const
   if (allow_repeats) options.allow_repeats = *allow_repeats;
   apply_overrides(options, overrides);
   return options;
+}
+
+Device device_from(const std::string& name) {
+  return name == "cuda" ? Device::cuda : name == "auto" ? Device::automatic : Device::cpu;
 }
 
 Result make_result(const std::string& outcome, double objective, std::vector<double> metrics) {
@@ -133,14 +138,20 @@ void bind_search(py::module_& m) {
            })
       .def(
           "score",
-          [](Optimizer& self, const py::list& configs) {
+          [](Optimizer& self, const py::list& configs, const std::string& device, gpu::Gpu* gpu) {
             std::vector<Configuration> configurations;
             for (const py::handle config : configs) {
               configurations.push_back(from_dict(self.space(), py::cast<py::dict>(config)));
             }
-            return self.score(configurations);
+            return self.score(configurations, device_from(device), gpu);
           },
-          py::arg("configs"))
+          py::arg("configs"), py::arg("device"), py::arg("gpu"))
+      .def(
+          "use",
+          [](Optimizer& self, const std::string& device, std::shared_ptr<gpu::Gpu> gpu) {
+            self.use(device_from(device), std::move(gpu));
+          },
+          py::arg("device"), py::arg("gpu"))
       .def_property_readonly("allow_repeats",
                              [](const Optimizer& self) { return self.options().allow_repeats; })
       .def_property_readonly("options", [](const Optimizer& self) {

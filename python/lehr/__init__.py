@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.errors import (
     ConfigurationError,
+    DeviceError,
     ExhaustedError,
     IsolationError,
     LehrError,
@@ -24,6 +25,7 @@ from lehr.trial import Trial
 
 if TYPE_CHECKING:
     from lehr.conditions import Condition, param
+    from lehr.gpu import GpuStatus, gpu_status
     from lehr.optimizer import Optimizer
     from lehr.parzen import ParzenEstimator
     from lehr.space import Space
@@ -40,12 +42,14 @@ _LAZY = {
     "Categorical": "lehr.variables",
     "Condition": "lehr.conditions",
     "Float": "lehr.variables",
+    "GpuStatus": "lehr.gpu",
     "Int": "lehr.variables",
     "Optimizer": "lehr.optimizer",
     "Ordinal": "lehr.variables",
     "ParzenEstimator": "lehr.parzen",
     "Space": "lehr.space",
     "Study": "lehr.study",
+    "gpu_status": "lehr.gpu",
     "load_study": "lehr.study",
     "param": "lehr.conditions",
     "run": "lehr.study",
@@ -68,10 +72,12 @@ __all__ = [
     "Categorical",
     "Condition",
     "ConfigurationError",
+    "DeviceError",
     "EarlyStop",
     "Ending",
     "ExhaustedError",
     "Float",
+    "GpuStatus",
     "Int",
     "IsolationError",
     "LehrError",
@@ -90,6 +96,7 @@ __all__ = [
     "UnpicklableError",
     "__version__",
     "current_trial",
+    "gpu_status",
     "load_study",
     "param",
     "run",

@@ -55,3 +55,7 @@ class UnpicklableError(LehrError, TypeError):
 
 class IsolationError(LehrError, OSError):
     """This machine does not let us start a process for a trial; the message says what failed."""
+
+
+class DeviceError(LehrError, RuntimeError):
+    """A GPU was asked for and cannot be used; the message says why."""

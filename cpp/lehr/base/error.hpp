@@ -53,4 +53,10 @@ class ExhaustedError : public Error {
   using Error::Error;
 };
 
+// A device cannot be used, and why.
+class DeviceError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace lehr

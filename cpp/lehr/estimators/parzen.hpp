@@ -50,7 +50,6 @@ class ParzenEstimator {
   std::size_t sample_kernel(Rng& rng) const;
   double sample_dimension(std::size_t kernel, std::size_t dimension, Rng& rng) const;
 
- private:
   // One dimension of all kernels. Numeric positions are on the transformed domain scaled to [0, 1].
   struct Column {
     Dimension given;
@@ -82,6 +81,11 @@ class ParzenEstimator {
     double raw(double at) const;  // the legal value at a position
   };
 
+  // The fitted mixture, for code that scores it elsewhere. Views hold until the next fit.
+  std::span<const Column> columns() const noexcept { return columns_; }
+  std::span<const double> weights() const noexcept { return weights_; }
+
+ private:
   void fit_weights(std::size_t n, double prior_weight);
   void fit_categorical(Column& column, const double* first, double prior_weight);
   void fit_numeric(Column& column, const double* first);

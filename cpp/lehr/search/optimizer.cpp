@@ -122,8 +122,13 @@ TpeSearch& Optimizer::tpe() const {
 
 Split Optimizer::split() const { return tpe().split(); }
 
-std::vector<double> Optimizer::score(const std::vector<Configuration>& configurations) {
-  return tpe().score(configurations);
+std::vector<double> Optimizer::score(const std::vector<Configuration>& configurations, Device device,
+                                     gpu::Gpu* gpu) {
+  return tpe().score(configurations, device, gpu);
+}
+
+void Optimizer::use(Device device, std::shared_ptr<gpu::Gpu> gpu) {
+  if (options_.method == Method::tpe || options_.method == Method::tba_tpe) tpe().use(device, std::move(gpu));
 }
 
 std::optional<double> Optimizer::temperature() const {

@@ -16,6 +16,9 @@
 
 namespace lehr {
 
+namespace gpu {
+class Gpu;
+}
 class HybridSearch;
 class TpeSearch;
 
@@ -57,7 +60,11 @@ class Optimizer {
 
   // TPE's view of the history; throws OptionError for methods without TPE.
   Split split() const;
-  std::vector<double> score(const std::vector<Configuration>& configurations);
+  // Throws DeviceError when the device is cuda and cannot be used.
+  std::vector<double> score(const std::vector<Configuration>& configurations, Device device = Device::cpu,
+                            gpu::Gpu* gpu = nullptr);
+  // Where TPE scores its candidates; nothing to methods without TPE.
+  void use(Device device, std::shared_ptr<gpu::Gpu> gpu);
 
  private:
   void check_pending(std::size_t trial) const;

@@ -31,6 +31,10 @@ inline Rng rng_for(const Options& options, std::size_t trial, Purpose purpose) {
   return {options.seed, trial, static_cast<std::uint64_t>(purpose)};
 }
 
+// Where densities are worked out. Automatic: on the GPU when there is one and the batch is large enough to
+// pay.
+enum class Device { cpu, cuda, automatic };
+
 class Searcher {
  public:
   virtual ~Searcher() = default;

@@ -3,11 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include "lehr/base/error.hpp"
 
 namespace lehr {
 namespace {
 
 constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+// Candidates kept in memory at a time.
+constexpr std::size_t part = std::size_t{1} << 18;
+
+// Evaluations (points, kernels and dimensions multiplied) from which `automatic` takes the GPU: some 50 ms of
+// a processor core, where the way to the device and back should not matter. Not measured on a device yet.
+constexpr std::size_t worth_a_gpu = std::size_t{1} << 26;
 
 Dimension dimension(const Variable& variable) {
   switch (variable.kind) {
@@ -58,23 +68,52 @@ void TpeSearch::append(const Configuration& configuration) {
   for (const std::size_t variable : variables_) points_.push_back(configuration[variable]);
 }
 
-void TpeSearch::score_points(std::size_t count) {
+bool TpeSearch::score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu) {
+  if (device == Device::cpu || gpu == nullptr) return false;
+  const std::size_t kernels = below_.kernels() + above_.kernels();
+  if (device == Device::automatic && count * kernels * variables_.size() < worth_a_gpu) return false;
+  try {
+    gpu->score(below_, &above_, points_, count, log_below_);
+    return true;
+  } catch (const DeviceError&) {
+    if (device == Device::cuda) throw;
+    return false;
+  }
+}
+
+void TpeSearch::score_points(std::size_t count, Device device, gpu::Gpu* gpu) {
   log_below_.resize(count);
+  if (score_on_gpu(count, device, gpu)) return;
   log_above_.resize(count);
   below_.log_pdf(points_, count, log_below_);
   above_.log_pdf(points_, count, log_above_);
   for (std::size_t i = 0; i < count; ++i) log_below_[i] -= log_above_[i];
 }
 
-Proposal TpeSearch::best_of_points(std::size_t count, Origin origin) {
-  score_points(count);
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < count; ++i) {
-    if (log_below_[i] > log_below_[best]) best = i;
-  }
+void TpeSearch::use(Device device, std::shared_ptr<gpu::Gpu> gpu) {
+  device_ = device;
+  gpu_ = std::move(gpu);
+}
+
+void TpeSearch::clear_candidates() {
+  points_.clear();
+  candidates_.clear();
+  best_.clear();
+}
+
+void TpeSearch::weigh_candidates() {
   const std::size_t width = context_.space.size();
-  const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(best * width);
-  return {{first, first + static_cast<std::ptrdiff_t>(width)}, origin};
+  const std::size_t count = candidates_.size() / width;
+  if (count == 0) return;
+  score_points(count, device_, gpu_.get());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!best_.empty() && !(log_below_[i] > best_score_)) continue;
+    const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(i * width);
+    best_.assign(first, first + static_cast<std::ptrdiff_t>(width));
+    best_score_ = log_below_[i];
+  }
+  points_.clear();
+  candidates_.clear();
 }
 
 // One kernel of the mixture gives every variable, in order, so that what is active follows from what was
@@ -101,37 +140,40 @@ Proposal TpeSearch::propose(Rng& rng) {
     return propose_away(rng, [](const Configuration&) { return true; });
   }
   fit();
-  points_.clear();
-  candidates_.clear();
+  clear_candidates();
   Configuration configuration(context_.space.size());
   std::size_t count = 0;
   // What is forbidden or known is drawn again, within bounds.
   for (std::size_t draws = 0; count < options.candidates && draws < 16 * options.candidates; ++draws) {
     if (!sample_below(configuration, rng) || context_.seen.contains(configuration)) continue;
     append(configuration);
-    ++count;
+    if (++count % part == 0) weigh_candidates();
   }
   if (count == 0) return {context_.seen.draw(rng), Origin::random};
-  return best_of_points(count, Origin::tpe);
+  weigh_candidates();
+  return {best_, Origin::tpe};
 }
 
 Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed) {
   // 'Below' is empty, so its density is the prior's; a draw from the prior with the largest ratio is one that
   // the failures make least likely.
   fit();
-  points_.clear();
-  candidates_.clear();
-  const std::size_t count = context_.options.tpe.candidates;
-  for (std::size_t i = 0; i < count; ++i) append(context_.seen.draw(rng, allowed));
-  return best_of_points(count, Origin::away);
+  clear_candidates();
+  for (std::size_t i = 1; i <= context_.options.tpe.candidates; ++i) {
+    append(context_.seen.draw(rng, allowed));
+    if (i % part == 0) weigh_candidates();
+  }
+  weigh_candidates();
+  return {best_, Origin::away};
 }
 
-std::vector<double> TpeSearch::score(const std::vector<Configuration>& configurations) {
+std::vector<double> TpeSearch::score(const std::vector<Configuration>& configurations, Device device,
+                                     gpu::Gpu* gpu) {
   fit();
   points_.clear();
   candidates_.clear();
   for (const Configuration& configuration : configurations) append(configuration);
-  score_points(configurations.size());
+  score_points(configurations.size(), device, gpu);
   return log_below_;
 }
 

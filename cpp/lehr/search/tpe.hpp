@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/estimators/parzen.hpp"
 #include "lehr/search/searcher.hpp"
 #include "lehr/search/split.hpp"
@@ -25,15 +27,23 @@ class TpeSearch final : public Searcher {
   Proposal propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed);
 
   Split split() const { return lehr::split(context_.history, context_.options.tpe); }
-  // log l(x) - log g(x) of each configuration under the present split.
-  std::vector<double> score(const std::vector<Configuration>& configurations);
+  // log l(x) - log g(x) of each configuration under the present split. Throws DeviceError when the device is
+  // cuda and cannot be used.
+  std::vector<double> score(const std::vector<Configuration>& configurations, Device device, gpu::Gpu* gpu);
+
+  // Where proposals are scored from now on; the GPU outlives the search, and is null for cpu.
+  void use(Device device, std::shared_ptr<gpu::Gpu> gpu);
 
  private:
   void fit();
   void gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const;
   void append(const Configuration& configuration);
-  void score_points(std::size_t count);
-  Proposal best_of_points(std::size_t count, Origin origin);
+  void score_points(std::size_t count, Device device, gpu::Gpu* gpu);
+  bool score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu);
+  // Candidates are drawn, scored and forgotten a part at a time, so that a million need no more memory than a
+  // part; `best_` is the first of the best so far.
+  void clear_candidates();
+  void weigh_candidates();
   bool sample_below(Configuration& configuration, Rng& rng) const;
 
   Context context_;
@@ -42,12 +52,16 @@ class TpeSearch final : public Searcher {
   std::vector<std::size_t> column_;     // variable -> dimension, or npos
   ParzenEstimator below_;
   ParzenEstimator above_;
+  Device device_ = Device::cpu;
+  std::shared_ptr<gpu::Gpu> gpu_;
   // Buffers that live on, so that an ask allocates nothing once warm.
   std::vector<double> rows_;
   std::vector<double> points_;      // dimensions only
   std::vector<double> candidates_;  // whole configurations
   std::vector<double> log_below_;
   std::vector<double> log_above_;
+  Configuration best_;
+  double best_score_ = 0.0;
 };
 
 }  // namespace lehr

@@ -1,0 +1,145 @@
+#include "lehr/estimators/gpu/gpu.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "lehr/estimators/gpu/driver.hpp"
+#include "lehr/estimators/gpu/session.hpp"
+
+namespace lehr::gpu {
+namespace {
+
+// CUdevice_attribute
+constexpr int capability_major = 75;
+constexpr int capability_minor = 76;
+
+constexpr const char* no_kernel = "this build of lehr has no GPU kernel: it was built without nvcc";
+
+std::string dotted(int capability) {
+  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+}
+
+void initialise(const Driver& driver) {
+  const int code = driver.init(0);
+  if (code == no_device) throw DeviceError("the NVIDIA driver sees no GPU");
+  if (code == not_initialized) {
+    throw DeviceError(
+        "CUDA cannot start in this process: it was forked from one that had used CUDA, or is ending; start "
+        "worker processes by spawn");
+  }
+  driver.check(code, "starting CUDA");
+}
+
+}  // namespace
+
+Gpu::Gpu(std::string driver, Image image) : path_(std::move(driver)), image_(std::move(image)) {}
+
+Gpu::~Gpu() {
+  if (owner_ != 0 && owner_ != getpid()) forget();
+}
+
+// In a forked child, what the parent holds is not ours to give back.
+void Gpu::forget() {
+  static_cast<void>(session_.release());
+  static_cast<void>(driver_.release());
+}
+
+void Gpu::check_process() const {
+  const pid_t owner = owner_;
+  if (owner != 0 && owner != getpid()) {
+    throw DeviceError("this process was forked from process " + std::to_string(owner) +
+                      ", which had used CUDA, and CUDA does not survive a fork; start worker processes by "
+                      "spawn, or use the GPU only in the workers");
+  }
+}
+
+void Gpu::check_kernel() const {
+  if (image_.bytes.empty()) throw DeviceError(no_kernel);
+}
+
+// Fills the status as far as it gets; throws DeviceError at what stands in the way.
+int Gpu::find_device(Status& status) {
+  if (!broken_.empty()) throw DeviceError(broken_);
+  if (!driver_) driver_ = std::make_unique<Driver>(path_);
+  owner_ = getpid();
+  initialise(*driver_);
+  driver_->check(driver_->driver_version(&status.driver_version), "asking for the driver's version");
+  int devices = 0;
+  driver_->check(driver_->device_count(&devices), "counting GPUs");
+  if (devices == 0) throw DeviceError("the NVIDIA driver sees no GPU");
+  int device = 0;
+  driver_->check(driver_->device(&device, 0), "finding the first GPU");
+  std::array<char, 256> name{};
+  driver_->check(driver_->device_name(name.data(), static_cast<int>(name.size()) - 1, device),
+                 "asking for the GPU's name");
+  status.device = name.data();
+  int major = 0, minor = 0;
+  driver_->check(driver_->device_attribute(&major, capability_major, device),
+                 "asking for the compute capability");
+  driver_->check(driver_->device_attribute(&minor, capability_minor, device),
+                 "asking for the compute capability");
+  status.capability = 10 * major + minor;
+  // Within a major version newer kernels run on older drivers, across them they do not.
+  if (image_.toolkit / 1000 > status.driver_version / 1000) {
+    throw DeviceError("the NVIDIA driver is too old: it supports CUDA " +
+                      version_text(status.driver_version) + ", and the kernel was built with CUDA " +
+                      version_text(image_.toolkit) + "; update the driver");
+  }
+  if (status.capability < image_.capability) {
+    throw DeviceError("the GPU is too old: " + status.device + " has compute capability " +
+                      dotted(status.capability) + ", and the kernel needs " + dotted(image_.capability));
+  }
+  return device;
+}
+
+Status Gpu::status() {
+  Status status;
+  status.has_kernel = !image_.bytes.empty();
+  try {
+    check_process();
+    const std::scoped_lock lock(mutex_);
+    find_device(status);
+    status.available = status.has_kernel;
+  } catch (const DeviceError& error) {
+    status.reason = error.what();
+  }
+  if (!status.has_kernel) status.reason = no_kernel;  // no driver would help
+  return status;
+}
+
+void Gpu::score(const ParzenEstimator& first, const ParzenEstimator* second, std::span<const double> points,
+                std::size_t count, std::span<double> out) {
+  check_kernel();
+  check_process();
+  const std::scoped_lock lock(mutex_);
+  try {
+    if (!session_) {
+      Status status;
+      const int device = find_device(status);
+      session_ = std::make_unique<Session>(*driver_, device, image_);
+    }
+    const FlatMixture flat = flat_mixture(first);
+    FlatMixture other;
+    if (second != nullptr) other = flat_mixture(*second);
+    session_->score(flat_axes(first), flat, second == nullptr ? nullptr : &other, points, count, out);
+  } catch (const DriverError& error) {
+    if (error.sticky()) {
+      broken_ =
+          std::string("the GPU failed earlier in this process, and CUDA works again only in a new one: ") +
+          error.what();
+      session_.reset();
+    }
+    throw;
+  }
+}
+
+void Gpu::close() {
+  if (owner_ != 0 && owner_ != getpid()) return;
+  const std::scoped_lock lock(mutex_);
+  session_.reset();
+}
+
+}  // namespace lehr::gpu
