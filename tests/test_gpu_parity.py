@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fake_driver import IMAGE, FakeDriver, build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lehr
+from fake_driver import IMAGE, FakeDriver, build
 from lehr import _core
 
 Values = npt.NDArray[np.float64]
@@ -47,7 +47,9 @@ def draw(dimension: _core.Dimension, rng: np.random.Generator, n: int) -> Values
     return np.clip(values, low, high)
 
 
-def sample(dimensions: list[_core.Dimension], rng: np.random.Generator, n: int, missing: float = 0.0) -> Values:
+def sample(
+    dimensions: list[_core.Dimension], rng: np.random.Generator, n: int, missing: float = 0.0
+) -> Values:
     values = np.column_stack([draw(dimension, rng, n) for dimension in dimensions])
     values[rng.random(values.shape) < missing] = np.nan
     return values
@@ -111,6 +113,7 @@ def dimension_strategy(choose: Any) -> _core.Dimension:
 )
 def test_any_mixture(
     driver: FakeDriver,
+    *,
     dimensions: list[_core.Dimension],
     n: int,
     seed: int,
@@ -243,3 +246,13 @@ def test_proposals_are_scored_on_the_gpu(
     there.device = "cpu"
     there.ask()
     assert driver.calls("cuLaunchKernel") == before + 5
+
+
+def test_the_estimator_of_the_public_surface(gpu: _core.Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, gpu)
+    space = lehr.Space([lehr.Categorical("kind", ["a", "b", "c"]), lehr.Int("size", 1, 64, log=True)])
+    estimator = lehr.ParzenEstimator(space, space.sample(30, seed=1))
+    configs = space.sample(200, seed=2)
+    expected = estimator.log_pdf(configs)
+    np.testing.assert_allclose(estimator.log_pdf(configs, device="cuda"), expected, rtol=1e-9)
+    np.testing.assert_array_equal(estimator.log_pdf(configs, device="auto"), expected)  # too few to pay

@@ -50,7 +50,8 @@ class BoundEstimator {
     estimator_.fit(dimensions_, values, n, prior_weight);
   }
 
-  py::array_t<double> log_pdf(const Array& points, gpu::Gpu* gpu) const {
+  py::array_t<double> log_pdf(const Array& points,
+                              const std::optional<std::shared_ptr<gpu::Gpu>>& gpu) const {
     const std::size_t n = rows(points, dimensions_.size(), "points");
     py::array_t<double> out(static_cast<py::ssize_t>(n));
     const std::span<double> result(out.mutable_data(), n);
@@ -58,10 +59,10 @@ class BoundEstimator {
     {
       const py::gil_scoped_release release;  // numbers only; both arrays are kept alive by this frame
       const std::scoped_lock lock(mutex_);
-      if (gpu == nullptr) {
+      if (!gpu) {
         estimator_.log_pdf(values, n, result);
       } else {
-        gpu->score(estimator_, nullptr, values, n, result);
+        (*gpu)->score(estimator_, nullptr, values, n, result);
       }
     }
     return out;

@@ -2,6 +2,7 @@
 #include "lehr/estimators/gpu/gpu.hpp"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include "bind.hpp"
 
@@ -11,7 +12,7 @@ namespace lehr::python {
 namespace {
 
 // (available, reason, device, driver_version, capability, has_kernel)
-py::tuple status(gpu::Gpu& self) {
+py::typing::Tuple<bool, py::str, py::str, int, int, bool> status(gpu::Gpu& self) {
   gpu::Status status;
   {
     const py::gil_scoped_release release;  // no Python object is touched; starting CUDA takes a while
@@ -36,6 +37,8 @@ void bind_gpu(py::module_& m) {
            py::arg("driver"), py::arg("image"), py::kw_only(), py::arg("toolkit") = 0,
            py::arg("capability") = 0, "With a kernel compiled elsewhere.")
       .def("status", &status)
+      .def_static("worth", &gpu::worth, py::arg("points"), py::arg("kernels"), py::arg("dimensions"),
+                  "Whether a batch is large enough for device 'auto' to take the GPU.")
       .def("close", &gpu::Gpu::close, py::call_guard<py::gil_scoped_release>());
 }
 

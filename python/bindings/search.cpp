@@ -26,6 +26,8 @@ Options make_options(const std::string& method, const std::string& preset, const
   return options;
 }
 
+using OptionalGpu = std::optional<std::shared_ptr<gpu::Gpu>>;
+
 Device device_from(const std::string& name) {
   return name == "cuda" ? Device::cuda : name == "auto" ? Device::automatic : Device::cpu;
 }
@@ -138,18 +140,18 @@ void bind_search(py::module_& m) {
            })
       .def(
           "score",
-          [](Optimizer& self, const py::list& configs, const std::string& device, gpu::Gpu* gpu) {
+          [](Optimizer& self, const py::list& configs, const std::string& device, OptionalGpu gpu) {
             std::vector<Configuration> configurations;
             for (const py::handle config : configs) {
               configurations.push_back(from_dict(self.space(), py::cast<py::dict>(config)));
             }
-            return self.score(configurations, device_from(device), gpu);
+            return self.score(configurations, device_from(device), gpu ? gpu->get() : nullptr);
           },
           py::arg("configs"), py::arg("device"), py::arg("gpu"))
       .def(
           "use",
-          [](Optimizer& self, const std::string& device, std::shared_ptr<gpu::Gpu> gpu) {
-            self.use(device_from(device), std::move(gpu));
+          [](Optimizer& self, const std::string& device, OptionalGpu gpu) {
+            self.use(device_from(device), gpu.value_or(nullptr));
           },
           py::arg("device"), py::arg("gpu"))
       .def_property_readonly("allow_repeats",

@@ -39,8 +39,8 @@ class GpuStatus:
 def gpu_status() -> GpuStatus:
     """Look for a GPU. This starts CUDA in the process, so processes forked from it later cannot use the GPU.
 
-    The environment may name another driver library (``LEHR_CUDA_DRIVER``) and a file with a kernel to use instead of the
-    one this build carries (``LEHR_CUDA_KERNEL``); both are read once, at the first use.
+    The environment may name another driver library (``LEHR_CUDA_DRIVER``) and a file with a kernel to use instead of
+    the one this build carries (``LEHR_CUDA_KERNEL``); both are read once, at the first use.
     """
     try:
         gpu = _gpu()

@@ -228,7 +228,9 @@ class Optimizer:
         """
         where = self.device if device is None else device
         gpu = gpu_for(where)
-        return np.asarray(self._core.score([dict(config) for config in configs], where, gpu), dtype=np.float64)
+        return np.asarray(
+            self._core.score([dict(config) for config in configs], where, gpu), dtype=np.float64
+        )
 
     # -- saving ----------------------------------------------------------------------------------------------------
 

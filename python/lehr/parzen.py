@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core
-from lehr.errors import OptionError
+from lehr.errors import DeviceError, OptionError
+from lehr.gpu import Device, gpu_for
 from lehr.space import Config, Space
 from lehr.variables import Categorical, Float, Int, Ordinal, Variable
 
@@ -57,19 +58,38 @@ class ParzenEstimator:
             [_dimension(space.variables[i]) for i in self._used], codes[:, self._used], prior_weight
         )
 
-    def log_pdf(self, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+    def log_pdf(
+        self, configs: Iterable[Mapping[str, Any]], device: Device = "cpu"
+    ) -> npt.NDArray[np.float64]:
         """Log densities of configurations with the same active variables as the observations, shape (n,).
 
         Discrete variables contribute probabilities, continuous ones densities in their own unit, those with
         ``log`` the density of the natural logarithm.
 
+        Args:
+            configs: legal configurations.
+            device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the GPU where one can be used and the batch is large enough
+                to pay. The results agree to about 1e-9 of their size.
+
         Raises:
             ConfigurationError: when a configuration is not legal.
-            OptionError: when the active variables differ from those of the observations.
+            OptionError: when the active variables differ from those of the observations, or the device is unknown.
+            DeviceError: when `device` is ``"cuda"`` and the GPU cannot be used; the message says why.
         """
+        gpu = gpu_for(device)
         codes = _codes(self._space, configs)
         self._check_active("configs", codes)
-        return self._core.log_pdf(codes[:, self._used])
+        points = codes[:, self._used]
+        if gpu is None or (
+            device == "auto" and not gpu.worth(len(points), self._core.kernels, len(self._used))
+        ):
+            return self._core.log_pdf(points)
+        try:
+            return self._core.log_pdf(points, gpu)
+        except DeviceError:
+            if device == "cuda":
+                raise
+            return self._core.log_pdf(points)
 
     def sample(self, n: int, seed: int) -> list[Config]:
         """Draw n configurations from the density; the same seed gives the same ones.

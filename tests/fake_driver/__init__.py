@@ -20,7 +20,16 @@ def build(folder: Path, *flags: str, name: str = "libfakecuda.so") -> Path:
         pytest.skip("no C++ compiler to build the fake driver with")
     library = folder / name
     source = Path(__file__).with_name("fake_driver.cpp")
-    command = [compiler, "-std=c++20", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-I", str(ROOT / "cpp")]
+    command = [
+        compiler,
+        "-std=c++20",
+        "-O1",
+        "-ffp-contract=off",
+        "-shared",
+        "-fPIC",
+        "-I",
+        str(ROOT / "cpp"),
+    ]
     subprocess.run([*command, *flags, "-o", str(library), str(source)], check=True, timeout=300)
     return library
 

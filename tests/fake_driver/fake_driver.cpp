@@ -276,6 +276,12 @@ EXPORT int cuGetErrorString(int code, const char** text) {
 // What the tests ask and set.
 EXPORT void fake_fail(const char* name, long count, int code, int sticky) {
   State& s = state();
+  if (s.stuck != ok) {  // what a broken context held ends with it
+    for (const auto& [address, bytes] : s.allocations) std::free(reinterpret_cast<void*>(address));
+    s.allocations.clear();
+    for (void* const module : s.modules) std::free(module);
+    s.modules.clear();
+  }
   s.fail_name = name;
   s.fail_at = s.calls[name] + count;
   s.fail_code = code;

@@ -15,10 +15,6 @@ constexpr std::size_t npos = static_cast<std::size_t>(-1);
 // Candidates kept in memory at a time.
 constexpr std::size_t part = std::size_t{1} << 18;
 
-// Evaluations (points, kernels and dimensions multiplied) from which `automatic` takes the GPU: some 50 ms of
-// a processor core, where the way to the device and back should not matter. Not measured on a device yet.
-constexpr std::size_t worth_a_gpu = std::size_t{1} << 26;
-
 Dimension dimension(const Variable& variable) {
   switch (variable.kind) {
     case Kind::categorical:
@@ -71,7 +67,7 @@ void TpeSearch::append(const Configuration& configuration) {
 bool TpeSearch::score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu) {
   if (device == Device::cpu || gpu == nullptr) return false;
   const std::size_t kernels = below_.kernels() + above_.kernels();
-  if (device == Device::automatic && count * kernels * variables_.size() < worth_a_gpu) return false;
+  if (device == Device::automatic && !gpu::worth(count, kernels, variables_.size())) return false;
   try {
     gpu->score(below_, &above_, points_, count, log_below_);
     return true;

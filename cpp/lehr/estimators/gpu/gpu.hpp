@@ -19,6 +19,12 @@ namespace lehr::gpu {
 class Driver;
 class Session;
 
+// Whether so many points, kernels and dimensions are enough for the way to the device and back not to matter:
+// some 50 ms of a processor core. Not measured on a device yet.
+constexpr bool worth(std::size_t points, std::size_t kernels, std::size_t dimensions) {
+  return points * kernels * dimensions >= std::size_t{1} << 26;
+}
+
 struct Status {
   bool available = false;
   std::string reason;      // why it is not; empty when it is
