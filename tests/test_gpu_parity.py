@@ -256,3 +256,25 @@ def test_the_estimator_of_the_public_surface(gpu: _core.Gpu, monkeypatch: pytest
     expected = estimator.log_pdf(configs)
     np.testing.assert_allclose(estimator.log_pdf(configs, device="cuda"), expected, rtol=1e-9)
     np.testing.assert_array_equal(estimator.log_pdf(configs, device="auto"), expected)  # too few to pay
+
+
+def test_more_candidates_never_find_a_worse_one() -> None:
+    """Candidates are weighed in parts of 2^18; the draws of a smaller number are the first of a larger one's."""
+
+    def search(candidates: int, seed: int) -> lehr.Optimizer:
+        space = lehr.Space([lehr.Float(name, 0.0, 1.0) for name in "xyz"])
+        options = {"candidates": candidates, "startup_trials": 0}
+        optimizer = lehr.Optimizer(space, method="tpe", seed=seed, options=options)
+        for number in range(9):
+            at = number / 8
+            optimizer.add({"x": at, "y": (3 * at) % 1, "z": (5 * at) % 1}, -abs(at - 0.3))
+        return optimizer
+
+    judge = search(1, 0)
+    better = 0
+    for seed in range(5):
+        counts = (10, 2**18, 2**18 + 1, 600_000)
+        found = judge.score([search(candidates, seed).ask().config for candidates in counts]).tolist()
+        assert found == sorted(found)
+        better += found[-1] > found[-2]
+    assert better > 0  # the later parts count too
