@@ -37,7 +37,8 @@ class ParzenEstimator:
 
     Raises:
         ConfigurationError: when an observation is not a legal configuration of the space.
-        OptionError: when observations differ in their active variables, or the prior's weight is out of range.
+        OptionError: when observations differ in their active variables, or the prior's weight is out of
+            range.
     """
 
     def __init__(
