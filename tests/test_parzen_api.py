@@ -54,7 +54,7 @@ def test_densities_are_optunas() -> None:
         ]
         return {name: np.array([row[name] for row in rows], dtype=float) for name in distributions}
 
-    # Optuna's bandwidths of equal values depend on an unstable sort; draws of a grid tie, so it is made stable.
+    # Optuna's bandwidths of equal values depend on an unstable sort; draws of a grid tie: make it stable.
     parameters = parzen_estimator._ParzenEstimatorParameters(1.0, True, False, default_weights, True)
     real = np.argsort
     with pytest.MonkeyPatch.context() as patch:

@@ -58,9 +58,11 @@ class ParzenEstimator {
     double half_origin =
         0.0;  // transformed lower end, half a step below the lowest value where discrete; halved, and
     double half_extent = 0.5;  // so is upper end less lower end: their difference cannot overflow
-    double log_unit = 0.0;     // what every kernel's log density gets for the scaling and for sqrt(2 pi)
-    double other = 0.0;        // categorical: probability of each choice that was not observed
-    double penalty = 0.0;      // categorical: log of that over the observed choice's
+    double inverse_half_extent = 2.0;
+    double log_unit = 0.0;      // what every kernel's log density gets for the scaling and for sqrt(2 pi)
+    double other = 0.0;         // categorical: probability of each choice that was not observed
+    double penalty = 0.0;       // categorical: log of that over the observed choice's
+    std::vector<double> edges;  // discrete with few values: positions of the ends of all bins
     // Per kernel.
     std::vector<double> factor;  // normaliser, by which the kernel's weight is multiplied
     std::vector<double> slope,
@@ -72,6 +74,7 @@ class ParzenEstimator {
     std::vector<double> mean, inverse, lower_tail, mass;
     std::size_t components = 0;
 
+    static constexpr std::size_t few_values = 64;
     void prepare(const Dimension& dimension);
     bool categorical() const { return given.choices > 0; }
     bool discrete() const { return given.step > 0.0; }
@@ -108,6 +111,7 @@ class ParzenEstimator {
 
   // Scratch of log_pdf.
   mutable std::vector<std::uint32_t> todo_, later_, batch_;
+  mutable std::vector<Placed> values_, values_scratch_;
   mutable std::vector<double> start_, product_;  // of the current pattern of dimensions
   mutable double ceiling_ = 0.0;                 // taken off start_
   mutable std::size_t lanes_ = 0;
