@@ -105,6 +105,9 @@ def test_mistakes_get_one_clear_sentence() -> None:
     estimator = lehr.ParzenEstimator(BRANCHES, [compiled])
     with pytest.raises(lehr.OptionError, match=r"configs must all have .* threads is active in number 1"):
         estimator.log_pdf([eager])
+    for n, seed in ((-1, 0), (2.5, 0), (1, -1), (1, 2**64)):
+        with pytest.raises(lehr.OptionError, match="must be"):
+            estimator.sample(n, seed)  # type: ignore[arg-type]
     with pytest.raises(lehr.OptionError, match="Without observations"):
         lehr.ParzenEstimator(BRANCHES, [])
     with pytest.raises(lehr.ConfigurationError, match="threads"):

@@ -42,7 +42,7 @@ class ParzenEstimator {
 
   // points: row-major, count x dimensions; NaN dimensions are left out of the product. out: count log
   // densities. For logarithmic dimensions the density is that of the logarithm, for discrete ones it is a
-  // probability. -inf outside the bounds of a continuous dimension. Uses scratch space of the object: one
+  // probability. -inf outside the bounds. Uses scratch space of the object: one
   // caller at a time.
   void log_pdf(std::span<const double> points, std::size_t count, std::span<double> out) const;
 
@@ -55,9 +55,10 @@ class ParzenEstimator {
   struct Column {
     Dimension given;
     double high = 0.0;  // the last legal value
-    double half_origin =
-        0.0;  // transformed lower end, half a step below the lowest value where discrete; halved, and
-    double half_extent = 0.5;  // so is upper end less lower end: their difference cannot overflow
+    // Transformed lower end (half a step below the lowest value where discrete), and upper end less lower
+    // end. Halved, since the difference of two doubles can overflow.
+    double half_origin = 0.0;
+    double half_extent = 0.5;
     double inverse_half_extent = 2.0;
     double log_unit = 0.0;      // what every kernel's log density gets for the scaling and for sqrt(2 pi)
     double other = 0.0;         // categorical: probability of each choice that was not observed
@@ -65,8 +66,8 @@ class ParzenEstimator {
     std::vector<double> edges;  // discrete with few values: positions of the ends of all bins
     // Per kernel.
     std::vector<double> factor;  // normaliser, by which the kernel's weight is multiplied
-    std::vector<double> slope,
-        offset;  // continuous: (at * slope - offset)^2 is the negated exponent at a position
+    // Continuous: (at * slope - offset)^2 is the negated exponent at a position.
+    std::vector<double> slope, offset;
     // Categorical: the observed code, `choices` for none. Numeric: the component, kernels of equal mean and
     // bandwidth sharing one.
     std::vector<std::uint32_t> index;
