@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lehr import _core
 from lehr.errors import DeviceError, OptionError
 from lehr.gpu import Device, gpu_for
-from lehr.space import Config, Space
+from lehr.space import Config, Space, _index
 from lehr.variables import Categorical, Float, Int, Ordinal, Variable
 
 
@@ -38,7 +38,8 @@ class ParzenEstimator:
 
     Raises:
         ConfigurationError: when an observation is not a legal configuration of the space.
-        OptionError: when observations differ in their active variables, or the prior's weight is out of range.
+        OptionError: when observations differ in their active variables, or the prior's weight is out of
+            range.
     """
 
     def __init__(
@@ -96,9 +97,13 @@ class ParzenEstimator:
 
         Each has the active variables of the observations. Conditions and forbidden combinations do not
         restrict the draw: where they depend on the drawn values, check with ``config in space``.
+
+        Raises:
+            OptionError: when ``n`` or ``seed`` is not an int >= 0, or the seed is 2**64 or more.
         """
-        drawn = self._core.sample(n, seed)
-        codes = np.where(self._active, 0.0, math.nan) + np.zeros((n, 1))
+        count = _index("n", n, 0)
+        drawn = self._core.sample(count, _seed(seed))
+        codes = np.where(self._active, 0.0, math.nan) + np.zeros((count, 1))
         codes[:, self._used] = drawn
         for i, variable in enumerate(self._space):
             if self._active[i] and i not in self._used and isinstance(variable, (Int, Float)):
@@ -120,6 +125,13 @@ class ParzenEstimator:
 def _codes(space: Space, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
     rows = [space._encode(config) for config in configs]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(space))
+
+
+def _seed(seed: int) -> int:
+    seed = _index("seed", seed, 0)
+    if seed >= 2**64:
+        raise OptionError(f"seed must be below 2**64, not {seed}.")
+    return seed
 
 
 def _when(variable: Variable) -> object:

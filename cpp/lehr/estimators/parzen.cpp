@@ -37,9 +37,16 @@ void ParzenEstimator::Column::prepare(const Dimension& dimension) {
   }
   half_origin = 0.5 * transformed(lower);
   half_extent = 0.5 * transformed(upper) - half_origin;
+  inverse_half_extent = 1.0 / half_extent;
   log_unit = discrete() || single()
                  ? 0.0
                  : -elementary::log_sqrt_two_pi - elementary::log(half_extent) - std::log(2.0);
+  edges.clear();
+  if (!discrete()) return;
+  const double last = std::round((high - given.low) / given.step);
+  if (last >= static_cast<double>(few_values)) return;
+  for (double k = 0.0; k <= last + 1.0; k += 1.0)
+    edges.push_back(position(given.low + (k - 0.5) * given.step));
 }
 
 // The lowest bin of a logarithmic dimension starts above 0 however wide the step.
@@ -48,7 +55,7 @@ double ParzenEstimator::Column::transformed(double value) const {
 }
 
 double ParzenEstimator::Column::position(double value) const {
-  return single() ? 0.5 : (0.5 * transformed(value) - half_origin) / half_extent;
+  return single() ? 0.5 : (0.5 * transformed(value) - half_origin) * inverse_half_extent;
 }
 
 double ParzenEstimator::Column::raw(double at) const {
@@ -60,7 +67,7 @@ double ParzenEstimator::Column::raw(double at) const {
 
 // A stepped value may differ from its grid point by rounding.
 bool ParzenEstimator::Column::contains(double value) const {
-  const double margin = categorical() ? 0.0 : 0.5 * given.step;
+  const double margin = categorical() ? 0.0 : 0.25 * given.step;
   return value >= given.low - margin && value <= high + margin;
 }
 
@@ -106,7 +113,7 @@ void ParzenEstimator::fit_categorical(Column& column, const double* first, doubl
   std::size_t present = 0;
   for (std::size_t k = 0; k < n; ++k) {
     const double code = first[k * columns_.size()];
-    if (std::isnan(code)) continue;
+    if (!(code >= 0.0 && code < choices)) continue;  // NaN: not active
     column.index[k] = static_cast<std::uint32_t>(code);
     ++present;
   }
@@ -123,7 +130,8 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
   order_.clear();
   for (std::size_t k = 0; k < n && !column.single(); ++k) {
     const double value = first[k * width];
-    if (!std::isnan(value)) order_.push_back({column.position(value), static_cast<std::uint32_t>(k)});
+    if (!std::isnan(value))
+      order_.push_back({std::clamp(column.position(value), 0.0, 1.0), static_cast<std::uint32_t>(k)});
   }
   // Equal positions keep the order of observation, so that their bandwidths do not depend on the sort.
   sort_placed(order_, order_scratch_);

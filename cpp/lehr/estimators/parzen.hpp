@@ -42,7 +42,7 @@ class ParzenEstimator {
 
   // points: row-major, count x dimensions; NaN dimensions are left out of the product. out: count log
   // densities. For logarithmic dimensions the density is that of the logarithm, for discrete ones it is a
-  // probability. -inf outside the bounds of a continuous dimension. Uses scratch space of the object: one
+  // probability. -inf outside the bounds. Uses scratch space of the object: one
   // caller at a time.
   void log_pdf(std::span<const double> points, std::size_t count, std::span<double> out) const;
 
@@ -54,16 +54,19 @@ class ParzenEstimator {
   struct Column {
     Dimension given;
     double high = 0.0;  // the last legal value
-    double half_origin =
-        0.0;  // transformed lower end, half a step below the lowest value where discrete; halved, and
-    double half_extent = 0.5;  // so is upper end less lower end: their difference cannot overflow
-    double log_unit = 0.0;     // what every kernel's log density gets for the scaling and for sqrt(2 pi)
-    double other = 0.0;        // categorical: probability of each choice that was not observed
-    double penalty = 0.0;      // categorical: log of that over the observed choice's
+    // Transformed lower end (half a step below the lowest value where discrete), and upper end less lower
+    // end. Halved, since the difference of two doubles can overflow.
+    double half_origin = 0.0;
+    double half_extent = 0.5;
+    double inverse_half_extent = 2.0;
+    double log_unit = 0.0;      // what every kernel's log density gets for the scaling and for sqrt(2 pi)
+    double other = 0.0;         // categorical: probability of each choice that was not observed
+    double penalty = 0.0;       // categorical: log of that over the observed choice's
+    std::vector<double> edges;  // discrete with few values: positions of the ends of all bins
     // Per kernel.
     std::vector<double> factor;  // normaliser, by which the kernel's weight is multiplied
-    std::vector<double> slope,
-        offset;  // continuous: (at * slope - offset)^2 is the negated exponent at a position
+    // Continuous: (at * slope - offset)^2 is the negated exponent at a position.
+    std::vector<double> slope, offset;
     // Categorical: the observed code, `choices` for none. Numeric: the component, kernels of equal mean and
     // bandwidth sharing one.
     std::vector<std::uint32_t> index;
@@ -71,6 +74,7 @@ class ParzenEstimator {
     std::vector<double> mean, inverse, lower_tail, mass;
     std::size_t components = 0;
 
+    static constexpr std::size_t few_values = 64;
     void prepare(const Dimension& dimension);
     bool categorical() const { return given.choices > 0; }
     bool discrete() const { return given.step > 0.0; }
@@ -112,6 +116,7 @@ class ParzenEstimator {
 
   // Scratch of log_pdf.
   mutable std::vector<std::uint32_t> todo_, later_, batch_;
+  mutable std::vector<Placed> values_, values_scratch_;
   mutable std::vector<double> start_, product_;  // of the current pattern of dimensions
   mutable double ceiling_ = 0.0;                 // taken off start_
   mutable std::size_t lanes_ = 0;

@@ -3,6 +3,7 @@
 // distinct kernel.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -31,24 +32,18 @@ bool same_dimensions(const double* a, const double* b, std::size_t width) {
   return true;
 }
 
-// Distinct values of one dimension among the points of a batch, ascending, and which one each point has.
-struct Distinct {
-  std::array<double, most_lanes> value;
-  std::array<std::uint32_t, most_lanes> of_point;
-  std::size_t count = 0;
+// The bins of one dimension that the points of a batch fall into.
+struct Bins {
+  std::array<double, 2 * most_lanes> edge;  // positions of their ends, neighbours sharing one
+  std::array<std::uint32_t, most_lanes> lower{}, upper{}, of_point{};
+  std::size_t edges = 0, count = 0;
 
-  Distinct(std::span<const double> points, std::size_t width, std::size_t d) {
-    const std::size_t n = points.size() / width;
-    std::array<double, most_lanes> all;
-    for (std::size_t i = 0; i < n; ++i) all[i] = points[i * width + d];
-    value = all;
-    std::sort(value.begin(), value.begin() + n);
-    count = static_cast<std::size_t>(std::unique(value.begin(), value.begin() + n) - value.begin());
-    for (std::size_t i = 0; i < n; ++i) {
-      of_point[i] = static_cast<std::uint32_t>(
-          std::lower_bound(value.begin(), value.begin() + count, all[i]) - value.begin());
-    }
-    std::fill(of_point.begin() + n, of_point.end(), 0U);
+  void append(double left, double right, bool adjacent) {
+    if (!adjacent) edge[edges++] = left;
+    edge[edges++] = right;
+    lower[count] = static_cast<std::uint32_t>(edges - 2);
+    upper[count] = static_cast<std::uint32_t>(edges - 1);
+    ++count;
   }
 };
 
@@ -189,27 +184,53 @@ void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> poi
 
 void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points) const {
   const Column& column = columns_[d];
-  const Distinct distinct(points, columns_.size(), d);
-  const double half = 0.5 * column.given.step;
-  std::array<double, 2 * most_lanes> edge;
-  std::array<std::uint32_t, most_lanes> lower{}, upper{};
-  std::size_t edges = 0;
-  bool narrow = false;
-  for (std::size_t v = 0; v < distinct.count; ++v) {
-    // Neighbouring bins share an edge.
-    const bool adjacent = v > 0 && distinct.value[v] - distinct.value[v - 1] < 3.0 * half;
-    if (!adjacent) edge[edges++] = column.position(distinct.value[v] - half);
-    edge[edges++] = column.position(distinct.value[v] + half);
-    lower[v] = static_cast<std::uint32_t>(edges - 2);
-    upper[v] = static_cast<std::uint32_t>(edges - 1);
-    narrow = narrow || edge[edges - 1] - edge[edges - 2] < narrow_bin;
+  const std::size_t width = columns_.size();
+  const std::size_t n = points.size() / width;
+  const double step = column.given.step;
+  Bins bins;
+  if (!column.edges.empty()) {
+    // Few values: which are there is a bit each.
+    std::array<std::uint8_t, most_lanes> place;
+    std::array<std::uint8_t, Column::few_values> rank;
+    std::uint64_t present = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      place[i] = static_cast<std::uint8_t>((points[i * width + d] - column.given.low) / step + 0.5);
+      present |= std::uint64_t{1} << place[i];
+    }
+    int previous = -2;
+    while (present != 0) {
+      const int k = std::countr_zero(present);
+      present &= present - 1;
+      rank[k] = static_cast<std::uint8_t>(bins.count);
+      bins.append(column.edges[k], column.edges[k + 1], k == previous + 1);
+      previous = k;
+    }
+    for (std::size_t i = 0; i < n; ++i) bins.of_point[i] = rank[place[i]];
+  } else {
+    values_.clear();
+    for (std::size_t i = 0; i < n; ++i)
+      values_.push_back({points[i * width + d], static_cast<std::uint32_t>(i)});
+    sort_placed(values_, values_scratch_);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double value = values_[i].at;
+      if (i == 0 || value != values_[i - 1].at) {
+        const bool adjacent = i > 0 && value - values_[i - 1].at < 1.5 * step;
+        bins.append(adjacent ? 0.0 : column.position(value - 0.5 * step), column.position(value + 0.5 * step),
+                    adjacent);
+      }
+      bins.of_point[values_[i].index] = static_cast<std::uint32_t>(bins.count - 1);
+    }
   }
-  const std::size_t padded = whole_blocks(edges);
-  std::fill(edge.begin() + edges, edge.begin() + padded, 0.5);
+  bool narrow = false;
+  for (std::size_t v = 0; v < bins.count; ++v) {
+    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < narrow_bin;
+  }
+  const std::size_t padded = whole_blocks(bins.edges);
+  std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
   loops_->log_masses(
       new_table(column, column.components),
-      {column.components, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(distinct.count),
-       padded, edge.data(), lower.data(), upper.data(), distinct.of_point.data(), narrow});
+      {column.components, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+       bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
