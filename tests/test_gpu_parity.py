@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,7 @@ ALL = [
     _core.Dimension(low=-1000.0, high=100000.0, step=1.0),
     _core.Dimension(low=1.0, high=64.0, log=True, step=1.0),
     _core.Dimension(low=3.0, high=4e4, log=True, step=1.0),
+    _core.Dimension(low=1.0, high=1e9, log=True, step=1.0),
     _core.Dimension(low=0.0, high=1e15, step=1.0),
     _core.Dimension(low=2.5, high=2.5),
     _core.Dimension(choices=3),
@@ -127,6 +129,13 @@ def test_any_mixture(
     gpu.close()
     assert driver.held == 0
     assert driver.misuses == 0
+
+
+@given(x=st.floats(min_value=2.3e-308, allow_infinity=False, allow_nan=False))
+def test_the_kernels_logarithm_has_the_digits_of_the_cores(driver: FakeDriver, x: float) -> None:
+    ours, cores = driver.logs(x)
+    assert ours == cores
+    assert ours == pytest.approx(math.log(x), rel=1e-15, abs=1e-300)
 
 
 @pytest.mark.parametrize("width", [1, 7, 8, 9, 161, 168, 169, 400])

@@ -41,6 +41,9 @@ class FakeDriver:
         self.path = str(library)
         self._library = ctypes.CDLL(self.path)
         self._library.fake_order.restype = ctypes.c_char_p
+        for name in ("log", "core_log"):
+            function = getattr(self._library, f"fake_{name}")
+            function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
         for name in ("held", "allocations", "depth", "misuses", "calls"):
             getattr(self._library, f"fake_{name}").restype = ctypes.c_long
 
@@ -69,6 +72,10 @@ class FakeDriver:
     def misuses(self) -> int:
         """Calls that a driver may answer with a crash."""
         return int(self._library.fake_misuses())
+
+    def logs(self, x: float) -> tuple[float, float]:
+        """The kernel's logarithm of x, and the core's."""
+        return self._library.fake_log(x), self._library.fake_core_log(x)
 
     def calls(self, name: str) -> int:
         return int(self._library.fake_calls(name.encode()))

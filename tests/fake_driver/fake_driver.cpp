@@ -288,6 +288,9 @@ EXPORT void fake_fail(const char* name, long count, int code, int sticky) {
   s.sticky = sticky != 0;
   s.stuck = ok;
 }
+// The kernel's logarithm and the core's.
+EXPORT double fake_log(double x) { return lehr::gpu::rounded_log(x).value; }
+EXPORT double fake_core_log(double x) { return lehr::elementary::log(x); }
 EXPORT long fake_held() {
   State& s = state();
   return s.retained + static_cast<long>(s.modules.size() + s.allocations.size() + current.size());

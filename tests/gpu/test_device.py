@@ -21,6 +21,7 @@ DIMENSIONS = [
     _core.Dimension(low=1e-6, high=10.0, log=True),
     _core.Dimension(low=0.0, high=1.0, step=0.05),
     _core.Dimension(low=1.0, high=64.0, log=True, step=1.0),
+    _core.Dimension(low=1.0, high=1e9, log=True, step=1.0),
     _core.Dimension(low=0.0, high=1e15, step=1.0),
     _core.Dimension(choices=7),
 ]

@@ -44,9 +44,10 @@ std::vector<Axis> flat_axes(const ParzenEstimator& estimator) {
   for (const Column& column : estimator.columns()) {
     const bool stepped = !column.categorical() && column.discrete();
     const double half_step = stepped ? 0.5 * column.given.step : 0.0;
-    axes.push_back({kind(column), column.given.log ? 1U : 0U, column.given.low - half_step,
-                    column.high + half_step, 0.5 * column.given.low, half_step, column.half_origin,
-                    column.half_extent, column.log_unit});
+    const double margin = 0.5 * half_step;  // as Column::contains has it
+    axes.push_back({kind(column), column.given.log ? 1U : 0U, column.given.low - margin, column.high + margin,
+                    0.5 * column.given.low, half_step, column.half_origin, column.inverse_half_extent,
+                    column.log_unit});
   }
   return axes;
 }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "lehr/estimators/elementary.hpp"
 #include "lehr/estimators/gpu/task.hpp"
@@ -79,9 +80,57 @@ LEHR_DEVICE Scaled interval_mass(double a, double b) {
   return {0.0, 1.0 - elementary::inverse_sqrt_two_pi * tails};
 }
 
+// A double whose operations are rounded one by one: the compiler may not contract them to fused ones. What is
+// computed with it has the digits that the processor's path has.
+struct Rounded {
+  double value;
+};
+#ifdef __CUDA_ARCH__
+LEHR_DEVICE Rounded operator+(Rounded a, Rounded b) { return {__dadd_rn(a.value, b.value)}; }
+LEHR_DEVICE Rounded operator-(Rounded a, Rounded b) { return {__dsub_rn(a.value, b.value)}; }
+LEHR_DEVICE Rounded operator*(Rounded a, Rounded b) { return {__dmul_rn(a.value, b.value)}; }
+LEHR_DEVICE Rounded operator/(Rounded a, Rounded b) { return {__ddiv_rn(a.value, b.value)}; }
+#else
+LEHR_DEVICE Rounded operator+(Rounded a, Rounded b) { return {a.value + b.value}; }
+LEHR_DEVICE Rounded operator-(Rounded a, Rounded b) { return {a.value - b.value}; }
+LEHR_DEVICE Rounded operator*(Rounded a, Rounded b) { return {a.value * b.value}; }
+LEHR_DEVICE Rounded operator/(Rounded a, Rounded b) { return {a.value / b.value}; }
+#endif
+
+template <std::size_t I>
+LEHR_DEVICE Rounded log_term() {
+  constexpr double c = elementary::log_fit[I];
+  return {c};
+}
+
+// elementary::log, step by step. The ends of a narrow bin on a logarithmic scale share most of their digits,
+// and the last ones are what is left of its width: another logarithm, right to the last place too, would give
+// another mass.
+LEHR_DEVICE Rounded rounded_log(double x) {
+  constexpr std::uint64_t boundary = 0x3fe6a09e667f3bcdULL;
+  constexpr std::uint64_t one = 0x3ff0000000000000ULL;
+  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, x) + (one - boundary);
+  const std::uint64_t mantissa = (bits & 0x000fffffffffffffULL) + boundary;
+  const std::uint64_t planted = (bits >> 52U) | 0x4330000000000000ULL;
+  const Rounded e = Rounded{__builtin_bit_cast(double, planted)} - Rounded{0x1p52 + 1023.0};
+  const Rounded m{__builtin_bit_cast(double, mantissa)};
+  const Rounded unit{1.0}, two{2.0};
+  const Rounded f = (m - unit) / (m + unit);
+  const Rounded f2 = f * f, f4 = f2 * f2, f8 = f4 * f4;
+  const Rounded p0 = log_term<4>() * f8 + log_term<0>();
+  const Rounded p1 = log_term<5>() * f8 + log_term<1>();
+  const Rounded p2 = log_term<6>() * f8 + log_term<2>();
+  const Rounded p3 = log_term<7>() * f8 + log_term<3>();
+  const Rounded tail = f2 * ((p0 + f2 * p1) + f4 * (p2 + f2 * p3));
+  return e * Rounded{0x1.62e42fefa38p-1} + (two * f + (two * f * tail + e * Rounded{0x1.ef35793c7673p-45}));
+}
+
 LEHR_DEVICE double position(const Axis& axis, double value) {
-  if (axis.log != 0) value = std::log(std::fmax(value, axis.smallest));
-  return (0.5 * value - axis.half_origin) / axis.half_extent;
+  Rounded transformed{value};
+  if (axis.log != 0) transformed = rounded_log(std::fmax(value, axis.smallest));
+  const Rounded at =
+      (Rounded{0.5} * transformed - Rounded{axis.half_origin}) * Rounded{axis.inverse_half_extent};
+  return at.value;
 }
 
 // log of a sum of scaled numbers, added in the order given.

@@ -18,8 +18,8 @@ struct Axis {
   double low, high;    // values outside have density 0
   double smallest;     // of a logarithmic scale: values are clipped to it
   double half_step;    // discrete: from a value to the ends of its bin
-  double half_origin;  // position = (transformed / 2 - half_origin) / half_extent
-  double half_extent;
+  double half_origin;  // position = (transformed / 2 - half_origin) inverse_half_extent
+  double inverse_half_extent;
   double log_unit;  // what the scaling adds to a log density
 };
 
