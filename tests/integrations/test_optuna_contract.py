@@ -1,0 +1,56 @@
+"""Optuna's own contract of a sampler, unchanged, for every method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    RelativeSamplerTestCase,
+    SingleOnlySamplerTestCase,
+)
+
+from lehr.integrations.optuna import LehrSampler
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch):
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(verbosity)
+
+
+class _Method:
+    method: str
+
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return lambda: LehrSampler(self.method, seed=0)
+
+
+class _Contract(_Method, BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    pass
+
+
+class TestHybrid(_Contract):
+    method = "tba-tpe"
+
+
+class TestAnnealing(_Contract):
+    method = "tba"
+
+
+class TestTpe(_Contract):
+    method = "tpe"
+
+
+class TestRandom(_Contract):
+    method = "random"
+
+
+class TestGrid(_Contract):
+    method = "grid"
