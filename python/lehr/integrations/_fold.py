@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -50,27 +51,37 @@ class KnownParameters:
     def __init__(self) -> None:
         self._prefix = _Prefix()
         self._known: dict[str, BaseDistribution] = {}
+        self._searchable: dict[str, BaseDistribution] = {}
 
     def after(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
-        """Those of trials in the order of their numbers; by name."""
+        """Those with more than one value, by name, given all trials in the order of their numbers."""
         if not self._prefix.extends(trials):
-            self.__init__()  # type: ignore[misc]
-        for trial in self._prefix.take(trials):
-            _learn(self._known, trial)
-        known = self._known
+            self._prefix, self._known, self._searchable = _Prefix(), {}, {}
+        news = [_learn(self._known, trial) for trial in self._prefix.take(trials)]
+        if any(news):
+            self._searchable = _searchable(self._known)
         rest = [trial for trial in trials[self._prefix.length :] if trial.state.is_finished()]
         if rest:
-            known = dict(known)
-            for trial in rest:
-                _learn(known, trial)
-        return {name: known[name] for name in sorted(known) if searchable(known[name])}
+            known = dict(self._known)
+            news = [_learn(known, trial) for trial in rest]
+            if any(news):
+                return _searchable(known)
+        return dict(self._searchable)
 
 
-def _learn(known: dict[str, BaseDistribution], trial: FrozenTrial) -> None:
+def _learn(known: dict[str, BaseDistribution], trial: FrozenTrial) -> bool:
+    """Whether the trial told anything new."""
+    new = False
     for name, distribution in trial.distributions.items():
         before = known.get(name)
         if before is not distribution and before != distribution:
             known[name] = distribution
+            new = True
+    return new
+
+
+def _searchable(known: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    return {name: known[name] for name in sorted(known) if searchable(known[name])}
 
 
 class _Rows:
@@ -119,9 +130,12 @@ class Fold:
         learn_from_failures: bool,
     ) -> None:
         self.search_space = dict(search_space)
-        self._parameters = [Parameter(name, search_space[name]) for name in sorted(search_space)]
+        self._parameters = [
+            Parameter(name, distribution) for name, distribution in _searchable(search_space).items()
+        ]
         self._ambiguous = any(parameter.ambiguous for parameter in self._parameters)
-        self._space = _core.Space([parameter.variable() for parameter in self._parameters], [])
+        # Optuna takes any name, the native space does not: there they are numbers.
+        self._space = _core.Space([p.variable(str(i)) for i, p in enumerate(self._parameters)], [])
         self._start = start
         self._maximize = maximize
         self._learn_from_failures = learn_from_failures
@@ -176,7 +190,7 @@ class Fold:
         else:
             codes, settled = self._unfinished(trial)
             judgement = _UNKNOWN
-        if any(code == code for code in codes):
+        if not all(map(isnan, codes)):
             rows.add(codes, judgement, settled)
 
     def _finished(self, trial: FrozenTrial, branches: set[frozenset[str]]) -> tuple[list[float], bool]:
@@ -192,7 +206,7 @@ class Fold:
             parameter.announced(params[parameter.name], known) if parameter.name in params else NAN
             for parameter in self._parameters
         ]
-        told = sum(code == code for code in codes)
+        told = len(codes) - sum(map(isnan, codes))
         if told != len(params) and told != sum(not d.single() for d in trial.distributions.values()):
             return codes, False
         names = frozenset(params)
@@ -214,10 +228,10 @@ class Fold:
                 code = parameter.encode(fixed[name])
             else:
                 code = known.get(name, NAN)
-                if code == code and not parameter.distribution._contains(code):
+                if not isnan(code) and not parameter.distribution._contains(code):
                     code = NAN
             codes.append(code)
-        return codes, all(code == code for code in codes)
+        return codes, not any(map(isnan, codes))
 
 
 def announce(codes: Mapping[str, float]) -> dict[str, str]:
@@ -229,11 +243,13 @@ def announce(codes: Mapping[str, float]) -> dict[str, str]:
 def announcement(trial: FrozenTrial) -> dict[str, float]:
     """The codes that `announce` told; empty where there are none, or not all of them yet."""
     attributes = trial.system_attrs
-    chunks = []
+    chunks: list[str] = []
     while (chunk := attributes.get(f"{ANNOUNCEMENT}:{len(chunks)}")) is not None:
         chunks.append(chunk)
     try:
         codes = json.loads("".join(chunks)) if chunks else {}
     except (TypeError, ValueError):
         return {}
-    return codes if isinstance(codes, dict) and all(isinstance(c, (int, float)) for c in codes.values()) else {}
+    return (
+        codes if isinstance(codes, dict) and all(isinstance(c, (int, float)) for c in codes.values()) else {}
+    )

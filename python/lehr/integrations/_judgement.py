@@ -40,9 +40,13 @@ def judge(trial: FrozenTrial, *, maximize: bool) -> Judgement:
     ended = trial.user_attrs.get("outcome")
     if trial.state == TrialState.FAIL:
         # Whoever tells FAIL may say more, in lehr's words.
-        return Judgement(OUTCOMES.index(ended), math.nan, math.nan) if ended in OUTCOMES[1:] else _NOTHING_KNOWN
+        return (
+            Judgement(OUTCOMES.index(ended), math.nan, math.nan) if ended in OUTCOMES[1:] else _NOTHING_KNOWN
+        )
     constraints = trial.constraints
-    if "outcome" in constraints and ended in OUTCOMES:  # a trial of lehr.run, which stores crashes as COMPLETE
+    if (
+        "outcome" in constraints and ended in OUTCOMES
+    ):  # a trial of lehr.run, which stores crashes as COMPLETE
         del constraints["outcome"]
         if ended != "ok":
             excess = _excess(constraints)

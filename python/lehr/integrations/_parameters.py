@@ -38,13 +38,13 @@ class Parameter:
         if isinstance(distribution, FloatDistribution) and distribution.step is not None:
             self._digits = max(_decimals(distribution.low), _decimals(distribution.step))
 
-    def variable(self) -> _core.Variable:
+    def variable(self, name: str) -> _core.Variable:
         """The variable of the native space. Choices are known there by their positions only."""
         d = self.distribution
         if self._categorical:
-            return _core.Variable.listed("categorical", self.name, range(len(d.choices)), None)
+            return _core.Variable.listed("categorical", name, range(len(d.choices)), None)
         kind = "int" if self._whole else "float"
-        return _core.Variable.ranged(kind, self.name, d.low, d.high, d.log, d.step or 0.0, None)
+        return _core.Variable.ranged(kind, name, d.low, d.high, d.log, d.step or 0.0, None)
 
     def encode(self, value: Any) -> float:
         """The code of a recorded value; NaN when this distribution does not contain it."""

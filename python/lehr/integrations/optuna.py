@@ -68,7 +68,9 @@ class LehrSampler(BaseSampler):
         allow_repeats: bool | None = None,
         learn_from_failures: bool = True,
     ) -> None:
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64):
+        if seed is not None and (
+            isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64
+        ):
             raise OptionError(f"seed is {seed!r}; give an integer from 0 to 2**64 - 1, or None")
         if isinstance(budget, bool) or not isinstance(budget, int) or not 1 <= budget <= 2**53:
             raise OptionError(f"budget is {budget!r}; give an integer from 1 to 2**53")
@@ -104,13 +106,10 @@ class LehrSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Values for all parameters of the search space together."""
         _refuse_several_objectives(study)
-        space = search_space
-        if not all(searchable(distribution) for distribution in space.values()):
-            space = {name: distribution for name, distribution in space.items() if searchable(distribution)}
-        if not space:
-            return {}
         with self._studies.lock:
-            fold = self._fold(study, space)
+            fold = self._fold(study, search_space)
+            if fold is None:
+                return {}
             codes = fold.propose(study.get_trials(deepcopy=False), trial.number, self._drawing_seed)
             # Before the lock goes to the next thread, which must know of this trial.
             for key, chunk in announce(codes).items():
@@ -135,11 +134,14 @@ class LehrSampler(BaseSampler):
         self.__dict__.update(state)
         self._studies = _Studies()
 
-    def _fold(self, study: Study, search_space: Mapping[str, BaseDistribution]) -> Fold:
+    def _fold(self, study: Study, search_space: Mapping[str, BaseDistribution]) -> Fold | None:
+        """None when there is nothing to search."""
         folds = self._studies.of(study).folds
         for fold in folds:
             if fold.search_space == search_space:
                 return fold
+        if not any(searchable(distribution) for distribution in search_space.values()):
+            return None
         maximize = study.direction == StudyDirection.MAXIMIZE
         # The rules of acceptance draw random numbers too. Processes without a seed agree on them by the study's name.
         name = hashlib.blake2b(study.study_name.encode("utf-8", "surrogatepass"), digest_size=8)
