@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import lehr
 
 cs = pytest.importorskip("ConfigSpace")
-from ConfigSpace.exceptions import ForbiddenValueError  # noqa: E402
+from ConfigSpace.exceptions import ActiveHyperparameterNotSetError, ForbiddenValueError  # noqa: E402
 
 
 def full() -> cs.ConfigurationSpace:
@@ -98,10 +98,12 @@ def spaces(draw: st.DrawFn) -> cs.ConfigurationSpace:
     for i, child in enumerate(variables[1:], 1):
         parents = draw(st.lists(st.sampled_from(variables[:i]), max_size=2, unique_by=lambda v: v.name))
         conditions = [condition(child, parent) for parent in parents]
-        if len(conditions) == 1:
-            space.add(conditions[0])
-        elif conditions:
-            space.add(draw(st.sampled_from([cs.AndConjunction, cs.OrConjunction]))(*conditions))
+        if len(conditions) == 2:
+            conditions = [draw(st.sampled_from([cs.AndConjunction, cs.OrConjunction]))(*conditions)]
+        try:
+            space.add(*conditions)
+        except ActiveHyperparameterNotSetError:  # ConfigSpace cannot find the default of some spaces
+            reject()
     return space
 
 
