@@ -35,6 +35,8 @@ class Parameter:
         self._categorical = isinstance(distribution, CategoricalDistribution)
         self._whole = isinstance(distribution, IntDistribution)
         self._digits: int | None = None
+        # Between these bounds every float, or every integer, is a value.
+        self._dense = not self._categorical and self.distribution.step == (1 if self._whole else None)
         if isinstance(distribution, FloatDistribution) and distribution.step is not None:
             self._digits = max(_decimals(distribution.low), _decimals(distribution.step))
 
@@ -49,6 +51,8 @@ class Parameter:
     def encode(self, value: Any) -> float:
         """The code of a recorded value; NaN when this distribution does not contain it."""
         distribution = self.distribution
+        if self._dense and type(value) is (int if self._whole else float):
+            return float(value) if distribution.low <= value <= distribution.high else NAN
         try:
             code = float(distribution.to_internal_repr(value))
         except (TypeError, ValueError, OverflowError):  # a choice that is gone, a number of another kind
