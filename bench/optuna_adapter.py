@@ -17,12 +17,12 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 
 from lehr import _core
-from lehr.integrations.optuna import LehrSampler
+from lehr.integrations.optuna import LehrSampler, Method
 
 OptimizerCore = Any
 
@@ -69,7 +69,7 @@ def filled(trials: int, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
     return study
 
 
-def measure(trials: int, repeats: int, method: str) -> dict[str, float]:
+def measure(trials: int, repeats: int, method: Method) -> dict[str, float]:
     samplers: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
         "lehr": lambda: TimedSampler(method, seed=0),
         "optuna_tpe": lambda: optuna.samplers.TPESampler(seed=0),
@@ -103,7 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, nargs="+", default=[25, 200, 1000])
     parser.add_argument("--repeats", type=int, default=60)
-    parser.add_argument("--method", default="tpe")
+    parser.add_argument("--method", default="tpe", choices=get_args(Method))
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for trials in arguments.trials:

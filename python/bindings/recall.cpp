@@ -69,7 +69,7 @@ void bind_recall(py::module_& m) {
           "propose",
           [](Optimizer& self, std::uint64_t seed, std::uint64_t stream) {
             const Proposal proposal = self.propose(seed, stream);
-            return py::make_tuple(proposal.configuration, text(proposal.origin));
+            return std::pair<std::vector<double>, std::string>(proposal.configuration, text(proposal.origin));
           },
           py::arg("seed"), py::arg("stream"));
 }

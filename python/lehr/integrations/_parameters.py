@@ -36,7 +36,9 @@ class Parameter:
         self._whole = isinstance(distribution, IntDistribution)
         self._digits: int | None = None
         # Between these bounds every float, or every integer, is a value.
-        self._dense = not self._categorical and self.distribution.step == (1 if self._whole else None)
+        self._dense = not self._categorical and getattr(distribution, "step", 0) == (
+            1 if self._whole else None
+        )
         if isinstance(distribution, FloatDistribution) and distribution.step is not None:
             self._digits = max(_decimals(distribution.low), _decimals(distribution.step))
 

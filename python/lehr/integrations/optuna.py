@@ -19,9 +19,11 @@ from optuna.trial import FrozenTrial
 
 from lehr import _core
 from lehr.errors import OptionError
-from lehr.integrations._fold import Fold, KnownParameters, announce
+from lehr.integrations._fold import Fold
 from lehr.integrations._judgement import VIOLATION
+from lehr.integrations._known import KnownParameters
 from lehr.integrations._parameters import searchable
+from lehr.integrations._rows import announce
 
 Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
 _FOLDS = 4  # relative search spaces of one study that are kept ready
