@@ -17,12 +17,13 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import optuna
 
 from lehr import _core
-from lehr.integrations.optuna import LehrSampler, Method
+from lehr.integrations.optuna import LehrSampler
+from lehr.optimizer import METHODS, Method
 
 OptimizerCore = Any
 
@@ -103,7 +104,7 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, nargs="+", default=[25, 200, 1000])
     parser.add_argument("--repeats", type=int, default=60)
-    parser.add_argument("--method", default="tpe", choices=get_args(Method))
+    parser.add_argument("--method", default="tpe", choices=METHODS)
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for trials in arguments.trials:

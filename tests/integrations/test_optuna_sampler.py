@@ -423,6 +423,7 @@ def test_names_may_be_anything():
         ({"budget": 0}, "budget is 0; give an integer from 1"),
         ({"options": {"patients": 3}}, "unknown option 'patients'"),
         ({"options": {"patience": 0}}, "option 'patience' is 0"),
+        ({"options": {"patience": "long"}}, "option 'patience' is 'long', a str; give a number"),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(arguments, words):

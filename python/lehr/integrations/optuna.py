@@ -18,14 +18,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from lehr import _core
-from lehr.errors import OptionError
 from lehr.integrations._fold import Fold
 from lehr.integrations._judgement import VIOLATION
 from lehr.integrations._known import KnownParameters
 from lehr.integrations._parameters import searchable
 from lehr.integrations._rows import announce
+from lehr.optimizer import Method, _real, _whole
 
-Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
 _FOLDS = 4  # relative search spaces of one study that are kept ready
 _INDEPENDENT = 2**32  # purpose of random draws, above those of the native search
 
@@ -70,20 +69,16 @@ class LehrSampler(BaseSampler):
         allow_repeats: bool | None = None,
         learn_from_failures: bool = True,
     ) -> None:
-        if seed is not None and (
-            isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64
-        ):
-            raise OptionError(f"seed is {seed!r}; give an integer from 0 to 2**64 - 1, or None")
-        if isinstance(budget, bool) or not isinstance(budget, int) or not 1 <= budget <= 2**53:
-            raise OptionError(f"budget is {budget!r}; give an integer from 1 to 2**53")
         self._method = str(method)
         self._preset = str(preset)
-        self._options = {str(name): float(value) for name, value in (options or {}).items()}
-        self._budget = budget
+        self._options = {
+            str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()
+        }
+        self._budget = _whole("budget", budget, 1, 2**53)
         self._allow_repeats = allow_repeats
         self._learn_from_failures = learn_from_failures
-        self._seed = seed
-        self._drawing_seed = secrets.randbits(64) if seed is None else seed
+        self._seed = None if seed is None else _whole("seed", seed, 0, 2**64 - 1)
+        self._drawing_seed = secrets.randbits(64) if self._seed is None else self._seed
         self._studies = _Studies()
         some = _core.Space([_core.Variable.listed("categorical", "x", [0, 1], None)], [])
         self._start(some, maximize=True, seed=0)  # raises what is wrong with the options
