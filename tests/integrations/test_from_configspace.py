@@ -58,6 +58,40 @@ def _legal_there(space: cs.ConfigurationSpace, config: dict[str, object]) -> boo
     return True
 
 
+@pytest.mark.parametrize(
+    ("clause", "value"),
+    [
+        ("LessThan", 2),
+        ("LessThanEquals", 2),
+        ("GreaterThan", 5),
+        ("GreaterThanEquals", 5),
+        ("Equals", 3),
+        ("In", [1, 4]),
+    ],
+)
+def test_forbidden_clauses_mean_the_same(clause, value):
+    theirs = cs.ConfigurationSpace()
+    n = cs.Integer("n", (0, 7), default=3 if clause != "Equals" else 4)
+    kind = cs.Categorical("kind", ["x", "y"])
+    theirs.add(n, kind)
+    rule = getattr(cs, f"Forbidden{clause}Clause")(n, value)
+    theirs.add(cs.ForbiddenAndConjunction(rule, cs.ForbiddenEqualsClause(kind, "x")))
+    ours = lehr.Space.from_configspace(theirs)
+    for number in range(8):
+        for choice in ("x", "y"):
+            config = {"n": number, "kind": choice}
+            assert (config in ours) == _legal_there(theirs, config)
+    assert ours.count() < 16
+
+
+def test_ordinals_are_compared_by_position():
+    theirs = cs.ConfigurationSpace()
+    size = cs.OrdinalHyperparameter("size", ["s", "l", "m"])
+    theirs.add(size)
+    theirs.add(cs.ForbiddenGreaterThanClause(size, "l"))
+    assert [config["size"] for config in lehr.Space.from_configspace(theirs).enumerate()] == ["s", "l"]
+
+
 @st.composite
 def spaces(draw: st.DrawFn) -> cs.ConfigurationSpace:
     """Small spaces whose conditions chain, so that activity itself is judged."""

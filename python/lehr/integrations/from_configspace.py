@@ -1,4 +1,4 @@
-"""Spaces from ConfigSpace (the space language of SMAC and of AutoML benchmarks), version 1.2 or later.
+"""Spaces from ConfigSpace (the space language of SMAC and of AutoML benchmarks), version 1 or later.
 
 ConfigSpace judges a condition by values alone: 'a is not 3' holds when a is inactive. Here a comparison with an
 inactive variable is neither true nor false. The translation keeps ConfigSpace's meaning, so that both sides take the
@@ -36,12 +36,16 @@ _CONDITIONS: dict[type, tuple[_Compare, _Compare]] = {
     of_conditions.InCondition: (lambda p, v: p.isin(v), lambda p, v: ~p.isin(v)),
 }
 _FORBIDDEN: dict[type, _Compare] = {
-    of_forbidden.ForbiddenEqualsClause: lambda p, v: p == v,
-    of_forbidden.ForbiddenInClause: lambda p, v: p.isin(v),
-    of_forbidden.ForbiddenLessThanClause: lambda p, v: p < v,
-    of_forbidden.ForbiddenLessThanEqualsClause: lambda p, v: p <= v,
-    of_forbidden.ForbiddenGreaterThanClause: lambda p, v: p > v,
-    of_forbidden.ForbiddenGreaterThanEqualsClause: lambda p, v: p >= v,
+    getattr(of_forbidden, f"Forbidden{name}Clause"): compare
+    for name, compare in {
+        "Equals": lambda p, v: p == v,
+        "In": lambda p, v: p.isin(v),
+        "LessThan": lambda p, v: p < v,
+        "LessThanEquals": lambda p, v: p <= v,
+        "GreaterThan": lambda p, v: p > v,
+        "GreaterThanEquals": lambda p, v: p >= v,
+    }.items()
+    if hasattr(of_forbidden, f"Forbidden{name}Clause")  # ConfigSpace before 1.2 has the first two
 }
 
 

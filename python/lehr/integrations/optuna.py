@@ -42,6 +42,11 @@ class LehrSampler(BaseSampler):
     a study that is resumed, in another process or by other workers, continues as if it had not been interrupted. With
     ``n_jobs > 1`` Optuna calls :meth:`reseed_rng`, and draws differ from run to run.
 
+    Example::
+
+        study = optuna.create_study(direction="maximize", sampler=LehrSampler(seed=0))
+        study.optimize(objective, n_trials=50, catch=(RuntimeError,))
+
     Args:
         method: ``"tba-tpe"`` (annealing, then TPE on its history), ``"tba"``, ``"tpe"``, ``"random"`` or ``"grid"``.
         seed: an integer from 0 to 2**64 - 1; random when left out.
