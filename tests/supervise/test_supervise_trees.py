@@ -102,7 +102,7 @@ def parent_script(tmp_path, body: str) -> tuple[list[str], dict[str, str], str]:
     return [sys.executable, str(script), str(tmp_path / "up")], environment, mark
 
 
-def start_parent(tmp_path, body: str) -> tuple[subprocess.Popen[bytes], str]:
+def start_parent(tmp_path, body: str, processes: int = 4) -> tuple[subprocess.Popen[bytes], str]:
     command, environment, mark = parent_script(tmp_path, body)
     parent = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -112,7 +112,7 @@ def start_parent(tmp_path, body: str) -> tuple[subprocess.Popen[bytes], str]:
         assert parent.poll() is None, parent.communicate()
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    assert len(marked_processes(mark)) >= 4  # parent, helper, trial, daemon
+    assert len(marked_processes(mark)) >= processes  # parent, helper, trial, daemon
     return parent, mark
 
 
@@ -140,6 +140,22 @@ def test_a_parent_killed_with_sigkill_takes_everything_along(tmp_path, body):
         left = wait_until_gone(mark, 5.0)
         parent.stdout.close()
         parent.stderr.close()
+    assert not left
+
+
+def test_a_parent_killed_while_its_helper_imports(tmp_path):
+    (tmp_path / "lehr_test_slow.py").write_text(
+        "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(600)"
+    )
+    body = """
+    sys.path.insert(0, os.path.dirname(sys.argv[1]))
+    Supervisor().run(trial, preload=["lehr_test_slow"])
+    """
+    parent, mark = start_parent(tmp_path, body, processes=2)
+    with parent:
+        parent.kill()
+        parent.wait()
+        left = wait_until_gone(mark, 5.0)
     assert not left
 
 
