@@ -15,6 +15,8 @@ import pytest
 import trial_bodies as bodies
 from conftest import MARK, marked_processes, wait_until_gone
 
+from lehr import IsolationError
+
 
 @pytest.mark.parametrize(
     ("body", "args"),
@@ -60,6 +62,29 @@ def test_a_helper_that_is_killed_ends_the_trial_and_is_replaced(new_supervisor):
         assert ending.outcome == "crashed"
         assert "helper process died during the trial (killed by SIGKILL)" in ending.evidence["reason"]
         assert supervisor.run(bodies.double, 1).result == {"value": 2}
+
+
+def test_an_import_that_kills_every_helper_ends_in_an_error_and_leaves_nothing(
+    new_supervisor, tmp_path, monkeypatch
+):
+    """The trial has not begun when its helper dies, so it is tried again; but not for ever."""
+    text = """
+    import os, signal, sys, time
+    if "pytest" not in sys.modules:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    def body(): return 1
+    """
+    (tmp_path / "lehr_test_killing.py").write_text(textwrap.dedent(text))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    supervisor = new_supervisor()
+    with pytest.raises(IsolationError, match="die before they can start a trial"):
+        supervisor.run(__import__("lehr_test_killing").body)
+    assert not marked_processes(supervisor.mark)
+    assert supervisor.run(bodies.double, 1).outcome == "ok"
 
 
 def test_a_helper_that_dies_while_idle_is_replaced(new_supervisor):

@@ -196,8 +196,10 @@ class HelperProcess:
             return
         self._close()
         try:
-            self.process.wait(_LEAVE_S)
+            orderly = self.process.wait(_LEAVE_S) == 0
         except subprocess.TimeoutExpired:
+            orderly = False
+        if not orderly:
             self.kill_by_force()
 
     def _close(self) -> None:

@@ -77,10 +77,11 @@ class TrialRun:
                 while not self._ended:
                     self._step()
             except HelperGone as gone:
-                if self._watch is None:
-                    raise  # it had not begun: the caller can try another helper
                 self._facts.helper_died = str(gone)
                 self._kill_without_helper()
+                self._read_channel(channel)
+                if not self._facts.begun and self._facts.record is None:
+                    raise  # the evaluation has not run: the caller can try another helper
             # Every writer is dead now: what is in the pipes is all there will be.
             self._read_channel(channel)
             out.read_rest()
