@@ -186,7 +186,7 @@ def _outputs(session: Any, first: list[Any], second: list[Any], fixed: int | Non
         if numeric:
             shape = one.shape
             if fixed is None:
-                grown = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=False)) if b == 2 * a]
+                grown = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=False)) if (a, b) == (1, 2)]
                 axis = grown[0] if one.ndim == two.ndim and len(grown) == 1 else None
             elif one.ndim and one.shape[0] == fixed:
                 axis = 0

@@ -91,7 +91,7 @@ def read_signature(path: Path) -> Signature:
     """Parse the file, without its external weights.
 
     Raises:
-        ModelError: the file is missing, no ONNX model, cut short, without its weights, or takes what is no tensor.
+        ModelError: the file is missing, cut short, no ONNX model, without its weights, or takes no tensors.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
