@@ -1,9 +1,7 @@
-"""A small space, a supervisor without processes for tests of storage, and marks on real processes."""
+"""A small space, a supervisor without processes for tests of storage."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -11,8 +9,6 @@ import pytest
 
 import lehr
 from lehr.supervise import Ending
-
-MARK = "LEHR_STUDY_TEST"
 
 
 @pytest.fixture
@@ -64,25 +60,4 @@ class InProcess:
 @pytest.fixture
 def in_process(monkeypatch):
     """Evaluate in this process, for the speed of tests that are not about children."""
-    monkeypatch.setattr("lehr.study.run.Supervisor", InProcess)
-
-
-def marked_processes(mark: str) -> list[int]:
-    """Living processes that carry the mark in their environment, this one excepted."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            if (
-                wanted in Path("/proc", name, "environ").read_bytes().split(b"\0")
-                and int(name) != os.getpid()
-            ):
-                found.append(int(name))
-    return found
-
-
-def wait_until_gone(mark: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while left := marked_processes(mark):
-        assert time.monotonic() < deadline, f"still running: {left}"
-        time.sleep(0.01)
+    monkeypatch.setattr("lehr.study.session.Supervisor", InProcess)

@@ -124,9 +124,14 @@ class StudyStore:
         Raises:
             StorageError: it cannot be written, or was created for another direction.
         """
-        directions = [StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE]
+        directions = [
+            StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE
+        ]
         with self._writing("create"):
-            if self._study_id is not None and self._storage.get_study_directions(self._study_id) != directions:
+            if (
+                self._study_id is not None
+                and self._storage.get_study_directions(self._study_id) != directions
+            ):
                 raise StorageError(f"{self.where} was not made by lehr: give this run another name")
             if self._study_id is None:
                 with _quiet_optuna():
