@@ -6,6 +6,7 @@
 namespace lehr::python {
 
 void bind_errors(pybind11::module_& m);
+void bind_estimators(pybind11::module_& m);
 void bind_rng(pybind11::module_& m);
 
 }  // namespace lehr::python

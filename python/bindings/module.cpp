@@ -3,5 +3,6 @@
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of lehr.";
   lehr::python::bind_errors(m);
+  lehr::python::bind_estimators(m);
   lehr::python::bind_rng(m);
 }

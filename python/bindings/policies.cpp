@@ -1,4 +1,5 @@
-// The policies of the search, bound one by one, so that each can be tested on made-up numbers and studied alone.
+// The policies of the search, bound one by one, so that each can be tested on made-up numbers and studied
+// alone.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -36,8 +37,9 @@ void bind_temperature(py::module_& m) {
       .def(py::init([] { return Temperature(); }))
       .def_property_readonly("value", &Temperature::value)
       .def_property_readonly("unimproved", &Temperature::unimproved)
-      .def("improved", [](Temperature& self, const std::string& stage) { self.improved(stage_from(stage)); },
-           py::arg("stage"))
+      .def(
+          "improved", [](Temperature& self, const std::string& stage) { self.improved(stage_from(stage)); },
+          py::arg("stage"))
       .def("not_improved", &Temperature::not_improved)
       .def("enter_optimisation", &Temperature::enter_optimisation);
 }
@@ -49,16 +51,21 @@ void bind_blacklist(py::module_& m) {
            }),
            py::arg("space"), py::arg("pairs") = true, py::arg("threshold") = 3, py::arg("cool_down") = 8,
            py::keep_alive<1, 2>())
-      .def("observe", [](Blacklist& self, const Configuration& codes, bool feasible) { self.observe(codes, feasible); },
-           py::arg("codes"), py::arg("feasible"))
+      .def(
+          "observe",
+          [](Blacklist& self, const Configuration& codes, bool feasible) { self.observe(codes, feasible); },
+          py::arg("codes"), py::arg("feasible"))
       .def("masked", &Blacklist::masked, py::arg("variable"), py::arg("code"))
-      .def("pair_masked", [](const Blacklist& self, const Configuration& codes) { return self.pair_masked(codes); },
-           py::arg("codes"))
+      .def(
+          "pair_masked",
+          [](const Blacklist& self, const Configuration& codes) { return self.pair_masked(codes); },
+          py::arg("codes"))
       .def("entries", [](const Blacklist& self) {
         py::list list;
         for (const Blacklist::Entry& e : self.entries()) {
           if (e.pair) {
-            list.append(py::make_tuple(e.variable, e.value, e.other_variable, e.other_value, e.failures, e.until));
+            list.append(
+                py::make_tuple(e.variable, e.value, e.other_variable, e.other_value, e.failures, e.until));
           } else {
             list.append(py::make_tuple(e.variable, e.value, e.failures, e.until));
           }
@@ -70,7 +77,8 @@ void bind_blacklist(py::module_& m) {
 HandoffState handoff_state(std::size_t trials, std::size_t feasible, std::size_t bad,
                            const std::vector<std::tuple<std::string, std::size_t, std::size_t>>& diversity) {
   HandoffState state{trials, feasible, bad, {}};
-  for (const auto& [variable, seen, choices] : diversity) state.diversity.push_back({variable, seen, choices});
+  for (const auto& [variable, seen, choices] : diversity)
+    state.diversity.push_back({variable, seen, choices});
   return state;
 }
 
@@ -79,26 +87,29 @@ HandoffState handoff_state(std::size_t trials, std::size_t feasible, std::size_t
 void bind_policies(py::module_& m) {
   bind_temperature(m);
   bind_blacklist(m);
-  m.def("accept_violation", &accept_violation, py::arg("current"), py::arg("proposed"), py::arg("temperature"),
-        py::arg("unit"), py::arg("accept_equal") = true, "Probability of moving in the feasibility stage (Eq. 9, 10).");
+  m.def("accept_violation", &accept_violation, py::arg("current"), py::arg("proposed"),
+        py::arg("temperature"), py::arg("unit"), py::arg("accept_equal") = true,
+        "Probability of moving in the feasibility stage (Eq. 9, 10).");
   m.def("accept_score", &accept_score, py::arg("current"), py::arg("proposed"), py::arg("feasible"),
         py::arg("temperature"), py::arg("unit"), py::arg("accept_equal") = true,
         "Probability of moving in the optimisation stage (Eq. 11, 12).");
   m.def("score_unit", &score_unit, py::arg("lowest"), py::arg("highest"));
   m.def("doubling_horizon", &doubling_horizon, py::arg("n"));
-  m.def("structural_probability", &structural_probability, py::arg("n"), py::arg("n_init"), py::arg("horizon"),
-        py::arg("adaptive") = true, "Probability of a structural move (Eq. 13).");
-  m.def("snap_back_probability", &snap_back_probability, py::arg("n"), py::arg("horizon"), py::arg("weight") = 0.4);
+  m.def("structural_probability", &structural_probability, py::arg("n"), py::arg("n_init"),
+        py::arg("horizon"), py::arg("adaptive") = true, "Probability of a structural move (Eq. 13).");
+  m.def("snap_back_probability", &snap_back_probability, py::arg("n"), py::arg("horizon"),
+        py::arg("weight") = 0.4);
   m.def(
-      "elite_restart_due", [](std::size_t n, double horizon) { return EliteRestart{}.due(n, horizon); }, py::arg("n"),
-      py::arg("horizon"));
+      "elite_restart_due", [](std::size_t n, double horizon) { return EliteRestart{}.due(n, horizon); },
+      py::arg("n"), py::arg("horizon"));
   m.def(
       "violation",
       [](const std::vector<double>& metrics, const std::vector<double>& limits, bool relative) {
         if (metrics.size() != limits.size()) throw py::value_error("metrics and limits differ in length");
         return violation(metrics, constraints_from(limits), scale_from(relative));
       },
-      py::arg("metrics"), py::arg("limits"), py::arg("relative") = true, "Sum of excesses over the limits (Eq. 3).");
+      py::arg("metrics"), py::arg("limits"), py::arg("relative") = true,
+      "Sum of excesses over the limits (Eq. 3).");
   m.def(
       "violation_unit",
       [](const std::vector<double>& limits, bool relative) {

@@ -12,8 +12,9 @@ namespace lehr::python {
 namespace {
 
 Options make_options(const std::string& method, const std::string& preset, const std::string& direction,
-                     std::vector<std::pair<std::string, double>> constraints, std::size_t budget, std::uint64_t seed,
-                     std::optional<bool> allow_repeats, const std::map<std::string, double>& overrides) {
+                     std::vector<std::pair<std::string, double>> constraints, std::size_t budget,
+                     std::uint64_t seed, std::optional<bool> allow_repeats,
+                     const std::map<std::string, double>& overrides) {
   Options options = preset_options(method_from(method), preset_from(preset));
   options.direction = direction == "maximize" ? Direction::maximize : Direction::minimize;
   for (auto& [metric, limit] : constraints) options.constraints.push_back({std::move(metric), limit});
@@ -43,10 +44,11 @@ py::tuple record(const Optimizer& self, std::size_t trial) {
   const History& history = self.history();
   const Standing standing = history.standing(trial);
   const auto metrics = history.metrics(trial);
-  return py::make_tuple(trial, to_dict(self.space(), history.configuration(trial)), text(history.origin(trial)),
-                        standing == Standing::pending ? py::object(py::none()) : py::cast(text(history.outcome(trial))),
-                        history.objective(trial), std::vector<double>(metrics.begin(), metrics.end()),
-                        standing == Standing::feasible, history.violation(trial));
+  return py::make_tuple(
+      trial, to_dict(self.space(), history.configuration(trial)), text(history.origin(trial)),
+      standing == Standing::pending ? py::object(py::none()) : py::cast(text(history.outcome(trial))),
+      history.objective(trial), std::vector<double>(metrics.begin(), metrics.end()),
+      standing == Standing::feasible, history.violation(trial));
 }
 
 py::list events(const Optimizer& self) {
@@ -64,11 +66,12 @@ void bind_search(py::module_& m) {
                        std::size_t budget, std::uint64_t seed, std::optional<bool> allow_repeats,
                        const std::map<std::string, double>& overrides) {
              return std::make_unique<Optimizer>(
-                 std::move(space), make_options(method, preset, direction, std::move(constraints), budget, seed,
-                                                allow_repeats, overrides));
+                 std::move(space), make_options(method, preset, direction, std::move(constraints), budget,
+                                                seed, allow_repeats, overrides));
            }),
-           py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"), py::arg("constraints"),
-           py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"), py::arg("overrides"))
+           py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"),
+           py::arg("constraints"), py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"),
+           py::arg("overrides"))
       .def("ask",
            [](Optimizer& self) {
              std::size_t trial = 0;
@@ -87,13 +90,16 @@ void bind_search(py::module_& m) {
       .def(
           "tell",
           [](Optimizer& self, std::size_t trial, const std::string& outcome, double objective,
-             std::vector<double> metrics) { self.tell(trial, make_result(outcome, objective, std::move(metrics))); },
+             std::vector<double> metrics) {
+            self.tell(trial, make_result(outcome, objective, std::move(metrics)));
+          },
           py::arg("trial"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"))
       .def(
           "add",
           [](Optimizer& self, const py::dict& config, const std::string& outcome, double objective,
              std::vector<double> metrics) {
-            return self.add(from_dict(self.space(), config), make_result(outcome, objective, std::move(metrics)));
+            return self.add(from_dict(self.space(), config),
+                            make_result(outcome, objective, std::move(metrics)));
           },
           py::arg("config"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"))
       .def(
@@ -103,16 +109,18 @@ void bind_search(py::module_& m) {
       .def("queue",
            [](const Optimizer& self) {
              py::list list;
-             for (const Configuration& configuration : self.queue()) list.append(to_dict(self.space(), configuration));
+             for (const Configuration& configuration : self.queue())
+               list.append(to_dict(self.space(), configuration));
              return list;
            })
       .def("record", &record, py::arg("trial"))
-      .def("pending",
-           [](const Optimizer& self, std::size_t trial) {
-             check_trial(self, trial);
-             return self.history().standing(trial) == Standing::pending;
-           },
-           py::arg("trial"))
+      .def(
+          "pending",
+          [](const Optimizer& self, std::size_t trial) {
+            check_trial(self, trial);
+            return self.history().standing(trial) == Standing::pending;
+          },
+          py::arg("trial"))
       .def("events", &events)
       .def("__len__", [](const Optimizer& self) { return self.history().size(); })
       .def_property_readonly("best", [](const Optimizer& self) { return self.history().best(); })
@@ -135,7 +143,8 @@ void bind_search(py::module_& m) {
             return self.score(configurations);
           },
           py::arg("configs"))
-      .def_property_readonly("allow_repeats", [](const Optimizer& self) { return self.options().allow_repeats; })
+      .def_property_readonly("allow_repeats",
+                             [](const Optimizer& self) { return self.options().allow_repeats; })
       .def_property_readonly("options", [](const Optimizer& self) {
         py::dict table;
         for (const OptionInfo& info : option_table(self.options())) table[py::str(info.name)] = info.value;

@@ -1,0 +1,48 @@
+"""The walls of the house: no Python in the core, dependencies one way, every source listed, no hidden inputs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "cpp" / "lehr"
+# A layer may include itself and what stands before it.
+LAYERS = ["base", "space", "estimators", "search"]
+
+sources = sorted(path for path in CORE.rglob("*") if path.suffix in {".hpp", ".cpp"})
+includes = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
+
+
+def test_there_are_sources_in_every_layer():
+    assert {path.relative_to(CORE).parts[0] for path in sources} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", sources, ids=lambda path: str(path.relative_to(CORE)))
+def test_core_file_includes_only_what_its_layer_may(path):
+    layer = LAYERS.index(path.relative_to(CORE).parts[0])
+    for name in includes.findall(path.read_text()):
+        assert not re.search(r"pybind11|Python\.h|cuda|nvml", name), f"{path} includes {name}"
+        if name.startswith("lehr/"):
+            assert LAYERS.index(name.split("/")[1]) <= layer, f"{path} includes {name}, a layer above its own"
+            assert (ROOT / "cpp" / name).exists()
+
+
+@pytest.mark.parametrize("path", [p for p in sources if p.suffix == ".cpp"], ids=lambda p: p.name)
+def test_every_source_is_listed_in_the_build(path):
+    listed = (path.parent / "CMakeLists.txt").read_text()
+    assert re.search(rf"\b{re.escape(path.name)}\b", listed)
+
+
+def test_bindings_are_small_files_of_one_concept():
+    for path in (ROOT / "python" / "bindings").glob("*.cpp"):
+        assert len(path.read_text().splitlines()) <= 200, f"{path.name} is long; move logic into the core"
+
+
+def test_python_reaches_the_core_only_through_its_bindings():
+    for path in (ROOT / "python" / "lehr").rglob("*.py"):
+        text = path.read_text()
+        assert "ctypes.CDLL" not in text or "supervise" in path.parts, f"{path} loads a library by hand"
+        assert not re.search(r"^\s*(from|import) pickle|[^.\w]eval\(", text, re.MULTILINE), path
