@@ -5,4 +5,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_errors(m);
   lehr::python::bind_estimators(m);
   lehr::python::bind_rng(m);
+  lehr::python::bind_space(m);
+  lehr::python::bind_neighbours(m);
 }

@@ -1,5 +1,5 @@
-// A hierarchical mixed space: variables in order, each perhaps active only under a condition on earlier ones, and
-// forbidden combinations. Immutable once made.
+// A hierarchical mixed space: variables in order, each perhaps active only under a condition on earlier ones,
+// and forbidden combinations. Immutable once made.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,8 @@ using Configuration = std::vector<double>;
 // A mask over the codes of discrete variables: masked(i, code) is true where proposals must not go.
 using Mask = std::function<bool(std::size_t variable, double code)>;
 
+struct Compiled;
+
 class Space {
  public:
   // Throws SpaceError with every mistake at once.
@@ -43,30 +45,38 @@ class Space {
   // In the domain, NaN exactly where inactive, and not forbidden.
   bool legal(std::span<const double> codes) const;
 
-  // Hierarchical uniform draw: each active variable uniform in its own scale, conditioned on legality. Always returns
-  // a legal configuration, however tight the forbidden combinations are.
+  // Hierarchical uniform draw: each active variable uniform in its own scale, conditioned on legality. Always
+  // returns a legal configuration, however tight the forbidden combinations are.
   Configuration sample(Rng& rng) const;
   // One active variable drawn uniformly in its own scale (no legality check beyond the domain).
   double sample_variable(std::size_t i, Rng& rng) const;
 
-  // After changing codes: active variables that have none get a draw from their domain, inactive ones become NaN.
-  // In order, so that a chain of activations settles in one pass. Not checked against forbidden combinations.
+  // After changing codes: active variables that have none get a draw from their domain, inactive ones become
+  // NaN. In order, so that a chain of activations settles in one pass. Not checked against forbidden
+  // combinations.
   void repair(Configuration& codes, Rng& rng) const;
 
-  // Encode what a user gave: a value for every active variable, none for inactive ones, no unknown name. Throws
-  // ConfigurationError with every problem at once.
+  // Encode what a user gave: a value for every active variable, none for inactive ones, no unknown name.
+  // Throws ConfigurationError with every problem at once.
   Configuration encode(const std::vector<std::pair<std::string, Value>>& values) const;
 
-  // Number of legal configurations as decimal digits, exact; nothing when a continuous variable can be active.
+  // Number of legal configurations as decimal digits, exact; nothing when a continuous variable can be
+  // active.
   std::optional<std::string> count() const;
-  // Calls visit for every legal configuration in lexicographic order of codes until it returns false. Continuous
-  // variables and integers with more than `resolution` values are thinned to `resolution` points, equally spaced in
-  // their own scale, both ends included (resolution 0: no thinning; continuous variables are then an error).
+  // Calls visit for every legal configuration in lexicographic order of codes until it returns false.
+  // Continuous variables and integers with more than `resolution` values are thinned to `resolution` points,
+  // equally spaced in their own scale, both ends included (resolution 0: no thinning; continuous variables
+  // are then an error).
   void enumerate(std::size_t resolution, const std::function<bool(const Configuration&)>& visit) const;
 
+  // The rules in compiled form, for the space's own algorithms (lehr/space/compiled.hpp).
+  const Compiled& compiled() const noexcept { return *compiled_; }
+
  private:
-  std::vector<Variable> variables_;
+  std::vector<Variable> variables_;  // bounds lowered to what the step reaches
   std::vector<Condition> forbidden_;
+  std::unordered_map<std::string, std::size_t> names_;
+  std::shared_ptr<const Compiled> compiled_;  // shared by copies
 };
 
 }  // namespace lehr
