@@ -8,13 +8,16 @@ from importlib.metadata import version as _version
 from lehr.errors import (
     ConfigurationError,
     ExhaustedError,
+    IsolationError,
     LehrError,
     ModelError,
     OptionError,
     ResultError,
     SpaceError,
     StorageError,
+    UnpicklableError,
 )
+from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
 
 try:
     __version__ = _version("lehr")
@@ -23,12 +26,18 @@ except _PackageNotFoundError:  # a source tree that was not installed
 
 __all__ = [
     "ConfigurationError",
+    "EarlyStop",
+    "Ending",
     "ExhaustedError",
+    "IsolationError",
     "LehrError",
     "ModelError",
     "OptionError",
     "ResultError",
     "SpaceError",
     "StorageError",
+    "TrialContext",
+    "UnpicklableError",
     "__version__",
+    "current_trial",
 ]

@@ -43,3 +43,15 @@ class StorageError(LehrError):
 
 class ModelError(LehrError):
     """A model or its data cannot be used for tuning; the message says why and what to do."""
+
+
+class UnpicklableError(LehrError, TypeError):
+    """A function or an argument cannot be sent to another process; ``culprit`` names the part that cannot."""
+
+    def __init__(self, message: str, culprit: str = "") -> None:
+        super().__init__(message)
+        self.culprit = culprit
+
+
+class IsolationError(LehrError, OSError):
+    """This machine does not let us start a process for a trial; the message says what failed."""

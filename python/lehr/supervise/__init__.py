@@ -1,0 +1,21 @@
+"""Trials in processes of their own: started in milliseconds, bounded in time and memory, gone without a trace.
+
+A *helper* process per set of preloaded modules imports what the trials need and forks one child per trial; where fork is not
+safe, the child becomes a fresh interpreter. The child's result comes back over a private pipe; success means that a complete
+record arrived there, and nothing else does. When a trial ends, in whatever way, every process that it started ends too.
+"""
+
+from __future__ import annotations
+
+from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
+
+__all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
+
+
+def __getattr__(name: str) -> object:
+    # Not imported above: a trial's own process reads this file too, and has no use for the side that watches it.
+    if name == "Supervisor":
+        from lehr.supervise.supervisor import Supervisor
+
+        return Supervisor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,234 @@
+"""The trial's own process: loads the function, runs it, sends one record. Nothing here returns."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import importlib
+import json
+import os
+import pickle
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, NoReturn
+
+from lehr.supervise import _wire
+from lehr.supervise._json import NotJson, to_json
+from lehr.supervise._memory import MB, read_usage
+from lehr.supervise.trial import EarlyStop, TrialContext, _set_current_trial
+
+_MESSAGE_CHARS = 2000
+_TRACEBACK_CHARS = 8000
+_DATA_SLACK = 128 * 1024 * 1024
+
+
+def write_payload(fd: int, spec: dict[str, Any], pickled: bytes) -> None:
+    """The counterpart of ``_read_payload``, used by the parent."""
+    _wire.write_all(fd, _wire.encode(spec))
+    _wire.write_all(fd, pickled)
+
+
+def _read_payload(fd: int) -> tuple[dict[str, Any], bytes]:
+    size = os.fstat(fd).st_size
+    data = bytearray()
+    while len(data) < size:
+        data += os.pread(fd, min(size - len(data), 1 << 26), len(data))
+    length = int.from_bytes(data[:4], "big")
+    return json.loads(data[4 : 4 + length]), bytes(memoryview(data)[4 + length :])
+
+
+def _reseed() -> None:
+    """All children of one helper inherit the same generator states; seed afresh, as a new interpreter would."""
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+
+
+def set_path(entries: Sequence[str]) -> None:
+    """Use the parent's import path, which its scripts and notebooks may have changed."""
+    sys.path[:] = entries
+
+
+def _limit_data(memory_limit_mb: float | None) -> int | None:
+    """A backstop in the kernel for growth that is faster than the watch from outside.
+
+    RLIMIT_DATA counts reserved memory, touched or not (thread stacks, arenas), so it stands at what the imports hold plus
+    twice the limit plus 128 MiB: one absurd allocation fails at once with MemoryError, an honest reservation does not.
+    """
+    usage = read_usage("self")
+    if memory_limit_mb is None or usage is None or usage.data == 0:
+        return None
+    import resource
+
+    limit = usage.data + int(2 * memory_limit_mb * MB) + _DATA_SLACK
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    return limit
+
+
+def _lift_data_limit() -> None:
+    """Describing a MemoryError needs memory itself."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:_MESSAGE_CHARS]
+    except Exception as broken:
+        return f"<its __str__ raised {type(broken).__name__}>"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """By type, never by the words of a message."""
+    if isinstance(error, MemoryError):
+        return True
+    return any(
+        kind.__name__ == "OutOfMemoryError" and kind.__module__.partition(".")[0] == "torch"
+        for kind in type(error).__mro__
+    )
+
+
+def describe(error: BaseException, skip: str) -> dict[str, Any]:
+    """Type, message, last frame and the end of the traceback; frames of the file ``skip`` at the top are left out."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == skip:
+        trace = trace.tb_next
+    result: dict[str, Any] = {"type": name, "message": _text_of(error)}
+    try:
+        frames = traceback.extract_tb(trace)
+        if frames:
+            last = frames[-1]
+            result["frame"] = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
+        lines = "".join(traceback.format_exception(kind, error, trace))
+        result["traceback_tail"] = lines[-_TRACEBACK_CHARS:]
+    except Exception as broken:  # a traceback that cannot be formatted must not hide the error itself
+        result["traceback_tail"] = f"<the traceback could not be formatted: {type(broken).__name__}>"
+    return result
+
+
+def _exit_status(error: BaseException) -> int:
+    if not isinstance(error, SystemExit):
+        return 1
+    if error.code is None:
+        return 0
+    return error.code & 0xFF if isinstance(error.code, int) else 1
+
+
+def _load(spec: dict[str, Any], pickled: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    for name in spec["preload"]:
+        importlib.import_module(name)
+    function, args = pickle.loads(pickled)  # made by our own parent a moment ago, over a private descriptor
+    return function, args
+
+
+def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, Any]], None]) -> int:
+    phase = "load"
+    known = set(sys.modules)
+    begun = time.monotonic()
+    try:
+        function, args = _load(spec, pickled)
+        _reseed()
+        limit = _limit_data(spec["memory_limit_mb"])
+        new = [name for name in sys.modules if name not in known]
+        if spec["context"] is not None:
+            _set_current_trial(TrialContext(**spec["context"]))
+        begun = time.monotonic()
+        send({"is": "begun", "at": begun, "modules": new, "data_limit": limit})
+        phase = "run"
+        value = function(*args)
+    except EarlyStop as stop:
+        return _send_result(send, "stopped", stop.metrics, begun, reason=_text_of(stop))
+    except BaseException as error:
+        _lift_data_limit()
+        record = {"is": "raised", "phase": phase, "memory": _is_out_of_memory(error), "at": time.monotonic()}
+        record["exception"] = describe(error, __file__)
+        record["exit"] = isinstance(error, SystemExit)
+        record["peak"] = _peak()
+        send(record)
+        return _exit_status(error)
+    _lift_data_limit()
+    return _send_result(send, "returned", value, begun)
+
+
+def _peak() -> int:
+    usage = read_usage("self")
+    return usage.peak if usage else 0
+
+
+def _send_result(
+    send: Callable[[dict[str, Any]], None], kind: str, value: Any, begun: float, **more: Any
+) -> int:
+    at = time.monotonic()
+    try:
+        record = {"is": kind, "value": to_json(value), "at": at, "peak": _peak(), **more}
+        size = len(_wire.encode(record))
+        if size - 4 > _wire.RESULT_LIMIT_BYTES:
+            limit = _wire.RESULT_LIMIT_BYTES
+            raise NotJson(f"result too large: {size - 4} bytes as JSON; at most {limit} can be sent")
+    except Exception as error:
+        why = str(error) if isinstance(error, NotJson) else f"the result could not be read: {error!r:.500}"
+        send({"is": "refused", "why": why, "at": at, "peak": _peak()})
+        return 1
+    send(record)
+    return 0
+
+
+def _prepare_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    with contextlib.suppress(AttributeError, ValueError, OSError, RuntimeError):
+        faulthandler.enable()  # a segmentation fault then leaves the Python frames in stderr_tail
+
+
+def run_trial(channel: int, payload: int) -> NoReturn:
+    """Evaluate the payload, send the record, leave. Signals, session and standard streams are set up already."""
+    status = 1
+    me = os.getpid()
+    try:
+        _prepare_streams()
+        spec, pickled = _read_payload(payload)
+        os.close(payload)
+        set_path(spec["sys_path"])
+        sys.argv = list(spec["argv"])
+
+        def send(message: dict[str, Any]) -> None:
+            if os.getpid() != me:  # the evaluation forked, and its copy came back here: it has no say
+                os._exit(1)
+            with contextlib.suppress(BrokenPipeError):
+                _wire.write_all(channel, _wire.encode(message))
+
+        status = _evaluate(spec, pickled, send)
+    except BaseException:
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+    finally:
+        # The interpreter is not torn down: the record is sent, destructors of C libraries have nothing to add to it and are
+        # where runtimes like to crash. What the evaluation registered to run at exit does run.
+        with contextlib.suppress(BaseException):
+            if os.getpid() == me:
+                atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                stream.flush()
+        os._exit(status)
+
+
+def main(channel: int, payload: int) -> NoReturn:
+    """Entry of a fresh interpreter (spawn): the helper has set up session, streams and descriptors before exec."""
+    os.set_inheritable(channel, False)
+    os.set_inheritable(payload, False)
+    run_trial(channel, payload)

@@ -1,0 +1,215 @@
+"""From what was observed of a trial to how it ended. Pure: facts in, an Ending out."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lehr.supervise.trial import Ending, Outcome
+
+KillCause = Literal["timeout", "start", "memory", "lingered", "channel"]
+
+_FAULTS = {
+    "SIGSEGV": "an invalid memory access",
+    "SIGBUS": "an invalid memory access",
+    "SIGABRT": "an abort, by a failed check inside a library or an uncaught C++ exception",
+    "SIGFPE": "an arithmetic fault",
+    "SIGILL": "an instruction that this processor does not have",
+}
+_AT_LIMIT = 0.95
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the parent has seen of one trial."""
+
+    record: dict[str, Any] | None = None
+    """The trial's one record, None when no complete one arrived."""
+    bad_channel: str | None = None
+    begun: bool = False
+    status: int | None = None
+    """The wait status of the main process, None when nobody could reap it."""
+    killed: KillCause | None = None
+    helper_died: str | None = None
+    """How the helper died, when it died during the trial."""
+    left: list[int] = field(default_factory=list)
+    others_killed: int = 0
+    kernel_oom_kills: int = 0
+    data: int = 0
+    data_limit: int | None = None
+    seconds: float = 0.0
+    timeout_s: float | None = None
+    start_limit_s: float = 0.0
+    memory_limit_mb: float | None = None
+    memory_at_kill_mb: float = 0.0
+    evidence: dict[str, Any] = field(default_factory=dict)
+    """What needs no judgement: tails, memory, isolation."""
+
+
+def signature_of(kind: str, text: str) -> str:
+    """A short stable name of an error: its kind and the first line of its text, without what changes from run to run."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    line = re.sub(r"0x[0-9a-fA-F]+", "ADDRESS", line)
+    line = re.sub(r"(?<![\w.])(?:~|\.{1,2})?(?:/[\w.@+-]+){2,}/?", "PATH", line)
+    line = re.sub(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])", "N", line)
+    return f"{kind}: {line}"[:200].rstrip(": ")
+
+
+def end(facts: Facts) -> Ending:
+    """Classify. A complete result record is success whatever came after it; without one there is no success."""
+    evidence = dict(facts.evidence)
+    notes: list[str] = []
+    signal_name, exit_code = _decode(facts.status)
+    if facts.others_killed:
+        evidence["processes_killed"] = facts.others_killed
+    if facts.left:
+        pids = ", ".join(map(str, facts.left))
+        notes.append(f"these processes survived SIGKILL, which means that they hang in the kernel: {pids}")
+    if facts.kernel_oom_kills:
+        notes.append(
+            f"the kernel killed {facts.kernel_oom_kills} process(es) on this machine for memory meanwhile"
+        )
+
+    kind = facts.record["is"] if facts.record else None
+    if facts.record is not None and kind in {"returned", "stopped"}:
+        notes.extend(_after_the_record(facts, signal_name, exit_code))
+        outcome: Outcome = "ok" if kind == "returned" else "early_stopped"
+        if outcome == "early_stopped":
+            evidence["reason"] = facts.record["reason"] or "The evaluation stopped itself."
+            evidence["signature"] = signature_of("early_stopped", evidence["reason"])
+    else:
+        if signal_name is not None:
+            evidence["signal"] = signal_name
+            evidence["sent_by"] = "unknown (not lehr)"
+        elif exit_code is not None:
+            evidence["exit_code"] = exit_code
+        outcome, reason, signature = _failure(facts, evidence, signal_name, exit_code)
+        evidence["reason"] = reason
+        evidence["signature"] = signature
+    if notes:
+        evidence["notes"] = notes
+    result = facts.record["value"] if facts.record and outcome in {"ok", "early_stopped"} else None
+    return Ending(outcome, result, evidence, facts.seconds)
+
+
+def _decode(status: int | None) -> tuple[str | None, int | None]:
+    if status is None:
+        return None, None
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return None, code
+    try:
+        return signal.Signals(-code).name, None
+    except ValueError:  # a real-time signal
+        return f"signal {-code}", None
+
+
+def _after_the_record(facts: Facts, signal_name: str | None, exit_code: int | None) -> list[str]:
+    if facts.helper_died is not None:
+        return [f"lehr's helper process died ({facts.helper_died}) after the result had arrived"]
+    if facts.killed is not None:
+        return ["the process was still busy some time after its result had arrived, and was killed"]
+    if signal_name is not None:
+        return [f"the process died of {signal_name} after its result had arrived"]
+    if exit_code:
+        return [f"the process ended with exit code {exit_code} after its result had arrived"]
+    return []
+
+
+def _failure(
+    facts: Facts, evidence: dict[str, Any], signal_name: str | None, exit_code: int | None
+) -> tuple[Outcome, str, str]:
+    record = facts.record
+    if record is not None and record["is"] == "raised":
+        return _raised(facts, evidence, record)
+    if record is not None:  # refused
+        return "crashed", f"The evaluation's result was refused: {record['why']}.", _refusal(record["why"])
+    if facts.bad_channel is not None and facts.killed in {None, "channel"}:
+        if facts.killed:
+            evidence["sent_by"] = "lehr: unreadable result"
+        why = f"result channel: {facts.bad_channel}"
+        return "crashed", f"The evaluation's result cannot be read: {facts.bad_channel}.", _refusal(why)
+    if facts.killed is not None:
+        return _killed(facts, evidence, facts.killed)
+    if facts.helper_died is not None:
+        evidence["sent_by"] = "unknown (not lehr)"
+        reason = f"lehr's helper process died during the trial ({facts.helper_died}), and the trial with it."
+        return "crashed", reason, signature_of("helper died", facts.helper_died)
+    when = "" if facts.begun else " while it was being loaded"
+    if signal_name is None:
+        signature = signature_of(f"exit code {exit_code}{when}", "ended without a result")
+        return "crashed", f"The evaluation ended without a result{when} (exit code {exit_code}).", signature
+    return _signalled(facts, evidence, signal_name, when)
+
+
+def _refusal(why: str) -> str:
+    return signature_of("refused", why)
+
+
+def _raised(facts: Facts, evidence: dict[str, Any], record: dict[str, Any]) -> tuple[Outcome, str, str]:
+    exception = evidence["exception"] = record["exception"]
+    lines = exception["message"].strip().splitlines()
+    headline = f"{exception['type']}: {lines[0]}" if lines else exception["type"]
+    where = f" ({exception['frame']})" if "frame" in exception else ""
+    signature = signature_of(exception["type"], exception["message"])
+    if record["memory"]:
+        limited = facts.memory_limit_mb is not None
+        if limited:
+            evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        under = f" under its limit of {facts.memory_limit_mb:g} MB" if limited else ""
+        return "oom", f"The evaluation ran out of memory{under}: {headline}{where}.", signature
+    if record["exit"]:
+        code = evidence.get("exit_code")
+        return (
+            "crashed",
+            f"The evaluation called sys.exit and ended without a result (exit code {code}){where}.",
+            (signature_of(f"exit code {code}", "ended without a result")),
+        )
+    if record["phase"] == "load":
+        return "crashed", f"The evaluation could not be loaded: {headline}{where}.", signature
+    return "crashed", f"The evaluation raised {headline}{where}.", signature
+
+
+def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> tuple[Outcome, str, str]:
+    if cause == "timeout":
+        evidence["sent_by"] = "lehr: deadline"
+        evidence["limits"] = {"timeout_s": facts.timeout_s}
+        return "timeout", f"The evaluation was still running after {facts.timeout_s:g} s.", "timeout"
+    if cause == "memory":
+        evidence["sent_by"] = "lehr: memory limit"
+        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        return (
+            "oom",
+            (
+                f"The evaluation used {facts.memory_at_kill_mb:.0f} MB; its limit is {facts.memory_limit_mb:g} MB."
+            ),
+            "oom: memory limit",
+        )
+    evidence["sent_by"] = "lehr: start-up limit"
+    evidence["limits"] = {"start_limit_s": facts.start_limit_s}
+    reason = (
+        f"The evaluation was not loaded within {facts.start_limit_s:g} s: its imports hang or are very slow."
+    )
+    return "timeout", reason, "timeout: start-up"
+
+
+def _signalled(
+    facts: Facts, evidence: dict[str, Any], signal_name: str, when: str
+) -> tuple[Outcome, str, str]:
+    if signal_name == "SIGKILL" and facts.kernel_oom_kills:
+        evidence["sent_by"] = "kernel: out of memory"
+        reason = "The machine or its container ran out of memory, and the kernel killed the evaluation."
+        return "oom", reason, "oom: kernel"
+    at_limit = facts.data_limit is not None and facts.data >= _AT_LIMIT * facts.data_limit
+    if signal_name == "SIGABRT" and at_limit:
+        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        return "oom", "The evaluation aborted while it was at its memory limit.", "oom: SIGABRT at the limit"
+    what = f": {_FAULTS[signal_name]}" if signal_name in _FAULTS else ""
+    return (
+        "crashed",
+        f"The evaluation died of {signal_name}{when}{what}.",
+        f"{signal_name}{when}",
+    )

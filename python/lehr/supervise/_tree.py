@@ -1,0 +1,139 @@
+"""Finding and killing every process of a trial.
+
+The helper is a *subreaper*: when a process below it dies, its children are handed to the helper, however they
+detached themselves (double fork, a session of their own). So the helper needs to kill only its direct children, again and
+again, until the kernel says that it has none. A direct child keeps its pid until the helper has reaped it, hence no
+kill of this loop can hit a stranger whose process got a recycled pid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable
+
+from lehr.supervise._linux import IS_LINUX
+
+
+def _parent_from_stat(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1])
+
+
+def children_of(pid: int) -> list[int]:
+    """The pids of the direct children of ``pid``, zombies included; empty when it is gone."""
+    if not IS_LINUX:
+        import psutil
+
+        try:
+            return [child.pid for child in psutil.Process(pid).children()]
+        except psutil.Error:
+            return []
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found.extend(map(int, file.read().split()))
+        except FileNotFoundError:
+            if os.path.exists(f"/proc/{pid}/task/{thread}"):  # a kernel without this file: look at everybody
+                everybody = (int(name) for name in os.listdir("/proc") if name.isdigit())
+                return [other for other in everybody if _parent_from_stat(other) == pid]
+        except OSError:
+            continue
+    return found
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Every process below ``pid``, parents before children."""
+    found: list[int] = []
+    frontier = children_of(pid)
+    while frontier:
+        found.extend(frontier)
+        frontier = [grandchild for child in frontier for grandchild in children_of(child)]
+    return found
+
+
+def kill_quietly(pid: int) -> None:
+    """SIGKILL; a process that is gone, or that is not ours to kill, is no error here."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def kill_group_quietly(group: int) -> None:
+    """SIGKILL to a process group, as above."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+class Reaper:
+    """The helper's own view of one trial: reaps its processes and, on demand, leaves none of them."""
+
+    def __init__(self, main: int, wakeup: int) -> None:
+        self._main = main
+        self._wakeup = wakeup  # readable after SIGCHLD
+        self.status: int | None = None
+        """The wait status of the trial's main process, once it has ended."""
+        self.others = 0
+        """How many further processes of the trial have been reaped."""
+
+    def main_has_ended(self) -> bool:
+        """Reap orphans that ended by themselves; True when the main process is dead (it stays unreaped)."""
+        while True:
+            # WNOWAIT: as long as the main process is not reaped, neither its pid nor its group can be reused.
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None:
+                return False
+            if found.si_pid == self._main:
+                return True
+            os.waitpid(found.si_pid, 0)
+            self.others += 1
+
+    def kill_all(self, limit_s: float) -> list[int]:
+        """Kill and reap until no process is left. Returns the pids that would not die within ``limit_s``."""
+        give_up = time.monotonic() + limit_s
+        strangers: Iterable[int] = ()
+        if not IS_LINUX:  # no subreaper: what detaches itself must be found before its parents die
+            strangers = descendants_of(os.getpid())
+        if self.status is None:
+            kill_group_quietly(self._main)
+        while True:
+            remaining = children_of(os.getpid())
+            for pid in (*remaining, *strangers):
+                kill_quietly(pid)
+            strangers = ()
+            progress = False
+            try:
+                while True:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                    if pid == 0:
+                        break
+                    progress = True
+                    if pid == self._main:
+                        self.status = status
+                    else:
+                        self.others += 1
+            except ChildProcessError:
+                return []  # the kernel's word that nothing is left
+            if time.monotonic() > give_up:
+                return remaining
+            if not progress:
+                select.select([self._wakeup], [], [], 0.005)
+                drain(self._wakeup)
+
+
+def drain(fd: int) -> None:
+    """Empty a non-blocking descriptor."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, 512):
+            pass

@@ -1,0 +1,80 @@
+"""What a trial may know about itself, how it stops early, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialContext:
+    """What a running trial may know about itself and its study. JSON-safe."""
+
+    number: int
+    """The trial's number in its study, from 0."""
+    feasible_found: bool = False
+    """Whether the study has already found a configuration within every limit."""
+    constraints: dict[str, float] = field(default_factory=dict)
+    """Upper limits on metrics, by metric name."""
+    timeout_s: float | None = None
+    """Seconds the evaluation may take, or None."""
+    memory_limit_mb: float | None = None
+    """Megabytes (10^6 bytes) the trial's process tree may use, or None."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The context as plain JSON values; ``TrialContext(**value)`` restores it."""
+        return asdict(self)
+
+
+_current: TrialContext | None = None
+
+
+def current_trial() -> TrialContext | None:
+    """The context of the trial this process evaluates; None outside a trial or when none was given."""
+    return _current
+
+
+def _set_current_trial(context: TrialContext | None) -> None:
+    """Called once, in a trial's own process, before its function runs."""
+    global _current  # noqa: PLW0603 -- the one fact a trial's process knows about itself
+    _current = context
+
+
+class EarlyStop(Exception):
+    """Raised by an evaluation that stops itself: the outcome becomes ``early_stopped``.
+
+    ``metrics`` are what was measured up to then; they are reported, but make no finished result.
+    """
+
+    def __init__(self, reason: str, metrics: Mapping[str, float] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.metrics: dict[str, float] = dict(metrics or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one trial ended, and how we know.
+
+    ``evidence`` holds only the keys that apply:
+
+    - ``reason``: one plain sentence
+    - ``exit_code`` or ``signal`` (a name such as SIGSEGV), and ``sent_by`` for a signal
+    - ``exception``: ``type``, ``message``, ``frame`` ('file.py:12 in f'), ``traceback_tail``
+    - ``stderr_tail``, ``stdout_tail``: the last lines, at most 8 KiB each
+    - ``peak_memory_mb``, and ``memory_mb``: at most 32 pairs of seconds and megabytes
+    - ``limits``: the limit that was hit and its value
+    - ``isolation``: 'fork' or 'spawn', and ``isolation_note`` where spawn had to stand in for fork
+    - ``signature``: a short stable string, equal for trials that failed in the same way
+    - ``notes``: anything else worth knowing, such as a crash after the result had arrived
+    """
+
+    outcome: Outcome
+    result: Any
+    """What the function returned (ok), the partial metrics (early_stopped), else None."""
+    evidence: dict[str, Any]
+    seconds: float
+    """Wall seconds of the evaluation by the monotonic clock; start-up is not included."""
