@@ -1,0 +1,29 @@
+"""Studies: trials in children, each on the disk before its successor starts, resumed to the same sequence."""
+
+from __future__ import annotations
+
+from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.faults import EnvironmentFault, environment_faults
+from lehr.study.limits import Limit, parse_limits
+from lehr.study.run import run
+from lehr.study.study import Loss, Study, load_study
+from lehr.study.trial import Miss, StudyTrial
+
+__all__ = [
+    "EnvironmentFault",
+    "Event",
+    "FaultFound",
+    "Limit",
+    "Loss",
+    "Miss",
+    "PhaseChanged",
+    "Study",
+    "StudyOpened",
+    "StudyTrial",
+    "TrialFinished",
+    "TrialStarted",
+    "environment_faults",
+    "load_study",
+    "parse_limits",
+    "run",
+]

@@ -1,0 +1,61 @@
+"""From a stored history to the optimiser that made it: the optimiser is a fold over its history, so
+replaying it is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lehr.optimizer import Optimizer
+from lehr.study.definition import Definition
+from lehr.study.limits import Limit
+from lehr.study.storage import Recorded
+from lehr.study.trial import StudyTrial
+from lehr.trial import Trial
+
+
+def make_optimizer(definition: Definition, budget: int) -> Optimizer:
+    """An optimiser at the start of a study. Raises OptionError for options out of range."""
+    return Optimizer(
+        definition.space,
+        direction=definition.direction,
+        constraints={limit.key: limit.bound for limit in definition.limits},
+        budget=budget,
+        method=definition.method,
+        preset=definition.preset,
+        seed=definition.seed,
+    )
+
+
+def replay(optimizer: Optimizer, recorded: Iterable[Recorded], definition: Definition) -> dict[int, Trial]:
+    """Bring a fresh optimiser to where the recorded history ends.
+
+    A study's initial configurations are its first trials, so those that were not asked yet are queued.
+
+    Returns:
+        The optimiser's handles of the trials that were asked but never finished, by number.
+    """
+    waiting: dict[int, Trial] = {}
+    asked = 0
+    for record in recorded:
+        handle = optimizer.replay_ask(record.config, record.origin)
+        asked += 1
+        if record.trial is None:
+            waiting[record.number] = handle
+        else:
+            tell(optimizer, handle, record.trial, definition.limits)
+    for config in definition.initial[asked:]:
+        optimizer.enqueue(config)
+    return waiting
+
+
+def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequence[Limit]) -> None:
+    """Tell the optimiser how a trial ended: the limited metrics only, and those of a trial stopped early
+    as far as known.
+    """
+    outcome = trial.outcome or "crashed"  # a finished trial has one
+    if outcome not in ("ok", "early_stopped"):
+        optimizer.tell(handle, outcome=outcome)
+        return
+    metrics = {limit.key: limit.measured(trial.metrics) for limit in limits if limit.metric in trial.metrics}
+    optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome)

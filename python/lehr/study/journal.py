@@ -1,0 +1,197 @@
+"""The journal file: Optuna's format, written so that no moment of death can spoil it.
+ Optuna's own file backend leaves half a line behind when the disk fills up, and a lock that is honoured for
+thirty seconds when it is killed; its reader then refuses the file as soon as a line follows the half one.
+This module repairs both, and writes without leaving either where it can.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from lehr.errors import StorageError
+
+# A lock that is older than any honest append was left by a process that died.
+_STALE_LOCK_SECONDS = 1.0
+_RECORD_START = b'{"op_code":'
+
+
+class Journal(JournalFileBackend):
+    """Optuna's journal file backend with whole-or-nothing appends and one fsync for a group of records."""
+
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
+        self._path = path
+        self._writable = writable
+        self._append_lock = JournalFileSymlinkLock(str(path))
+        self._postponed = False
+        super().__init__(str(path), lock_obj=self._append_lock)
+
+    @contextmanager
+    def one_sync(self) -> Iterator[None]:
+        """Postpone the fsync of each append to the end of the block. The order of the records is kept."""
+        self._postponed = True
+        try:
+            yield
+        finally:
+            self._postponed = False
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append records, all or none of them, and sync them to the disk."""
+        if not self._writable:
+            raise StorageError(f"{self._path} was opened for reading only")
+        data = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
+        self._append_lock.acquire()
+        try:
+            # Not created here: a journal that vanished while a run is on must not come back without its
+            # beginning.
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                self._append(descriptor, data)
+            finally:
+                os.close(descriptor)
+        finally:
+            self._append_lock.release()
+
+    def _append(self, descriptor: int, data: bytes) -> None:
+        before = os.fstat(descriptor).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if not self._postponed:
+                os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, before)
+            raise
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """As Optuna's."""
+        yield from super().read_logs(log_number_from)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a look through a journal found: how many bytes and lines from its start are sound, and what
+    follows them.
+    """
+
+    sound_bytes: int
+    sound_lines: int
+    total_bytes: int
+    more_follows: bool
+
+
+def check_journal(path: Path) -> Check:
+    """Read a journal through.
+
+    Raises:
+        StorageError: it is not a journal, or cannot be read.
+    """
+    sound_bytes = sound_lines = 0
+    broken = more = False
+    first = b""
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                first = first or line
+                if broken:
+                    more = True
+                    break
+                if line.endswith(b"\n") and _is_record(line):
+                    sound_bytes += len(line)
+                    sound_lines += 1
+                else:
+                    broken = True
+            total = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    if sound_lines == 0 and total > 0 and not _may_begin_a_record(first):
+        raise StorageError(
+            f"{path} is not an Optuna journal: give another file as storage, or remove this one"
+        )
+    return Check(sound_bytes, sound_lines, total, more)
+
+
+def repair_journal(path: Path) -> Path | None:
+    """Cut a last line that was only half written, as a crash of the machine leaves it, and keep a copy of the
+    whole file.
+
+    Returns:
+        The copy, or None when nothing was wrong.
+
+    Raises:
+        StorageError: a line before the last one is damaged, so that cutting would lose what follows it.
+    """
+    check = check_journal(path)
+    if check.sound_bytes == check.total_bytes:
+        return None
+    if check.more_follows:
+        line = check.sound_lines + 1
+        raise StorageError(
+            f"{path} is damaged at line {line}, and more lines follow: restore the file from a copy, or keep "
+            f"what comes before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use "
+            "that as storage"
+        )
+    copy = _free_name(path)
+    try:
+        shutil.copy2(path, copy)
+        with path.open("r+b") as file:
+            file.truncate(check.sound_bytes)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"{path} ends in half a line, and cutting it off failed: {error.strerror}; free the disk and run again"
+        ) from error
+    return copy
+
+
+def remove_stale_lock(path: Path) -> None:
+    """Remove the append lock of a writer that was killed. Only for the holder of the run lock.
+
+    Another tool (a dashboard, say) may hold the lock for the milliseconds that an append takes, so wait until
+    it is too old to be honest.
+    """
+    lock = path.with_name(path.name + ".lock")
+    while True:
+        try:
+            age = time.time() - lock.lstat().st_mtime
+        except FileNotFoundError:
+            return
+        if age > _STALE_LOCK_SECONDS or age < 0:
+            lock.unlink(missing_ok=True)
+            return
+        time.sleep(0.02)
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and isinstance(record.get("op_code"), int)
+
+
+def _may_begin_a_record(line: bytes) -> bool:
+    # Zero bytes are what a file system leaves for a block that it promised but never wrote.
+    return line.startswith(_RECORD_START) or _RECORD_START.startswith(line) or not line.strip(b"\0")
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (copy := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return copy

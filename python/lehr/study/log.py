@@ -1,0 +1,106 @@
+"""The log beside a study file: one JSON line per finished trial, for people and scripts that do not know
+Optuna.
+
+The storage is the truth; the log is made again from it whenever the two differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lehr.errors import StorageError
+from lehr.study.trial import StudyTrial
+
+
+class TrialLog:
+    """Appends finished trials to a file, each on the disk before :meth:`append` returns."""
+
+    def __init__(self, path: Path, study: str) -> None:
+        self._path = path
+        self._study = study
+
+    def catch_up(self, trials: Iterable[StudyTrial]) -> None:
+        """Make the log hold exactly these trials of this study; lines of other studies are kept.
+
+        Lines of a study of this name that the storage knows nothing of (its file was removed, the log was
+        not) are moved to a file of their own, never dropped.
+        """
+        wanted = [self._line(trial) for trial in trials]
+        try:
+            lines = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
+            mine = [line for line in lines if _study_of(line) == self._study]
+            if mine == wanted and all(_study_of(line) is not None for line in lines):
+                return
+            if mine != wanted[: len(mine)]:
+                _replace(_free_name(self._path), mine)
+            others = [line for line in lines if _study_of(line) not in (None, self._study)]
+            _replace(self._path, others + wanted)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def append(self, trial: StudyTrial) -> None:
+        """Add one line, whole or not at all."""
+        line = self._line(trial)
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                before = os.fstat(descriptor).st_size
+                try:
+                    view = memoryview(line)
+                    while view:
+                        view = view[os.write(descriptor, view) :]
+                    os.fsync(descriptor)
+                except BaseException:
+                    os.ftruncate(descriptor, before)
+                    raise
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _line(self, trial: StudyTrial) -> bytes:
+        return json.dumps({"study": self._study, **trial.as_json()}, allow_nan=False).encode() + b"\n"
+
+    def _failure(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"cannot write {self._path}: {error.strerror}; every finished trial is safe in the study itself: "
+            "free the disk and run the same command again"
+        )
+
+
+def log_path(study_file: Path) -> Path:
+    """The log of a study file: ``edge.jsonl`` for ``edge.journal``, else the whole name with ``.jsonl``."""
+    if study_file.suffix == ".journal":
+        return study_file.with_suffix(".jsonl")
+    return study_file.with_name(study_file.name + ".jsonl")
+
+
+def _study_of(line: bytes) -> str | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    study = record.get("study") if isinstance(record, dict) else None
+    return study if isinstance(study, str) else None
+
+
+def _replace(path: Path, lines: list[bytes]) -> None:
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (old := path.with_name(f"{path.name}.old-{number}")).exists():
+        number += 1
+    return old

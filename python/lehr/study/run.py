@@ -1,0 +1,286 @@
+"""``lehr.run``: ask, evaluate in a child, store, tell, until the budget is spent."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+from lehr.errors import ExhaustedError, OptionError, StorageError
+from lehr.optimizer import Method, Optimizer
+from lehr.space import Space
+from lehr.study.definition import Definition, Direction, Preset
+from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.faults import EnvironmentFault
+from lehr.study.history import make_optimizer, replay, tell
+from lehr.study.limits import Constraints, parse_limits
+from lehr.study.lock import deferred_interrupt
+from lehr.study.log import TrialLog, log_path
+from lehr.study.opening import StorageLike
+from lehr.study.results import Reading, canonical, json_safe, read_partial, read_result
+from lehr.study.storage import StudyStore
+from lehr.study.study import Study
+from lehr.study.trial import StudyTrial, judged
+from lehr.supervise import Ending, Supervisor, TrialContext
+from lehr.trial import Outcome, Trial
+
+#: What an evaluation may return: metrics by name, or the objective alone.
+Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
+#: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
+Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
+
+
+def run(
+    evaluate: Evaluate,
+    space: Space,
+    *,
+    objective: str = "objective",
+    direction: Direction = "maximize",
+    constraints: Constraints = None,
+    budget: int = 25,
+    max_seconds: float | None = None,
+    method: Method = "tba-tpe",
+    preset: Preset = "default",
+    seed: int = 0,
+    trial_timeout_s: float | None = None,
+    memory_limit_mb: float | None = None,
+    storage: StorageLike = "study.journal",
+    name: str = "study",
+    isolation: Literal["auto", "fork", "spawn"] = "auto",
+    preload: Preload = (),
+    environment: Mapping[str, str] | None = None,
+    initial: Iterable[Mapping[str, Any]] = (),
+    on_event: Callable[[Event], None] | None = None,
+    resume: bool = True,
+) -> Study:
+    """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
+
+    Every trial runs in a child process of its own and is on the disk before the next one starts. When a run
+    is killed, the same call goes on where it ended, and the sequence of trials is the one of an unbroken run.
+
+    Args:
+        evaluate: called in a child with a configuration (the active variables by name). Returns a dict that
+            holds the objective and every limited metric as finite numbers, perhaps more numbers, and perhaps
+            ``facts``, a dict of notes; or, without limits, the objective alone. Anything else ends the trial
+            as ``crashed``.
+        space: what is searched.
+        objective: name of the metric that is optimised.
+        direction: ``maximize`` or ``minimize``.
+        constraints: limits on metrics, as texts (``"latency_p95_ms <= 20ms"``, ``"accuracy >= 0.9"``) or as
+            upper limits by metric.
+        budget: trials of the whole study, those of earlier sessions included; a larger one may be given on
+            resume.
+        max_seconds: start no new trial once the study's trials, those of earlier sessions included, have
+            taken this long. The trial that runs then is left to end, or to meet its own deadline: cutting it
+            short would store a timeout that the configuration has not earned.
+        method, preset, seed: as for :class:`lehr.Optimizer`.
+        trial_timeout_s: deadline of one trial in seconds.
+        memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
+        storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
+            ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
+        name: the study's name; a storage may hold several.
+        isolation, environment: as for :class:`lehr.supervise.Supervisor`.
+        preload: modules that the children's helper imports once, or a function from a configuration to them.
+        initial: configurations to evaluate first.
+        on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
+        resume: whether to go on with a study that has trials already; otherwise that is an error.
+
+    Returns:
+        The study. Its ``stopped`` says why it ended.
+
+    Raises:
+        OptionError, ConfigurationError: an argument is out of range.
+        StorageError: the study cannot be stored, is in use, or was made with other options.
+        KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
+    """
+    _check_numbers(budget, max_seconds)
+    definition = Definition(
+        space=space,
+        objective=objective,
+        direction=direction,
+        limits=parse_limits(constraints),
+        method=method,
+        preset=preset,
+        seed=seed,
+        initial=_distinct(space, initial),
+    )
+    optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
+    with StudyStore(storage, name, writable=True) as store:
+        _open_study(store, definition, resume=resume)
+        session = _Session(store, definition, optimizer, budget, on_event)
+        with Supervisor(isolation=isolation, environment=environment) as supervisor:
+
+            def evaluated(number: int, config: dict[str, Any]) -> Ending:
+                return supervisor.run(
+                    evaluate,
+                    dict(config),
+                    preload=tuple(preload(dict(config)) if callable(preload) else preload),
+                    timeout_s=trial_timeout_s,
+                    memory_limit_mb=memory_limit_mb,
+                    context=TrialContext(
+                        number=number,
+                        feasible_found=session.study.best is not None,
+                        constraints={limit.key: limit.bound for limit in definition.limits},
+                        timeout_s=trial_timeout_s,
+                        memory_limit_mb=memory_limit_mb,
+                    ),
+                )
+
+            return session.drive(evaluated, max_seconds)
+
+
+class _Session:
+    """One run's work on a study."""
+
+    def __init__(
+        self,
+        store: StudyStore,
+        definition: Definition,
+        optimizer: Optimizer,
+        budget: int,
+        on_event: Callable[[Event], None] | None,
+    ) -> None:
+        self._store = store
+        self._definition = definition
+        self._optimizer = optimizer
+        self._on_event = on_event
+        recorded = store.trials(definition)
+        self._waiting = replay(optimizer, recorded, definition)
+        self._next = len(recorded)
+        self.study = Study(store, definition, budget, lambda: optimizer)
+        for record in recorded:
+            if record.trial is not None:
+                self.study._add(record.trial)
+        self._log = TrialLog(log_path(store.path), store.name) if store.path is not None else None
+        if self._log is not None:
+            self._log.catch_up(self.study.trials)
+        self._told: list[EnvironmentFault] = self.study.faults
+        self._phase = str(optimizer.phase)
+        store.note("budget", budget)
+
+    def drive(self, evaluated: Callable[[int, dict[str, Any]], Ending], max_seconds: float | None) -> Study:
+        """Run trials until the study is done."""
+        earlier, started = self.study.seconds, time.monotonic()
+        self._emit(StudyOpened(self.study, self._store.repaired))
+        try:
+            while True:
+                why = None
+                if not self._waiting and self._next >= self.study.budget:
+                    why = "budget"
+                elif max_seconds is not None and earlier + time.monotonic() - started >= max_seconds:
+                    why = "time"
+                else:
+                    try:
+                        asked, again = self._start()
+                    except ExhaustedError:
+                        why = "exhausted"
+                if why is not None:
+                    return self._end(why)
+                self._changed_phase()
+                self._emit(TrialStarted(asked.number, asked.config, self.study, again))
+                self._finish(asked, evaluated(asked.number, asked.config))
+        except KeyboardInterrupt as interrupt:
+            with suppress(StorageError):  # the interrupt matters more than the note about it
+                self._end("interrupted")
+            interrupt.study = self.study  # type: ignore[attr-defined]
+            raise
+
+    def _start(self) -> tuple[Trial, bool]:
+        """The next trial, already recorded: one that an earlier session died in, else a new one."""
+        if self._waiting:
+            return self._waiting.pop(min(self._waiting)), True
+        asked = self._optimizer.ask()
+        self._store.start(self._next, asked.config, asked.origin, self._definition)
+        self._next += 1
+        return asked, False
+
+    def _finish(self, asked: Trial, ending: Ending) -> None:
+        trial = read_ending(asked, ending, self._definition)
+        with deferred_interrupt():
+            self._store.finish(trial, self._definition)
+            self.study._add(trial)
+            if self._log is not None:
+                self._log.append(trial)
+            tell(self._optimizer, asked, trial, self._definition.limits)
+        self._emit(TrialFinished(trial, self.study))
+        for fault in self.study.faults:
+            if not any(fault.same_as(told) for told in self._told):
+                self._told.append(fault)
+                self._emit(FaultFound(fault, self.study))
+
+    def _end(self, why: str) -> Study:
+        self.study.stopped = why
+        self._store.note("stopped", {"why": why, "trials": self._next})
+        return self.study
+
+    def _changed_phase(self) -> None:
+        before, self._phase = self._phase, str(self._optimizer.phase)
+        if before != self._phase:
+            self._emit(PhaseChanged(before, self._phase, self.study))
+
+    def _emit(self, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+
+def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTrial:
+    """Judge how an evaluation ended. An unusable result is a crash, whose evidence names the metric."""
+    outcome: Outcome = ending.outcome
+    evidence = json_safe(ending.evidence)
+    reading: Reading
+    if outcome == "ok":
+        reading = read_result(ending.result, definition.objective, definition.limits)
+        if reading.problem:
+            outcome = "crashed"
+            evidence = {
+                **evidence,
+                "reason": reading.problem,
+                "metric": reading.metric,
+                "signature": f"bad result: {reading.metric}",
+            }
+    else:
+        reading = read_partial(ending.result)
+    if reading.ignored:
+        evidence["ignored"] = list(reading.ignored)
+    return judged(
+        number=asked.number,
+        config=asked.config,
+        origin=asked.origin,
+        outcome=outcome,
+        objective=reading.metrics[definition.objective] if outcome == "ok" else None,
+        metrics=reading.metrics,
+        evidence=evidence,
+        seconds=float(ending.seconds),
+        facts=reading.facts,
+        limits=definition.limits,
+    )
+
+
+def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> None:
+    stored = store.definition if store.exists else None
+    if stored is None:
+        store.create(definition)
+        return
+    if not resume:
+        raise StorageError(
+            f"{store.where} exists already: give this run another name, or resume=True to go on with it"
+        )
+    definition.require_same(stored, store.where)
+
+
+def _check_numbers(budget: int, max_seconds: float | None) -> None:
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise OptionError(f"budget must be a whole number of trials from 1, not {budget!r}")
+    if max_seconds is not None and not (max_seconds > 0 and math.isfinite(max_seconds)):
+        raise OptionError(f"max_seconds must be above 0 and finite, or None, not {max_seconds!r}")
+
+
+def _distinct(space: Space, initial: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Initial configurations, checked; one that comes twice is evaluated once."""
+    seen: dict[str, dict[str, Any]] = {}
+    for config in initial:
+        space.validate(dict(config))
+        seen.setdefault(canonical(dict(config)), dict(config))
+    return tuple(seen.values())

@@ -1,0 +1,260 @@
+"""A study: its trials so far, the best of them, and what the rest of the budget was lost to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lehr.errors import LehrError, StorageError
+from lehr.space import Space
+from lehr.study.definition import Definition
+from lehr.study.faults import EnvironmentFault, environment_faults
+from lehr.study.history import make_optimizer, replay
+from lehr.study.limits import Limit
+from lehr.study.opening import StorageLike
+from lehr.study.storage import Recorded, StudyStore
+from lehr.study.trial import StudyTrial
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+    from lehr.optimizer import Optimizer
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a part of the budget was spent on without a feasible result."""
+
+    trials: int
+    seconds: float
+
+
+class Study:
+    """What a run has found so far. Made by :func:`lehr.run` and :func:`lehr.load_study`, not by hand.
+
+    Attributes:
+        name: the study's name in its storage.
+        budget: trials of the whole study, as last asked for.
+        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try),
+            ``interrupted``, or None while it runs or when it was killed.
+    """
+
+    def __init__(
+        self,
+        store: StudyStore,
+        definition: Definition,
+        budget: int,
+        optimizer: Callable[[], Optimizer],
+        stopped: str | None = None,
+    ) -> None:
+        self._store = store
+        self._definition = definition
+        self._trials: list[StudyTrial] = []
+        self._optimizer = optimizer
+        self.name = store.name
+        self.budget = budget
+        self.stopped = stopped
+
+    @property
+    def space(self) -> Space:
+        """The space that is searched."""
+        return self._definition.space
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric that is optimised."""
+        return self._definition.objective
+
+    @property
+    def direction(self) -> str:
+        """``maximize`` or ``minimize``."""
+        return self._definition.direction
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits on metrics."""
+        return self._definition.limits
+
+    @property
+    def trials(self) -> list[StudyTrial]:
+        """The finished trials, in order."""
+        return list(self._trials)
+
+    @property
+    def best(self) -> StudyTrial | None:
+        """The best feasible trial, the earliest among equals; None when nothing feasible was found."""
+        feasible = [
+            (trial.objective, trial)
+            for trial in self._trials
+            if trial.feasible and trial.objective is not None
+        ]
+        if not feasible:
+            return None
+        choose = max if self.direction == "maximize" else min
+        return choose(feasible, key=lambda pair: pair[0])[1]
+
+    @property
+    def nearest_miss(self) -> StudyTrial | None:
+        """The infeasible trial that ran and violates its limits least; its ``misses`` say by how much.
+        None when none is.
+        """
+        ran = [trial for trial in self._trials if trial.outcome == "ok" and not trial.feasible]
+        return min(ran, key=_violation, default=None)
+
+    @property
+    def budget_lost(self) -> dict[str, Loss]:
+        """Trials and seconds that brought nothing feasible, by outcome; those that ran but missed a limit as
+        ``infeasible``.
+
+        Outcomes that did not occur are left out; the costliest comes first.
+        """
+        lost: dict[str, list[StudyTrial]] = {}
+        for trial in self._trials:
+            if not trial.feasible:
+                lost.setdefault("infeasible" if trial.outcome == "ok" else str(trial.outcome), []).append(
+                    trial
+                )
+        losses = {
+            kind: Loss(len(group), sum(trial.seconds or 0.0 for trial in group))
+            for kind, group in lost.items()
+        }
+        return dict(sorted(losses.items(), key=lambda entry: -entry[1].seconds))
+
+    @property
+    def faults(self) -> list[EnvironmentFault]:
+        """Values that are broken on this machine, as far as the trials show."""
+        return environment_faults(self._trials, self.space)
+
+    @property
+    def seconds(self) -> float:
+        """What all trials cost together."""
+        return sum(trial.seconds or 0.0 for trial in self._trials)
+
+    @property
+    def phase(self) -> str:
+        """What the search is doing now, in one word or two."""
+        return str(self._optimizer().phase)
+
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """The same study for Optuna's plots, importances and dashboard."""
+        return self._store.optuna_study
+
+    def explain(self) -> str:
+        """What was found, what it cost and what the search is doing now, in words."""
+        best, miss = self.best, self.nearest_miss
+        lines = [f"{len(self._trials)} of {self.budget} trials, {self.seconds:.1f} s."]
+        if best is not None:
+            lines.append(
+                f"Best: trial {best.number}, {self.objective} {best.objective:g}, {_settings(best.config)}."
+            )
+        elif miss is not None:
+            by_how_much = ", ".join(map(str, miss.misses))
+            lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
+        elif self._trials:
+            lines.append("Nothing has run to its end yet.")
+        if lost := self.budget_lost:
+            parts = [f"{kind} {loss.trials} ({loss.seconds:.1f} s)" for kind, loss in lost.items()]
+            lines.append(f"Lost: {', '.join(parts)}.")
+        lines += [fault.message for fault in self.faults]
+        return "\n".join([*lines, self._optimizer().explain()])
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per trial: number, outcome, feasible, objective, violation, seconds, ``config.*`` and
+        ``metrics.*``.
+
+        Raises:
+            LehrError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise LehrError("to_dataframe() needs pandas: pip install pandas") from error
+        configs = [variable.name for variable in self.space.variables]
+        metrics = list(dict.fromkeys(name for trial in self._trials for name in trial.metrics))
+        rows = [
+            {
+                "number": trial.number,
+                "outcome": trial.outcome,
+                "feasible": trial.feasible,
+                "objective": trial.objective,
+                "violation": trial.violation,
+                "seconds": trial.seconds,
+                **{f"config.{name}": trial.config.get(name) for name in configs},
+                **{f"metrics.{name}": trial.metrics.get(name) for name in metrics},
+            }
+            for trial in self._trials
+        ]
+        columns = ["number", "outcome", "feasible", "objective", "violation", "seconds"]
+        columns += [f"config.{name}" for name in configs] + [f"metrics.{name}" for name in metrics]
+        return pd.DataFrame(rows, columns=columns)
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __repr__(self) -> str:
+        best = self.best
+        found = f"best {best.objective:g}" if best and best.objective is not None else "nothing feasible"
+        return f"<lehr.Study {self.name!r}: {len(self._trials)} of {self.budget} trials, {found}>"
+
+    def _add(self, trial: StudyTrial) -> None:
+        self._trials.append(trial)
+
+
+def load_study(storage: StorageLike = "study.journal", name: str = "study") -> Study:
+    """Open a stored study to look at it. Nothing is written, and a run may be at work on it meanwhile.
+
+    Args:
+        storage: as for :func:`lehr.run`.
+        name: the study's name.
+
+    Raises:
+        StorageError: there is no such study, or it cannot be read.
+    """
+    if storage is None:
+        raise StorageError("a study kept in memory cannot be loaded: use the one that lehr.run returned")
+    store = StudyStore(storage, name, writable=False)
+    definition = store.definition if store.exists else None
+    if definition is None:
+        raise StorageError(f"there is no {store.where}")
+    recorded = store.trials(definition)
+    budget = int(store.noted("budget") or len(recorded))
+    study = Study(
+        store, definition, budget, _replayed(definition, budget, recorded), _stopped(store, recorded)
+    )
+    for record in recorded:
+        if record.trial is not None:
+            study._add(record.trial)
+    return study
+
+
+def _replayed(definition: Definition, budget: int, recorded: list[Recorded]) -> Callable[[], Optimizer]:
+    made: list[Optimizer] = []
+
+    def optimizer() -> Optimizer:
+        if not made:
+            fresh = make_optimizer(definition, budget)
+            replay(fresh, recorded, definition)
+            made.append(fresh)
+        return made[0]
+
+    return optimizer
+
+
+def _stopped(store: StudyStore, recorded: list[Recorded]) -> str | None:
+    note = store.noted("stopped")
+    # A run that was killed later left the note of the run before it.
+    if isinstance(note, dict) and note.get("trials") == len(recorded):
+        return str(note.get("why"))
+    return None
+
+
+def _settings(config: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in config.items())
+
+
+def _violation(trial: StudyTrial) -> float:
+    return math.inf if trial.violation is None else trial.violation

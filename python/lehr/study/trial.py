@@ -1,0 +1,105 @@
+"""A study's trial: what the search knows of it, what it cost, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lehr.study.limits import Limit
+from lehr.trial import Outcome, Trial
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A limit that a trial missed, and by how much.
+
+    Attributes:
+        limit: the limit.
+        value: what was measured, in the metric's unit.
+        excess: how far beyond the limit, in the metric's unit; above 0.
+        relative: the excess as a fraction of the limit; above 0.
+    """
+
+    limit: Limit
+    value: float
+    excess: float
+    relative: float
+
+    def __str__(self) -> str:
+        side = "above" if self.limit.upper else "below"
+        share = f" ({self.relative:.0%})" if self.limit.value else ""
+        return f"{self.limit.metric} {self.value:g} is {self.excess:g}{share} {side} {self.limit.value:g}"
+
+
+@dataclass(slots=True)
+class StudyTrial(Trial):
+    """A finished trial of a study.
+
+    ``metrics`` holds everything that was measured, under the names the evaluation used; ``violation`` is the
+    sum of the relative excesses over missed limits, infinite unless the outcome is ``ok``; ``seconds``
+    includes the child's start.
+
+    Attributes:
+        facts: notes that the evaluation returned beside its metrics.
+        misses: the limits it missed, empty unless the outcome is ``ok``.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    misses: tuple[Miss, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The trial as a JSON-safe dict: the line of the log."""
+        record = {
+            "number": self.number,
+            "config": self.config,
+            "outcome": self.outcome,
+            "feasible": self.feasible,
+            "objective": self.objective,
+            "metrics": dict(self.metrics),
+            "evidence": dict(self.evidence),
+            "seconds": self.seconds,
+        }
+        return {**record, "facts": dict(self.facts)} if self.facts else record
+
+
+def judged(
+    *,
+    number: int,
+    config: Mapping[str, Any],
+    origin: str,
+    outcome: Outcome,
+    objective: float | None,
+    metrics: Mapping[str, float],
+    evidence: Mapping[str, Any],
+    seconds: float,
+    facts: Mapping[str, Any],
+    limits: Sequence[Limit],
+) -> StudyTrial:
+    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial
+    metrics say.
+    """
+    misses: tuple[Miss, ...] = ()
+    violation = math.inf
+    if outcome == "ok":
+        misses = tuple(
+            Miss(limit, metrics[limit.metric], limit.excess(metrics), limit.relative_excess(metrics))
+            for limit in limits
+            if limit.excess(metrics) > 0
+        )
+        violation = math.fsum(miss.relative for miss in misses)
+    return StudyTrial(
+        number=number,
+        config=dict(config),
+        origin=origin,
+        outcome=outcome,
+        objective=objective,
+        metrics=dict(metrics),
+        feasible=outcome == "ok" and not misses,
+        violation=violation,
+        evidence=dict(evidence),
+        seconds=seconds,
+        facts=dict(facts),
+        misses=misses,
+    )
