@@ -23,20 +23,20 @@ class _Metrics(dict[str, Metric]):
 
 METRICS: Mapping[str, Metric] = _Metrics(
     accuracy=Metric("accuracy", "acc"),
-    throughput_per_s=Metric("throughput", "per s", "/s"),
+    throughput_items_s=Metric("throughput", "items/s", "/s"),
     latency_p50_ms=Metric("p50 latency", "p50 ms", "ms"),
     latency_p95_ms=Metric("p95 latency", "p95 ms", "ms"),
     latency_p99_ms=Metric("p99 latency", "p99 ms", "ms"),
     memory_peak_mb=Metric("peak memory", "MB", "MB"),
+    model_size_mb=Metric("model size", "size", "MB"),
 )
 
 #: Values that say what they are without the variable's name.
-_SELF_EVIDENT = ("family", "backend", "quantization")
+_SELF_EVIDENT = ("model", "quantization", "execution_mode")
 _SHORT = {
     "batch_size": "b",
     "num_threads": "t",
     "graph_optimization": "opt=",
-    "execution_mode": "",
 }
 
 
@@ -60,13 +60,10 @@ def figure(metric: str, value: float | None) -> str:
 
 
 def significant(value: float) -> str:
-    """Three significant digits, thousands separated, never an exponent below a million."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e6:
+    """Three significant digits, thousands separated, no exponent from 1 to 10^9."""
+    if abs(value) < 1 or abs(value) >= 1e9:
         return f"{value:.3g}"
-    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    if abs(value) < 1:
-        return f"{value:.3g}"
-    return f"{value:,.{digits}f}"
+    return f"{value:,.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f}"
 
 
 def seconds(value: float) -> str:

@@ -54,7 +54,7 @@ class Objective:
 
 OBJECTIVES = {
     "accuracy": Objective("accuracy", "accuracy", "maximize"),
-    "throughput": Objective("throughput", "throughput_per_s", "maximize"),
+    "throughput": Objective("throughput", "throughput_items_s", "maximize"),
     "latency": Objective("latency", "latency_p95_ms", "minimize"),
     "memory": Objective("memory", "memory_peak_mb", "minimize"),
 }
@@ -68,6 +68,7 @@ class LimitOptions:
     max_latency_p95: str | None = None
     max_latency_p99: str | None = None
     max_memory: str | None = None
+    max_model_size: str | None = None
     min_accuracy: str | None = None
     min_throughput: str | None = None
 
@@ -81,10 +82,12 @@ class LimitOptions:
                 found.append(Limit(f"latency_{percentile}_ms", value))
         if self.max_memory is not None:
             found.append(Limit("memory_peak_mb", units.memory_mb(self.max_memory, "--max-memory")))
+        if self.max_model_size is not None:
+            found.append(Limit("model_size_mb", units.memory_mb(self.max_model_size, "--max-model-size")))
         if self.min_accuracy is not None:
             found.append(Limit("accuracy", units.share(self.min_accuracy, "--min-accuracy"), upper=False))
         if self.min_throughput is not None:
-            found.append(Limit("throughput_per_s", _rate(self.min_throughput), upper=False))
+            found.append(Limit("throughput_items_s", _rate(self.min_throughput), upper=False))
         return tuple(found)
 
 
@@ -97,11 +100,10 @@ def parse_objective(text: str) -> Objective:
 
 
 def unknown(option: str, text: str, known: Sequence[str]) -> InputError:
-    """The error for a word that is none of the known ones."""
+    """The error for a word that is none of the known ones, with the nearest of them."""
     close = difflib.get_close_matches(text.lower(), known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return InputError(f"{option}: unknown {text!r}{hint} Use one of {', '.join(known)}" if close else
-                      f"{option}: unknown {text!r}; use one of {', '.join(known)}")
+    hint = f"did you mean {close[0]}? Use" if close else "use"
+    return InputError(f"{option}: unknown {text!r}; {hint} one of {', '.join(known)}")
 
 
 def _rate(text: str) -> float:
