@@ -21,7 +21,9 @@ def space() -> lehr.Space:
     """The paper's deployment space: five variables, one of them conditional."""
     return lehr.Space(
         [
-            lehr.Categorical("model_name", ["resnet18", "resnet50", "mobilenet_v2", "efficientnet_b0", "vit_tiny"]),
+            lehr.Categorical(
+                "model_name", ["resnet18", "resnet50", "mobilenet_v2", "efficientnet_b0", "vit_tiny"]
+            ),
             lehr.Categorical("backend", ["pytorch_eager", "torch_compile", "onnxruntime"]),
             lehr.Categorical("quantization", ["fp32", "fp16", "int8_dynamic"]),
             lehr.Int("batch_size", 1, 32, log=True),
@@ -32,7 +34,12 @@ def space() -> lehr.Space:
 
 def study(method: str, preset: str, trials: int, seed: int) -> list[float]:
     optimizer = lehr.Optimizer(
-        space(), constraints={"latency": 20.0, "memory": 512.0}, method=method, preset=preset, seed=seed, budget=trials
+        space(),
+        constraints={"latency": 20.0, "memory": 512.0},
+        method=method,
+        preset=preset,
+        seed=seed,
+        budget=trials,
     )
     times = []
     for number in range(trials):
@@ -46,7 +53,11 @@ def study(method: str, preset: str, trials: int, seed: int) -> list[float]:
         if crashes:
             optimizer.tell(trial, outcome="crashed")
         else:
-            optimizer.tell(trial, objective=0.7 + 0.01 * len(config["model_name"]), metrics={"latency": latency, "memory": 90.0})
+            optimizer.tell(
+                trial,
+                objective=0.7 + 0.01 * len(config["model_name"]),
+                metrics={"latency": latency, "memory": 90.0},
+            )
         end = time.perf_counter_ns()
         if number >= trials - 5:
             times.append((asked - start + end - told) / 1000)
@@ -58,9 +69,19 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=25)
     parser.add_argument("--studies", type=int, default=400)
     arguments = parser.parse_args()
-    for method, preset in [("random", "default"), ("tba", "default"), ("tpe", "default"), ("tba-tpe", "default"), ("tba-tpe", "paper")]:
+    for method, preset in [
+        ("random", "default"),
+        ("tba", "default"),
+        ("tpe", "default"),
+        ("tba-tpe", "default"),
+        ("tba-tpe", "paper"),
+    ]:
         study(method, preset, arguments.trials, 0)
-        times = [t for seed in range(1, arguments.studies + 1) for t in study(method, preset, arguments.trials, seed)]
+        times = [
+            t
+            for seed in range(1, arguments.studies + 1)
+            for t in study(method, preset, arguments.trials, seed)
+        ]
         record = {
             "benchmark": "ask_tell",
             "method": method,

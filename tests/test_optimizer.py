@@ -53,7 +53,9 @@ def evaluate(config):
 
 def make(method="tba-tpe", preset="default", seed=1, budget=25, **keywords):
     keywords.setdefault("constraints", LIMITS)
-    return lehr.Optimizer(deployment_space(), method=method, preset=preset, seed=seed, budget=budget, **keywords)
+    return lehr.Optimizer(
+        deployment_space(), method=method, preset=preset, seed=seed, budget=budget, **keywords
+    )
 
 
 def run(optimizer, count, function=evaluate):
@@ -122,7 +124,9 @@ def test_no_configuration_comes_twice(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_finite_space_is_used_up_exactly_once(method):
-    space = lehr.Space([lehr.Categorical("a", [1, 2, 3]), lehr.Int("b", 1, 4), lehr.Categorical("c", [True, None])])
+    space = lehr.Space(
+        [lehr.Categorical("a", [1, 2, 3]), lehr.Int("b", 1, 4), lehr.Categorical("c", [True, None])]
+    )
     optimizer = lehr.Optimizer(space, method=method, seed=3, budget=100)
     seen = {str(config) for config in run(optimizer, 24, lambda config: {"objective": float(config["b"])})}
     assert len(seen) == 24
@@ -244,7 +248,10 @@ GOOD = {"latency": 1.0, "memory": 1.0}
         ({"objective": "0.7", "metrics": GOOD}, "give a number"),
         ({"objective": 1.0, "metrics": {"latency": 1.0}}, "missing metric 'memory'"),
         ({"objective": 1.0}, "missing metrics 'latency', 'memory'"),
-        ({"objective": 1.0, "metrics": GOOD | {"latancy": 1.0}}, "unknown metric 'latancy'.*did you mean 'latency'"),
+        (
+            {"objective": 1.0, "metrics": GOOD | {"latancy": 1.0}},
+            "unknown metric 'latancy'.*did you mean 'latency'",
+        ),
         ({"objective": 1.0, "metrics": GOOD | {"memory": math.nan}}, "'memory' is nan"),
         ({"objective": 1.0, "metrics": GOOD | {"memory": -math.inf}}, "'memory' is -inf"),
         ({"objective": 1.0, "metrics": GOOD | {"memory": None}}, "'memory' is None"),
@@ -321,7 +328,12 @@ def test_enqueued_configurations_come_first_in_order_even_if_known():
 
 def test_a_damaged_or_newer_save_is_refused():
     saved = make().state()
-    for damage in ({"version": 99}, {"format": "else"}, {"events": [["tell", 5, "ok", 1.0, [1.0, 1.0]]]}, {"seed": "x"}):
+    for damage in (
+        {"version": 99},
+        {"format": "else"},
+        {"events": [["tell", 5, "ok", 1.0, [1.0, 1.0]]]},
+        {"seed": "x"},
+    ):
         with pytest.raises(lehr.LehrError):
             lehr.Optimizer.from_state(saved | damage)
     for text in ("", "{", "[]", "null"):

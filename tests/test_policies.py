@@ -134,7 +134,11 @@ class TestHandoff:
 
     def test_says_what_is_missing(self):
         waits = _core.handoff_waits_for(4, 1, 3, [("model", 1, 5), ("backend", 2, 2)])
-        assert waits == ["5 results (4 so far)", "5 feasible results (1 so far)", "3 values of model (1 so far)"]
+        assert waits == [
+            "5 results (4 so far)",
+            "5 feasible results (1 so far)",
+            "3 values of model (1 so far)",
+        ]
 
     def test_a_variable_with_two_values_needs_two(self):
         assert _core.handoff_waits_for(10, 6, 4, [("backend", 1, 2)]) == ["2 values of backend (1 so far)"]
@@ -146,7 +150,11 @@ class TestHandoff:
 @pytest.fixture
 def backends():
     return lehr.Space(
-        [lehr.Categorical("backend", ["a", "b", "c"]), lehr.Categorical("precision", ["x", "y"]), lehr.Int("n", 1, 9)]
+        [
+            lehr.Categorical("backend", ["a", "b", "c"]),
+            lehr.Categorical("precision", ["x", "y"]),
+            lehr.Int("n", 1, 9),
+        ]
     )
 
 

@@ -100,7 +100,11 @@ def test_values_seen_feasible_only_count_in_the_default_preset():
         for backend in ("eager", "compile", "onnx"):
             optimizer.add({"backend": backend, "precision": "fp32", "batch": 1}, outcome="crashed")
         for batch in range(2, 8):
-            optimizer.add({"backend": "eager", "precision": "fp32", "batch": batch}, objective=1.0, metrics={"latency": 1})
+            optimizer.add(
+                {"backend": "eager", "precision": "fp32", "batch": batch},
+                objective=1.0,
+                metrics={"latency": 1},
+            )
     assert paper.phase == "tpe"
     assert default.phase == "tba"
 
@@ -116,7 +120,9 @@ def test_blacklist_is_explained_and_not_proposed():
     for _ in range(4):
         trial = optimizer.ask()
         assert trial.config["backend"] != "compile"
-    optimizer.add({"backend": "compile", "precision": "fp16", "batch": 9}, objective=1.0, metrics={"latency": 1.0})
+    optimizer.add(
+        {"backend": "compile", "precision": "fp16", "batch": 9}, objective=1.0, metrics={"latency": 1.0}
+    )
     assert "backend='compile' is blacklisted" not in optimizer.explain()
 
 
@@ -134,7 +140,11 @@ def test_while_everything_crashes_the_search_moves_away():
             optimizer.add({"backend": "compile", "precision": "fp32", "batch": batch}, outcome="crashed")
         proposals = [optimizer.ask() for _ in range(12)]
         assert {trial.origin for trial in proposals} == {"away"}
-        near = [trial for trial in proposals if (trial.config["backend"], trial.config["precision"]) == ("compile", "fp32")]
+        near = [
+            trial
+            for trial in proposals
+            if (trial.config["backend"], trial.config["precision"]) == ("compile", "fp32")
+        ]
         assert len(near) <= 1, method
 
 
@@ -175,7 +185,11 @@ class TestSplit:
     def test_paper_ranks_a_crash_as_a_violation_of_100(self):
         optimizer = search("tpe", preset="paper", options={"below_share": 0.7})
         for batch, result in enumerate(
-            [{"outcome": "crashed"}, {"objective": 1.0, "metrics": {"latency": 500.0}}, {"objective": 1.0, "metrics": {"latency": 30.0}}],
+            [
+                {"outcome": "crashed"},
+                {"objective": 1.0, "metrics": {"latency": 500.0}},
+                {"objective": 1.0, "metrics": {"latency": 30.0}},
+            ],
             start=1,
         ):
             optimizer.add({"backend": "eager", "precision": "fp32", "batch": batch}, **result)
@@ -183,7 +197,11 @@ class TestSplit:
         assert optimizer.split()[0] == [0, 1, 2]
         optimizer = search("tpe", preset="paper", options={"below_share": 0.6})
         for batch, result in enumerate(
-            [{"outcome": "crashed"}, {"objective": 1.0, "metrics": {"latency": 500.0}}, {"objective": 1.0, "metrics": {"latency": 30.0}}],
+            [
+                {"outcome": "crashed"},
+                {"objective": 1.0, "metrics": {"latency": 500.0}},
+                {"objective": 1.0, "metrics": {"latency": 30.0}},
+            ],
             start=1,
         ):
             optimizer.add({"backend": "eager", "precision": "fp32", "batch": batch}, **result)
@@ -222,7 +240,10 @@ def test_score_prefers_what_the_better_results_have():
             metrics={"latency": 1.0},
         )
     good, bad = optimizer.score(
-        [{"backend": "onnx", "precision": "fp32", "batch": 40}, {"backend": "eager", "precision": "fp32", "batch": 40}]
+        [
+            {"backend": "onnx", "precision": "fp32", "batch": 40},
+            {"backend": "eager", "precision": "fp32", "batch": 40},
+        ]
     )
     assert good > bad
 

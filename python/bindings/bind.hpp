@@ -10,5 +10,7 @@ void bind_estimators(pybind11::module_& m);
 void bind_rng(pybind11::module_& m);
 void bind_space(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);
+void bind_policies(pybind11::module_& m);
+void bind_search(pybind11::module_& m);
 
 }  // namespace lehr::python

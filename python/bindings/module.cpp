@@ -7,4 +7,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_rng(m);
   lehr::python::bind_space(m);
   lehr::python::bind_neighbours(m);
+  lehr::python::bind_policies(m);
+  lehr::python::bind_search(m);
 }

@@ -1,20 +1,22 @@
 #include "lehr/space/space.hpp"
 
-#include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include "bind.hpp"
 #include "convert.hpp"
 #include "lehr/base/error.hpp"
 #include "lehr/space/check.hpp"
 #include "lehr/space/enumerate.hpp"
-#include "lehr/space/neighbours.hpp"
 
 namespace py = pybind11;
 
 namespace lehr::python {
 namespace {
+
+using Objects = py::typing::Iterable<py::object>;
+using Config = py::typing::Dict<py::str, py::object>;
 
 Kind kind_of(const std::string& name) {
   if (name == "categorical") return Kind::categorical;
@@ -24,7 +26,7 @@ Kind kind_of(const std::string& name) {
   throw py::value_error("unknown kind of variable '" + name + "'");
 }
 
-Variable listed(const std::string& kind, const std::string& name, const py::iterable& choices,
+Variable listed(const std::string& kind, const std::string& name, const Objects& choices,
                 const py::object& when) {
   Variable v;
   v.name = name;
@@ -47,7 +49,7 @@ Variable ranged(const std::string& kind, const std::string& name, double low, do
   return v;
 }
 
-std::vector<Condition> conditions(const py::iterable& objects) {
+std::vector<Condition> conditions(const Objects& objects) {
   std::vector<Condition> result;
   for (const py::handle object : objects) result.push_back(to_condition(object));
   return result;
@@ -81,7 +83,7 @@ void bind_space(py::module_& m) {
       py::arg("condition"), "A condition in words.");
   m.def(
       "check_space",
-      [](std::vector<Variable> variables, const py::iterable& forbidden, std::vector<std::string> mistakes,
+      [](std::vector<Variable> variables, const Objects& forbidden, std::vector<std::string> mistakes,
          const std::vector<bool>& unusable) {
         Checked checked = check(variables, conditions(forbidden), unusable);
         mistakes.insert(mistakes.end(), checked.mistakes.begin(), checked.mistakes.end());
@@ -91,9 +93,17 @@ void bind_space(py::module_& m) {
       "Raise SpaceError with the given mistakes and all those found; unusable variables are known by name "
       "only.");
 
-  py::class_<Space>(m, "Space",
-                    "A hierarchical mixed space. Configurations are lists of codes, NaN where inactive.")
-      .def(py::init([](std::vector<Variable> variables, const py::iterable& forbidden) {
+  py::class_<Enumerator>(m, "Enumerator", "Legal configurations as dicts, in lexicographic order of codes.")
+      .def("__iter__", [](Enumerator& self) -> Enumerator& { return self; })
+      .def("__next__", [](Enumerator& self) -> Config {
+        const Configuration* codes = self.next();
+        if (codes == nullptr) throw py::stop_iteration();
+        return to_dict(self.space(), *codes);
+      });
+
+  py::class_<Space, std::shared_ptr<Space>>(
+      m, "Space", "A hierarchical mixed space. Configurations are lists of codes, NaN where inactive.")
+      .def(py::init([](std::vector<Variable> variables, const Objects& forbidden) {
              return Space(std::move(variables), conditions(forbidden));
            }),
            py::arg("variables"), py::arg("forbidden"))
@@ -109,33 +119,20 @@ void bind_space(py::module_& m) {
       .def(
           "legal", [](const Space& s, const Configuration& codes) { return s.legal(codes); },
           py::arg("codes"))
-      .def("encode", &from_dict, py::arg("config"))
-      .def("decode", &to_dict, py::arg("codes"))
+      .def(
+          "encode", [](const Space& s, const Config& config) { return from_dict(s, config); },
+          py::arg("config"))
+      .def(
+          "decode", [](const Space& s, const Configuration& codes) -> Config { return to_dict(s, codes); },
+          py::arg("codes"))
       .def("sample_codes", &Space::sample, py::arg("rng"))
       .def(
-          "sample", [](const Space& s, Rng& rng) { return to_dict(s, s.sample(rng)); }, py::arg("rng"))
+          "sample", [](const Space& s, Rng& rng) -> Config { return to_dict(s, s.sample(rng)); },
+          py::arg("rng"))
       .def("count", &Space::count)
       .def(
           "enumerate", [](const Space& s, std::size_t resolution) { return Enumerator(s, resolution); },
           py::arg("resolution"));
-
-  py::class_<Enumerator>(m, "Enumerator", "Legal configurations as dicts, in lexicographic order of codes.")
-      .def("__iter__", [](Enumerator& self) -> Enumerator& { return self; })
-      .def("__next__", [](Enumerator& self) {
-        const Configuration* codes = self.next();
-        if (codes == nullptr) throw py::stop_iteration();
-        return to_dict(self.space(), *codes);
-      });
-}
-
-void bind_neighbours(py::module_& m) {
-  m.def("structural_move", &structural_move, py::arg("space"), py::arg("codes"), py::arg("mask"),
-        py::arg("rng"), "One categorical variable changed; None when there is no legal move.");
-  m.def("numeric_move", &numeric_move, py::arg("space"), py::arg("codes"), py::arg("scale"),
-        py::arg("own_scale"), py::arg("mask"), py::arg("rng"),
-        "One other variable moved; None when there is no legal move.");
-  m.def("all_neighbours", &all_neighbours, py::arg("space"), py::arg("codes"), py::arg("rng"),
-        "Every legal one-step neighbour.");
 }
 
 }  // namespace lehr::python

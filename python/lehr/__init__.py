@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
 
 from lehr.errors import (
     ConfigurationError,
@@ -18,26 +20,74 @@ from lehr.errors import (
     UnpicklableError,
 )
 from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
+from lehr.trial import Trial
+
+if TYPE_CHECKING:
+    from lehr.conditions import Condition, param
+    from lehr.optimizer import Optimizer
+    from lehr.space import Space
+    from lehr.study import Study, load_study, run
+    from lehr.variables import Categorical, Float, Int, Ordinal
 
 try:
     __version__ = _version("lehr")
 except _PackageNotFoundError:  # a source tree that was not installed
     __version__ = "0+unknown"
 
+# Loaded at first use: a trial's child process imports this package too, and pays for what it imports.
+_LAZY = {
+    "Categorical": "lehr.variables",
+    "Condition": "lehr.conditions",
+    "Float": "lehr.variables",
+    "Int": "lehr.variables",
+    "Optimizer": "lehr.optimizer",
+    "Ordinal": "lehr.variables",
+    "Space": "lehr.space",
+    "Study": "lehr.study",
+    "load_study": "lehr.study",
+    "param": "lehr.conditions",
+    "run": "lehr.study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lehr' has no attribute {name!r}")
+    value = getattr(_import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_LAZY))
+
+
 __all__ = [
+    "Categorical",
+    "Condition",
     "ConfigurationError",
     "EarlyStop",
     "Ending",
     "ExhaustedError",
+    "Float",
+    "Int",
     "IsolationError",
     "LehrError",
     "ModelError",
     "OptionError",
+    "Optimizer",
+    "Ordinal",
     "ResultError",
+    "Space",
     "SpaceError",
     "StorageError",
+    "Study",
+    "Trial",
     "TrialContext",
     "UnpicklableError",
     "__version__",
     "current_trial",
+    "load_study",
+    "param",
+    "run",
 ]

@@ -43,8 +43,8 @@ class Optimizer:
         seed: any integer from 0 to 2**64 - 1.
         allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
             paper preset.
-        options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options` shows all of
-            them.
+        options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options`
+            shows all of them.
 
     Raises:
         OptionError: an argument is unknown or out of its range.
@@ -74,7 +74,9 @@ class Optimizer:
         self.method = method
         self.preset = preset
         self.seed = _whole("seed", seed, 0, 2**64 - 1)
-        self._overrides = {str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()}
+        self._overrides = {
+            str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()
+        }
         self._metric_names = tuple(self.constraints)
         self._core = _core.Optimizer(
             space._core,
@@ -209,7 +211,15 @@ class Optimizer:
             _, config, origin, outcome, objective, metrics, _, _ = self._core.record(number)
             if told:
                 value = objective if outcome == "ok" else None
-                events.append(["tell", number, outcome, value, [None if math.isnan(metric) else metric for metric in metrics]])
+                events.append(
+                    [
+                        "tell",
+                        number,
+                        outcome,
+                        value,
+                        [None if math.isnan(metric) else metric for metric in metrics],
+                    ]
+                )
             else:
                 events.append(["ask", config, origin])
         return {
@@ -290,7 +300,9 @@ class Optimizer:
         return Trial(*self._core.replay_ask(dict(config), origin))
 
     def __repr__(self) -> str:
-        return f"<lehr.Optimizer {self.method}: {len(self._core)} of {self.budget} trials, phase {self.phase}>"
+        return (
+            f"<lehr.Optimizer {self.method}: {len(self._core)} of {self.budget} trials, phase {self.phase}>"
+        )
 
     # -- internals -------------------------------------------------------------------------------------------------
 

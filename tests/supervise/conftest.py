@@ -30,7 +30,7 @@ def marked_processes(mark: str) -> dict[int, str]:
 
 
 class MarkedSupervisor(Supervisor):
-    """A supervisor whose processes can be told from all others, and which checks after each trial that none is left."""
+    """A supervisor whose processes carry a mark; checks after each trial that none is left."""
 
     def __init__(self, **options):
         self.mark = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""How trials end: for every way, the outcome, its evidence, and no process left (the supervisor of these tests checks)."""
+"""How trials end: outcome, evidence, and (the supervisor of these tests checks) no process left."""
 
 from __future__ import annotations
 

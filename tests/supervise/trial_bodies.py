@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-import lehr.supervise as supervise
+from lehr import supervise
 
 
 def double(value):
@@ -111,7 +111,7 @@ def leave_grandchild_holding_stdout():
 
 
 def daemonise(depth=2, wait=False):
-    """Fork ``depth`` times, each in a session of its own; all but the first parent go on, every one orphaned."""
+    """Leave a daemon behind ``depth`` double forks, each in a session of its own."""
     for _ in range(depth):
         if os.fork():
             if wait:

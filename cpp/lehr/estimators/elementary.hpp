@@ -10,12 +10,12 @@
 
 namespace lehr::elementary {
 
-inline constexpr double log_sqrt_two_pi = 0.91893853320467274178;
-inline constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
+constexpr double log_sqrt_two_pi = 0.91893853320467274178;
+constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
 
 // c[0] + c[1] t + ... in four interleaved Horner chains: a single chain would wait for every multiplication.
 template <std::size_t N>
-inline double polynomial(const std::array<double, N>& c, double t) {
+static inline double polynomial(const double (&c)[N], double t) {
   static_assert(N % 4 == 0);
   const double t2 = t * t;
   const double t4 = t2 * t2;
@@ -30,47 +30,47 @@ inline double polynomial(const std::array<double, N>& c, double t) {
 }
 
 // Near-minimax fit of exp on |r| <= log(2) / 2.
-inline constexpr std::array<double, 12> exp_fit = {1,
-                                                   1,
-                                                   0.50000000000000189,
-                                                   0.16666666666666702,
-                                                   0.041666666666487939,
-                                                   0.0083333333333095068,
-                                                   0.0013888888952356135,
-                                                   0.00019841269909260645,
-                                                   2.4801485438447379e-05,
-                                                   2.7557224918368869e-06,
-                                                   2.7632655759332031e-07,
-                                                   2.5114882786996687e-08};
+constexpr double exp_fit[12] = {1,
+                                1,
+                                0.50000000000000189,
+                                0.16666666666666702,
+                                0.041666666666487939,
+                                0.0083333333333095068,
+                                0.0013888888952356135,
+                                0.00019841269909260645,
+                                2.4801485438447379e-05,
+                                2.7557224918368869e-06,
+                                2.7632655759332031e-07,
+                                2.5114882786996687e-08};
 
 // e^x for x <= 709. Below -708 the result stays at the smallest normal numbers, which no sum here can tell
 // from zero.
-inline double exp(double x) {
+static inline double exp(double x) {
   constexpr double shift = 0x1.8p52;  // adding it leaves the nearest integer in the low bits
   x = x < -708.0 ? -708.0 : x;
   const double shifted = x * 1.4426950408889634074 + shift;
   const double n = shifted - shift;
   const double r = (x - n * 0x1.62e42fefa38p-1) - n * 0x1.ef35793c7673p-45;  // log 2 in two parts
-  const std::uint64_t exponent = (std::bit_cast<std::uint64_t>(shifted) + 1023) << 52;
-  return polynomial(exp_fit, r) * std::bit_cast<double>(exponent);
+  const std::uint64_t exponent = (__builtin_bit_cast(std::uint64_t, shifted) + 1023) << 52;
+  return polynomial(exp_fit, r) * __builtin_bit_cast(double, exponent);
 }
 
 // Near-minimax fit of (atanh(f) / f - 1) / f^2 in f^2, for |f| <= (sqrt(2) - 1) / (sqrt(2) + 1).
-inline constexpr std::array<double, 8> log_fit = {
-    0.33333333333333331,  0.20000000000000442,  0.14285714285400369,  0.11111111196154512,
-    0.090908977907441971, 0.076931213341827606, 0.066343494000734637, 0.065436790099956677};
+constexpr double log_fit[8] = {0.33333333333333331,  0.20000000000000442,  0.14285714285400369,
+                               0.11111111196154512,  0.090908977907441971, 0.076931213341827606,
+                               0.066343494000734637, 0.065436790099956677};
 
 // Natural logarithm of a positive normal number.
-inline double log(double x) {
+static inline double log(double x) {
   // Split x = m 2^e with m in [sqrt(1/2), sqrt(2)): moving the exponent's boundary to sqrt(1/2) keeps log(1
   // +- tiny) free of cancellation.
   constexpr std::uint64_t boundary = 0x3fe6a09e667f3bcdULL;
   constexpr std::uint64_t one = 0x3ff0000000000000ULL;
-  const std::uint64_t bits = std::bit_cast<std::uint64_t>(x) + (one - boundary);
+  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, x) + (one - boundary);
   const std::uint64_t mantissa = (bits & 0x000fffffffffffffULL) + boundary;
   // The biased exponent as a double, by planting it in the low bits of 2^52.
-  const double e = std::bit_cast<double>((bits >> 52) | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
-  const double m = std::bit_cast<double>(mantissa);
+  const double e = __builtin_bit_cast(double, (bits >> 52) | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
+  const double m = __builtin_bit_cast(double, mantissa);
   const double f = (m - 1.0) / (m + 1.0);
   const double f2 = f * f;
   // log m = 2 f + 2 f^3 (1/3 + ...), the parts added from small to large.
@@ -81,7 +81,7 @@ inline double log(double x) {
 // Mills ratio R(x) = (1 - Phi(x)) / phi(x), x >= 0, as a Chebyshev fit of (x + 4) R(x) in t = (x - 4) / (x +
 // 4) (the mapping of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc(x)", 1981;
 // our coefficients, fitted in 50 digits). Relative error below 4e-16 on the whole half-line.
-inline constexpr std::array<double, 24> mills_fit = {
+constexpr double mills_fit[24] = {
     1.8932190633084853,     -1.5237709108199835,     0.97040955486761771,     -0.46754096299833248,
     0.1513917623110474,     -0.018900450861711257,   -0.0087222952482000366,  0.0040878556812000717,
     0.00033424436493913656, -0.0005792693046478718,  -4.7818346774364558e-06, 8.8095731210722982e-05,
@@ -89,12 +89,12 @@ inline constexpr std::array<double, 24> mills_fit = {
     6.6358904835050728e-07, -4.0049392924883649e-07, -1.9748120792801438e-07, 4.4730600512793009e-08,
     4.027496644700173e-08,  -1.4722998916630014e-09, -4.2328371287285013e-09, -3.0073979685230726e-10};
 
-inline double mills(double x) {
+static inline double mills(double x) {
   const double reciprocal = 1.0 / (x + 4.0);
   return polynomial(mills_fit, (x - 4.0) * reciprocal) * reciprocal;
 }
 
 // Upper tail probability 1 - Phi(x) for x >= 0; underflows to about 1e-309 beyond 38.
-inline double upper_tail(double x) { return inverse_sqrt_two_pi * exp(-0.5 * x * x) * mills(x); }
+static inline double upper_tail(double x) { return inverse_sqrt_two_pi * exp(-0.5 * x * x) * mills(x); }
 
 }  // namespace lehr::elementary

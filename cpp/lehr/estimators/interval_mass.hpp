@@ -7,7 +7,7 @@ namespace lehr::elementary {
 
 // Mass over phi(m) h, with m = (a + b) / 2 and h = b - a: the Taylor series in h, whose coefficients are
 // Hermite polynomials of m. Needs h <= 0.1 and |m| h <= 0.1; the terms left out are then below 1e-17.
-inline double narrow_factor(double m, double h) {
+static inline double narrow_factor(double m, double h) {
   const double s = h * h;
   const double q = m * m * s;
   const double t1 = (q - s) * (1.0 / 24);
@@ -22,7 +22,7 @@ inline double narrow_factor(double m, double h) {
 // log mass of [a, b] with b >= |a|, split as -x^2 / 2 - log sqrt(2 pi) + log(factor) so that nothing
 // underflows. Where the interval lies in the upper tail, the tails at both ends are taken relative to phi(a);
 // where it holds 0, the mass is the complement of both tails.
-inline double log_wide_mass(double a, double b) {
+static inline double log_wide_mass(double a, double b) {
   const double near = a < 0.0 ? -a : a;
   const double decay = exp(-0.5 * (b - near) * (b + near));  // phi(b) / phi(near)
   const double tail_near = mills(near);
@@ -34,16 +34,16 @@ inline double log_wide_mass(double a, double b) {
   return offset + log(factor);
 }
 
-inline double log_narrow_mass(double a, double b) {
+static inline double log_narrow_mass(double a, double b) {
   const double m = 0.5 * (a + b);
   const double h = b - a;
   return -0.5 * m * m - log_sqrt_two_pi + log(h * narrow_factor(m, h));
 }
 
-inline bool is_narrow(double a, double b) { return (b - a) < 0.1 && 0.5 * (a + b) * (b - a) < 0.1; }
+static inline bool is_narrow(double a, double b) { return (b - a) < 0.1 && 0.5 * (a + b) * (b - a) < 0.1; }
 
 // Any finite interval with b >= |a|.
-inline double log_interval_mass(double a, double b) {
+static inline double log_interval_mass(double a, double b) {
   return is_narrow(a, b) ? log_narrow_mass(a, b) : log_wide_mass(a, b);
 }
 

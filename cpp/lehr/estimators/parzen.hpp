@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "lehr/base/rng.hpp"
+#include "lehr/estimators/loops.hpp"
+#include "lehr/estimators/sorting.hpp"
 #include "lehr/estimators/weights.hpp"
 
 namespace lehr {
@@ -20,6 +22,8 @@ struct Dimension {
   double high = 0.0;
   bool log = false;
   double step = 0.0;  // 0: continuous; otherwise values low, low + step, ...
+
+  bool operator==(const Dimension&) const = default;
 };
 
 // A kernel per observation and one for the prior (last). An observation may lack dimensions (NaN: the
@@ -49,50 +53,69 @@ class ParzenEstimator {
  private:
   // One dimension of all kernels. Numeric positions are on the transformed domain scaled to [0, 1].
   struct Column {
-    Dimension dimension;  // high is the last legal value
+    Dimension given;
+    double high = 0.0;  // the last legal value
     double half_origin =
-        0.0;  // transformed lower end, half a step below the lowest value where discrete; halved,
-    double half_extent = 0.5;  // and so is upper end less lower end: their difference cannot overflow
-    double log_unit = 0.0;  // what every kernel's log density gets: log sqrt(2 pi) and the scaling, negated
-    double penalty = 0.0;   // categorical: log of another choice's probability over the observed one's
-    double other = 0.0;     // categorical: probability of each choice that was not observed
-    std::vector<double> codes;   // categorical: observed code per kernel, NaN for the prior's
-    std::vector<double> factor;  // per kernel: normaliser, by which the kernel's weight is multiplied
-    // Numeric, per component. Continuous: component k is kernel k. Discrete: kernels of equal mean and
-    // bandwidth share a component, and `component` says which.
+        0.0;  // transformed lower end, half a step below the lowest value where discrete; halved, and
+    double half_extent = 0.5;  // so is upper end less lower end: their difference cannot overflow
+    double log_unit = 0.0;     // what every kernel's log density gets for the scaling and for sqrt(2 pi)
+    double other = 0.0;        // categorical: probability of each choice that was not observed
+    double penalty = 0.0;      // categorical: log of that over the observed choice's
+    // Per kernel.
+    std::vector<double> factor;  // normaliser, by which the kernel's weight is multiplied
+    std::vector<double> codes;   // categorical: observed code, NaN for the prior's
+    std::vector<double> slope,
+        offset;  // continuous: (at * slope - offset)^2 is the negated exponent at a position
+    std::vector<std::uint32_t> component;  // numeric: kernels of equal mean and bandwidth share a component
+    // Per component, ascending in mean; the first is the prior's.
     std::vector<double> mean, inverse, lower_tail, mass;
-    std::vector<std::uint32_t> component;
     std::size_t components = 0;
 
-    void prepare(const Dimension& given);
-    bool point() const { return half_extent == 0.0; }  // continuous with a single value: nothing to say
-    bool contains(double value) const;
-    bool categorical() const { return dimension.choices > 0; }
-    bool discrete() const { return dimension.step > 0.0; }
-    double position(double value) const;  // of a raw value
-    double raw(double at) const;          // of a position; legal
-    double edge(double value) const;      // position of a bin's boundary
+    void prepare(const Dimension& dimension);
+    bool categorical() const { return given.choices > 0; }
+    bool discrete() const { return given.step > 0.0; }
+    bool single() const { return half_extent == 0.0; }  // continuous with one value: nothing to say
+    bool contains(double value) const { return value >= given.low && value <= high; }
+    double transformed(double value) const;
+    double position(double value) const;
+    double raw(double at) const;  // the legal value at a position
   };
 
-  void fit_categorical(Column& column, std::size_t d, std::span<const double> observations,
-                       double prior_weight);
-  void fit_numeric(Column& column, std::size_t d, std::span<const double> observations);
-  void start_terms(std::span<const double> points, std::size_t count) const;
-  void add_categorical(std::size_t d, std::span<const double> points, std::size_t count) const;
-  void add_continuous(std::size_t d, std::span<const double> points, std::size_t count) const;
-  void add_discrete(std::size_t d, std::span<const double> points, std::size_t count) const;
+  void fit_weights(std::size_t n, double prior_weight);
+  void fit_categorical(Column& column, const double* first, double prior_weight);
+  void fit_numeric(Column& column, const double* first);
+
+  // Stages of log_pdf, each over all points.
+  void start_rows(std::span<const double> points, std::size_t count) const;
+  void list_dimensions(std::span<const double> points, std::size_t count) const;
+  void list_discrete(std::size_t d, std::span<const double> points, std::size_t count) const;
+  void tabulate(const Column& column, std::size_t first_value) const;
+  double exact(const double* point) const;
+  void start(const double* point, double* out) const;
 
   std::size_t kernels_ = 0;
-  std::size_t stride_ = 0;  // kernels_ rounded up to whole blocks
+  std::size_t stride_ = 0;  // kernels_ in whole blocks
   std::vector<Column> columns_;
   std::vector<double> weights_;     // normalised
   std::vector<double> cumulative_;  // running sums of weights_
+  const Loops* loops_ = &loops();
+
   // Scratch of fit.
-  std::vector<std::pair<double, std::uint32_t>> order_;
-  std::vector<double> sorted_, widths_;
-  // Scratch of log_pdf.
-  mutable std::vector<double> terms_, row_, masses_;
-  mutable std::vector<std::pair<double, std::uint32_t>> values_;
+  std::vector<Placed> order_, order_scratch_;
+  std::vector<double> sorted_, widths_, component_factor_;
+
+  // Scratch of log_pdf: a row is the share of one value of a discrete dimension.
+  struct Row {
+    const Column* column;
+    double code;         // categorical
+    std::size_t masses;  // numeric: where its log masses begin in masses_
+  };
+  mutable std::vector<double> starts_, terms_, rows_, masses_, tails_, product_;
+  mutable std::vector<Row> row_list_;
+  mutable std::vector<NormalTerm> normals_, chunk_normals_;
+  mutable std::vector<std::uint32_t> start_of_, normals_of_, rows_of_, normal_count_, row_count_, patterns_;
+  mutable std::vector<Placed> values_;
+  mutable std::vector<const double*> row_pointers_;
 };
 
 }  // namespace lehr

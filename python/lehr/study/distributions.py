@@ -9,16 +9,16 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from lehr.space import Categorical, Float, Int, Ordinal, Space
+from lehr.space import Space
+from lehr.variables import Categorical, Float, Int, Ordinal, Variable
 
 
 @dataclass(frozen=True)
 class Translation:
     """Optuna's distribution of every variable, conditional ones included.
 
-    Optuna has no ordinals (they become categoricals with their values in order) and no step on a logarithmic
-    scale (it is left out). It takes True, 1 and 1.0 for one choice; a variable that has such choices shows
-    their Python text instead.
+    Optuna has no ordinals: they become categoricals with their values in order. It takes True, 1 and 1.0 for
+    one choice: a variable that has such choices shows their Python text instead.
     """
 
     distributions: dict[str, BaseDistribution]
@@ -30,8 +30,7 @@ class Translation:
         labelled = frozenset(
             variable.name
             for variable in space.variables
-            if isinstance(variable, Categorical | Ordinal)
-            and len(set(variable.choices)) < len(variable.choices)
+            if (choices := _choices(variable)) is not None and len(set(choices)) < len(choices)
         )
         table = {
             variable.name: _distribution(variable, labelled=variable.name in labelled)
@@ -44,16 +43,23 @@ class Translation:
         return {name: repr(value) if name in self.labelled else value for name, value in config.items()}
 
 
-def _distribution(variable: Categorical | Ordinal | Int | Float, *, labelled: bool) -> BaseDistribution:
-    if isinstance(variable, Categorical | Ordinal):
-        return CategoricalDistribution([repr(choice) if labelled else choice for choice in variable.choices])
-    low, high, step = variable.low, variable.high, variable.step
+def _choices(variable: Variable) -> tuple[Any, ...] | None:
+    if isinstance(variable, Categorical):
+        return variable.choices
+    return variable.values if isinstance(variable, Ordinal) else None
+
+
+def _distribution(variable: Variable, *, labelled: bool) -> BaseDistribution:
+    choices = _choices(variable)
+    if choices is not None:
+        return CategoricalDistribution([repr(choice) if labelled else choice for choice in choices])
     if isinstance(variable, Int):
-        width = 1 if variable.log else int(step or 1)
         # The last value on the grid: Optuna warns when it has to find it itself.
-        last = int(low) + (int(high) - int(low)) // width * width
-        return IntDistribution(int(low), last, log=variable.log, step=width)
-    if variable.log or not step:
+        last = variable.low + (variable.high - variable.low) // variable.step * variable.step
+        return IntDistribution(variable.low, last, log=variable.log, step=variable.step)
+    assert isinstance(variable, Float)
+    low, high, step = variable.low, variable.high, variable.step
+    if step is None:
         return FloatDistribution(low, high, log=variable.log)
     count = math.floor((high - low) / step * (1 + 1e-12))
     return FloatDistribution(low, low + count * step, step=step)

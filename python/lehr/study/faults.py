@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lehr.space import Categorical, Space
+from lehr.space import Space
 from lehr.trial import Trial
+from lehr.variables import Categorical
 
 #: Fewer failures than this are no pattern.
 LEAST_FAILURES = 3

@@ -154,7 +154,7 @@ def repair_journal(path: Path) -> Path | None:
             os.fsync(file.fileno())
     except OSError as error:
         raise StorageError(
-            f"{path} ends in half a line, and cutting it off failed: {error.strerror}; free the disk and run again"
+            f"{path} ends in half a line, and cutting it failed: {error.strerror}; free the disk, run again"
         ) from error
     return copy
 

@@ -72,8 +72,8 @@ def read_partial(result: object) -> Reading:
             facts = json_safe(value)
         elif not isinstance(name, str):
             ignored.append(f"the metric's name {_brief(name)} is not a string")
-        elif _is_number(value) and math.isfinite(value):
-            metrics[name] = float(value)
+        elif (number := _finite(value)) is not None:
+            metrics[name] = number
         else:
             ignored.append(f"{name!r} is {_brief(value)}, not a finite number")
     return Reading(metrics, facts, ignored=tuple(ignored))
@@ -87,8 +87,8 @@ def json_safe(value: object) -> Any:
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
-        number = float(value)
-        return number if math.isfinite(number) else repr(number)
+        number = _finite(value)
+        return repr(value) if number is None else number
     if isinstance(value, Mapping):
         return {str(json_safe(str(key))): json_safe(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -99,6 +99,16 @@ def json_safe(value: object) -> Any:
 def canonical(value: object) -> str:
     """One text per JSON value, to compare by."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: object) -> float | None:
+    if not _is_number(value):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (OverflowError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _is_number(value: object) -> bool:

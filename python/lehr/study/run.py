@@ -23,7 +23,8 @@ from lehr.study.results import Reading, canonical, json_safe, read_partial, read
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
-from lehr.supervise import Ending, Supervisor, TrialContext
+from lehr.supervise import Ending, TrialContext
+from lehr.supervise.supervisor import Supervisor
 from lehr.trial import Outcome, Trial
 
 #: What an evaluation may return: metrics by name, or the objective alone.
@@ -95,7 +96,12 @@ def run(
         StorageError: the study cannot be stored, is in use, or was made with other options.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
-    _check_numbers(budget, max_seconds)
+    _check_numbers(
+        budget,
+        max_seconds=max_seconds,
+        trial_timeout_s=trial_timeout_s,
+        memory_limit_mb=memory_limit_mb,
+    )
     definition = Definition(
         space=space,
         objective=objective,
@@ -270,11 +276,12 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
     definition.require_same(stored, store.where)
 
 
-def _check_numbers(budget: int, max_seconds: float | None) -> None:
+def _check_numbers(budget: int, **limits: float | None) -> None:
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
         raise OptionError(f"budget must be a whole number of trials from 1, not {budget!r}")
-    if max_seconds is not None and not (max_seconds > 0 and math.isfinite(max_seconds)):
-        raise OptionError(f"max_seconds must be above 0 and finite, or None, not {max_seconds!r}")
+    for name, value in limits.items():
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise OptionError(f"{name} must be a finite number above 0, or None, not {value!r}")
 
 
 def _distinct(space: Space, initial: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:

@@ -119,12 +119,16 @@ class StudyStore:
         return None
 
     def create(self, definition: Definition) -> None:
-        """Make the study, or give a study that was created but never defined its definition."""
+        """Make the study, or give a study that was created but never defined its definition.
+
+        Raises:
+            StorageError: it cannot be written, or was created for another direction.
+        """
+        directions = [StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE]
         with self._writing("create"):
+            if self._study_id is not None and self._storage.get_study_directions(self._study_id) != directions:
+                raise StorageError(f"{self.where} was not made by lehr: give this run another name")
             if self._study_id is None:
-                directions = [
-                    StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE
-                ]
                 with _quiet_optuna():
                     self._study_id = self._storage.create_new_study(directions, self.name)
             # The definition comes last: a study that has one is complete.

@@ -1,8 +1,9 @@
-"""Trials in processes of their own: started in milliseconds, bounded in time and memory, gone without a trace.
+"""Trials in processes of their own: quick to start, bounded in time and memory, gone without a trace.
 
-A *helper* process per set of preloaded modules imports what the trials need and forks one child per trial; where fork is not
-safe, the child becomes a fresh interpreter. The child's result comes back over a private pipe; success means that a complete
-record arrived there, and nothing else does. When a trial ends, in whatever way, every process that it started ends too.
+A *helper* process per set of preloaded modules imports what the trials need and forks one child per trial;
+where fork is not safe, the child becomes a fresh interpreter. The child's result comes back over a private
+pipe; success means that a complete record arrived there, and nothing else does. When a trial ends, in
+whatever way, every process that it started ends too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ __all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
 
 
 def __getattr__(name: str) -> object:
-    # Not imported above: a trial's own process reads this file too, and has no use for the side that watches it.
+    # Not imported above: a trial's own process reads this file too, and does not watch others.
     if name == "Supervisor":
         from lehr.supervise.supervisor import Supervisor
 

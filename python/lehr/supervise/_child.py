@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pickle
+import resource
 import sys
 import time
 import traceback
@@ -42,7 +43,7 @@ def _read_payload(fd: int) -> tuple[dict[str, Any], bytes]:
 
 
 def _reseed() -> None:
-    """All children of one helper inherit the same generator states; seed afresh, as a new interpreter would."""
+    """The children of a helper inherit its generators' states: seed afresh, as a new interpreter would."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
     if "numpy.random" in sys.modules:
@@ -57,14 +58,13 @@ def set_path(entries: Sequence[str]) -> None:
 def _limit_data(memory_limit_mb: float | None) -> int | None:
     """A backstop in the kernel for growth that is faster than the watch from outside.
 
-    RLIMIT_DATA counts reserved memory, touched or not (thread stacks, arenas), so it stands at what the imports hold plus
-    twice the limit plus 128 MiB: one absurd allocation fails at once with MemoryError, an honest reservation does not.
+    RLIMIT_DATA counts reserved memory, touched or not (thread stacks, arenas), so it stands at what the
+    imports hold plus twice the limit plus 128 MiB: one absurd allocation fails at once with MemoryError, an
+    honest reservation does not.
     """
     usage = read_usage("self")
     if memory_limit_mb is None or usage is None or usage.data == 0:
         return None
-    import resource
-
     limit = usage.data + int(2 * memory_limit_mb * MB) + _DATA_SLACK
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
@@ -75,9 +75,7 @@ def _limit_data(memory_limit_mb: float | None) -> int | None:
 
 def _lift_data_limit() -> None:
     """Describing a MemoryError needs memory itself."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
+    with contextlib.suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
@@ -100,7 +98,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def describe(error: BaseException, skip: str) -> dict[str, Any]:
-    """Type, message, last frame and the end of the traceback; frames of the file ``skip`` at the top are left out."""
+    """Type, message, last frame, end of the traceback; without the frames of the file ``skip`` at its top."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     trace: TracebackType | None = error.__traceback__
@@ -108,7 +106,7 @@ def describe(error: BaseException, skip: str) -> dict[str, Any]:
         trace = trace.tb_next
     result: dict[str, Any] = {"type": name, "message": _text_of(error)}
     try:
-        frames = traceback.extract_tb(trace)
+        frames = [frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith("<frozen ")]
         if frames:
             last = frames[-1]
             result["frame"] = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
@@ -137,7 +135,7 @@ def _load(spec: dict[str, Any], pickled: bytes) -> tuple[Callable[..., Any], tup
 def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, Any]], None]) -> int:
     phase = "load"
     known = set(sys.modules)
-    begun = time.monotonic()
+    limit: int | None = None
     try:
         function, args = _load(spec, pickled)
         _reseed()
@@ -145,12 +143,11 @@ def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, An
         new = [name for name in sys.modules if name not in known]
         if spec["context"] is not None:
             _set_current_trial(TrialContext(**spec["context"]))
-        begun = time.monotonic()
-        send({"is": "begun", "at": begun, "modules": new, "data_limit": limit})
+        send({"is": "begun", "at": time.monotonic(), "modules": new, "data_limit": limit})
         phase = "run"
         value = function(*args)
     except EarlyStop as stop:
-        return _send_result(send, "stopped", stop.metrics, begun, reason=_text_of(stop))
+        return _send_result(send, "stopped", stop.metrics, reason=_text_of(stop))
     except BaseException as error:
         _lift_data_limit()
         record = {"is": "raised", "phase": phase, "memory": _is_out_of_memory(error), "at": time.monotonic()}
@@ -159,8 +156,9 @@ def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, An
         record["peak"] = _peak()
         send(record)
         return _exit_status(error)
-    _lift_data_limit()
-    return _send_result(send, "returned", value, begun)
+    if limit is not None:
+        _lift_data_limit()
+    return _send_result(send, "returned", value)
 
 
 def _peak() -> int:
@@ -168,9 +166,7 @@ def _peak() -> int:
     return usage.peak if usage else 0
 
 
-def _send_result(
-    send: Callable[[dict[str, Any]], None], kind: str, value: Any, begun: float, **more: Any
-) -> int:
+def _send_result(send: Callable[[dict[str, Any]], None], kind: str, value: Any, **more: Any) -> int:
     at = time.monotonic()
     try:
         record = {"is": kind, "value": to_json(value), "at": at, "peak": _peak(), **more}
@@ -194,11 +190,14 @@ def _prepare_streams() -> None:
         faulthandler.enable()  # a segmentation fault then leaves the Python frames in stderr_tail
 
 
-def run_trial(channel: int, payload: int) -> NoReturn:
-    """Evaluate the payload, send the record, leave. Signals, session and standard streams are set up already."""
+def run_trial(channel: int, payload: int, cwd: int) -> NoReturn:
+    """Evaluate the payload, send the record, leave. Session, signals and streams are set up already."""
     status = 1
     me = os.getpid()
     try:
+        with contextlib.suppress(OSError):
+            os.fchdir(cwd)
+        os.close(cwd)
         _prepare_streams()
         spec, pickled = _read_payload(payload)
         os.close(payload)
@@ -216,8 +215,9 @@ def run_trial(channel: int, payload: int) -> NoReturn:
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     finally:
-        # The interpreter is not torn down: the record is sent, destructors of C libraries have nothing to add to it and are
-        # where runtimes like to crash. What the evaluation registered to run at exit does run.
+        # The interpreter is not torn down: the record is sent, destructors of C libraries have nothing to
+        # add to it and are where runtimes like to crash. What the evaluation registered to run at exit does
+        # run.
         with contextlib.suppress(BaseException):
             if os.getpid() == me:
                 atexit._run_exitfuncs()
@@ -227,8 +227,8 @@ def run_trial(channel: int, payload: int) -> NoReturn:
         os._exit(status)
 
 
-def main(channel: int, payload: int) -> NoReturn:
-    """Entry of a fresh interpreter (spawn): the helper has set up session, streams and descriptors before exec."""
-    os.set_inheritable(channel, False)
-    os.set_inheritable(payload, False)
-    run_trial(channel, payload)
+def main(channel: int, payload: int, cwd: int) -> NoReturn:
+    """Entry of a fresh interpreter (spawn), whose session and streams the helper has set up before exec."""
+    for fd in (channel, payload, cwd):
+        os.set_inheritable(fd, False)
+    run_trial(channel, payload, cwd)

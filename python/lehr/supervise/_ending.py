@@ -50,7 +50,7 @@ class Facts:
 
 
 def signature_of(kind: str, text: str) -> str:
-    """A short stable name of an error: its kind and the first line of its text, without what changes from run to run."""
+    """A short stable name of an error: kind and first line, without what changes from run to run."""
     line = text.strip().splitlines()[0] if text.strip() else ""
     line = re.sub(r"0x[0-9a-fA-F]+", "ADDRESS", line)
     line = re.sub(r"(?<![\w.])(?:~|\.{1,2})?(?:/[\w.@+-]+){2,}/?", "PATH", line)
@@ -59,7 +59,7 @@ def signature_of(kind: str, text: str) -> str:
 
 
 def end(facts: Facts) -> Ending:
-    """Classify. A complete result record is success whatever came after it; without one there is no success."""
+    """Classify. A complete result record is success, whatever came after it; nothing else is."""
     evidence = dict(facts.evidence)
     notes: list[str] = []
     signal_name, exit_code = _decode(facts.status)
@@ -181,13 +181,8 @@ def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> tuple[O
     if cause == "memory":
         evidence["sent_by"] = "lehr: memory limit"
         evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        return (
-            "oom",
-            (
-                f"The evaluation used {facts.memory_at_kill_mb:.0f} MB; its limit is {facts.memory_limit_mb:g} MB."
-            ),
-            "oom: memory limit",
-        )
+        used, limit = facts.memory_at_kill_mb, facts.memory_limit_mb
+        return "oom", f"The evaluation used {used:.0f} MB; its limit is {limit:g} MB.", "oom: memory limit"
     evidence["sent_by"] = "lehr: start-up limit"
     evidence["limits"] = {"start_limit_s": facts.start_limit_s}
     reason = (

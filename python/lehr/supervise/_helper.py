@@ -1,7 +1,8 @@
 """The helper: a small, long-lived process that forks trials and leaves nothing of them.
 
-It imports what the trials of its kind need and does nothing else: no user code, no session, no thread. It watches the
-process that started it through a pidfd; PR_SET_PDEATHSIG would fire when the *thread* that started it ends, too early.
+It imports what the trials of its kind need and does nothing else: no user code, no session, no thread. It
+watches the process that started it through a pidfd; PR_SET_PDEATHSIG would fire when the *thread* that
+started it ends, too early.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ def thread_count() -> int:
 def threads_left_after_fork() -> int:
     """Fork once for nothing, and count the threads that are still there.
 
-    The rule by which forking is safe: a library that knows about fork (OpenBLAS does) stops its threads in a fork handler
-    and starts them again when needed, so after a fork they are gone. A thread that is still there belongs to a library
-    that does not, and a child forked beside it could find a lock that nobody will ever release.
+    The rule by which forking is safe: a library that knows about fork (OpenBLAS does) stops its threads in
+    a fork handler and starts them again when needed, so after a fork they are gone. A thread that is still
+    there belongs to a library that does not, and a child forked beside it could find a lock that nobody
+    will ever release.
     """
     pid = os.fork()
     if pid == 0:
@@ -112,7 +114,7 @@ class Helper:
             if self._reaper is not None and self._reaper.main_has_ended():
                 self._finish()
         if self._parent_pidfd in ready or os.getppid() != self._parent:
-            return False  # the end of file alone could fail to come: a fork of the parent may hold the socket open
+            return False  # seen even when a fork of the parent holds the socket open: no end of file then
         if self._channel.fileno() in ready:
             messages = self._channel.receive()
             if messages is None:
@@ -144,7 +146,7 @@ class Helper:
         self._channel.send({"is": "ready", "threads": threads_left_after_fork() if message["preload"] else 1})
 
     def _import(self, modules: Sequence[str]) -> None:
-        """Import ahead of the children. What fails here fails again in the child, which can say so with evidence."""
+        """Import ahead of the children. What fails here fails again in the child, which reports it."""
         for name in modules:
             if name not in sys.modules:
                 with contextlib.suppress(Exception, SystemExit):
@@ -195,19 +197,17 @@ class Helper:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (out, 1), (err, 2)):
             os.dup2(source, target)
-        with contextlib.suppress(OSError):
-            os.fchdir(cwd)
         self._channel.close()
-        for fd in (null, out, err, cwd, self._wakeup, self._wakeup_write, self._parent_pidfd):
+        for fd in (null, out, err, self._wakeup, self._wakeup_write, self._parent_pidfd):
             if fd is not None and fd > 2:
                 os.close(fd)
         prefer_as_oom_victim()
         if fresh:
-            os.set_inheritable(channel, True)
-            os.set_inheritable(payload, True)
-            command = interpreter_command("trial", channel, payload)
+            for fd in (channel, payload, cwd):
+                os.set_inheritable(fd, True)
+            command = interpreter_command("trial", channel, payload, cwd)
             os.execv(command[0], command)
-        _child.run_trial(channel, payload)
+        _child.run_trial(channel, payload, cwd)
 
 
 def main(control: int) -> NoReturn:

@@ -19,7 +19,7 @@ def _type_name(value: Any) -> str:
 
 
 def _scalar_inside(value: Any) -> Any:
-    """The Python number inside a numpy scalar, or inside an array or tensor without dimensions; else ``value``."""
+    """The number inside a numpy scalar, or an array or tensor without dimensions; else ``value``."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) is not None and len(value.shape) == 0:
         return item()
@@ -27,9 +27,10 @@ def _scalar_inside(value: Any) -> Any:
 
 
 def to_json(value: Any, place: str = "result", depth: int = 0) -> Any:
-    """``value`` as JSON values: None, bool, int, float (also NaN and infinite), str, lists, dicts with str keys.
+    """``value`` as None, bool, int, float (also NaN and infinite), str, lists, and dicts with str keys.
 
-    Tuples become lists; numpy scalars and arrays or tensors without dimensions become numbers. Raises NotJson for anything else.
+    Tuples become lists; numpy scalars and arrays or tensors without dimensions become numbers. Raises
+    NotJson for anything else.
     """
     if value is None or isinstance(value, bool | str):
         return str(value) if isinstance(value, str) else value

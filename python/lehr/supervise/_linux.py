@@ -1,4 +1,4 @@
-"""The few Linux facilities that the standard library does not wrap. Each says plainly when it is not there."""
+"""The few Linux facilities that the standard library does not wrap, each honest about its absence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def prefer_as_oom_victim() -> None:
 def kernel_oom_kills() -> int:
     """How many processes the kernel has killed for memory: a counter to compare before and after a trial.
 
-    Sums the machine's own counter and those of this process's memory cgroup, as far as they can be read: each only grows.
+    Sums the machine's own counter and those of this process's memory cgroup, as far as they can be read:
+    each only grows.
     """
     return sum(_counter(path, key) for path, key in _oom_sources())
 

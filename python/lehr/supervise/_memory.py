@@ -1,9 +1,10 @@
 """The memory of a trial's process tree, watched from outside.
 
-What ``memory_limit_mb`` bounds: the resident anonymous and shared memory (RssAnon + RssShmem) of all processes of the
-trial together, what its imports hold included; files mapped into memory (libraries, mapped weights) do not count, for the
-kernel can drop them. Pages that processes of one tree share by fork count once: when the cheap sum passes the limit with
-several processes alive, the proportional figures (Pss) decide.
+What ``memory_limit_mb`` bounds: the resident anonymous and shared memory (RssAnon + RssShmem) of all
+processes of the trial together, what its imports hold included; files mapped into memory (libraries, mapped
+weights) do not count, for the kernel can drop them. Pages that processes of one tree share by fork count
+once: when the cheap sum passes the limit with several processes alive, the proportional figures (Pss)
+decide.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _read_usage_elsewhere(pid: int | str) -> Usage | None:
 
 
 def read_proportional(pid: int) -> int:
-    """Anonymous and shared memory of a process, shared pages divided among their users. Costs milliseconds."""
+    """Anonymous and shared memory, shared pages divided among their users. Costs milliseconds."""
     total = 0
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:

@@ -13,7 +13,7 @@ from lehr.errors import UnpicklableError
 
 
 def pickle_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
-    """The call as bytes; functions of ``__main__``, closures and lambdas travel by value. Raises UnpicklableError."""
+    """The call as bytes; functions of ``__main__`` and closures by value. Raises UnpicklableError."""
     try:
         return bytes(cloudpickle.dumps((function, args)))
     except Exception as error:
@@ -21,7 +21,7 @@ def pickle_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else "no reason was given"
         raise UnpicklableError(
             f"the evaluation cannot be sent to its own process: {culprit or 'its pickle'} fails with "
-            f"{type(error).__name__}: {cause}. Create such objects inside the function instead of capturing them.",
+            f"{type(error).__name__}: {cause}. Create such objects inside the function.",
             culprit,
         ) from error
 

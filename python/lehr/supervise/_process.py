@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -22,9 +23,26 @@ from lehr.supervise._tree import descendants_of, kill_quietly
 from lehr.supervise._wire import BadFrame, Channel
 
 MARKER = "LEHR_HELPER"
-"""Environment variable that all processes of a helper inherit; the last means to find them when the helper is dead."""
+"""Environment variable that all processes of a helper inherit: how to find them when it is dead."""
 
 _LEAVE_S = 1.0
+
+
+def absolute_path() -> list[str]:
+    """This process's import path, with what is relative (the empty entry of ``python -c``) made absolute."""
+    entries = [entry for entry in sys.path if isinstance(entry, str)]
+    try:
+        return [os.path.join(os.getcwd(), entry) if entry else os.getcwd() for entry in entries]
+    except FileNotFoundError:  # the working directory is gone, and nothing can be imported from it
+        return [entry for entry in entries if os.path.isabs(entry)]
+
+
+def _above_standard_streams(sock: socket.socket) -> socket.socket:
+    """The same socket above descriptor 2: a program that closed its stdout would print into it."""
+    if sock.fileno() > 2:
+        return sock
+    with sock:
+        return socket.socket(fileno=fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 class HelperGone(Exception):
@@ -41,7 +59,7 @@ class HelperProcess:
             raise IsolationError(
                 "sys.executable is empty: lehr needs a Python interpreter to start trials with"
             )
-        ours, theirs = socket.socketpair()
+        ours, theirs = map(_above_standard_streams, socket.socketpair())
         ours.settimeout(_LEAVE_S * 10)
         self.channel = Channel(ours)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the helper
@@ -53,6 +71,7 @@ class HelperProcess:
                 stderr=self._log,
                 env={**os.environ, **environment, MARKER: self._marker},
                 pass_fds=[theirs.fileno()],
+                cwd="/",  # ours may be gone; each trial goes to where its caller is
                 start_new_session=True,
             )
         except OSError as error:
@@ -72,7 +91,7 @@ class HelperProcess:
 
     def _set_up(self, preload: Sequence[str], limit_s: float) -> None:
         setup = {"do": "setup", "parent": os.getpid(), "preload": list(preload)}
-        self.send({**setup, "sys_path": list(sys.path), "argv": list(getattr(sys, "argv", [""]))})
+        self.send({**setup, "sys_path": absolute_path(), "argv": list(getattr(sys, "argv", [""]))})
         self._await("ready", limit_s)
 
     def _await(self, kind: str, limit_s: float) -> None:
@@ -87,7 +106,7 @@ class HelperProcess:
 
     def warm(self, modules: Sequence[str]) -> None:
         """Let the helper import, while nobody waits, what its last trial had to import itself."""
-        self.send({"do": "warm", "modules": list(modules), "sys_path": list(sys.path)})
+        self.send({"do": "warm", "modules": list(modules), "sys_path": absolute_path()})
         self._warming = True
 
     def is_ready(self, limit_s: float) -> bool:
@@ -100,6 +119,10 @@ class HelperProcess:
             return False
         self._warming = False
         return self.threads == 1
+
+    def resume(self) -> None:
+        """Wake the helper up if somebody stopped it."""
+        self.process.send_signal(signal.SIGCONT)
 
     def send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send a command. Raises HelperGone."""
@@ -151,7 +174,7 @@ class HelperProcess:
             time.sleep(0.002)
 
     def _marked(self) -> list[int]:
-        """Living processes that carry our marker in their environment: whoever the helper's descendants are now."""
+        """Living processes that carry our marker, whoever their parent is now."""
         found: list[int] = []
         if not IS_LINUX:
             return found
@@ -164,7 +187,7 @@ class HelperProcess:
         return found
 
     def stop(self) -> None:
-        """End the helper and whatever it runs. Closing the socket is the order to do so; force comes after."""
+        """End the helper and whatever it runs: closing the socket is the order, force comes after."""
         if self.owner != os.getpid():  # a fork of the process that started it: not ours to end
             self.process.returncode = 0
             self._close()

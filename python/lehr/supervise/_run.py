@@ -23,14 +23,14 @@ from lehr.supervise._tail import Tail
 from lehr.supervise.trial import Ending
 
 LINGER_S = 2.0
-"""How long a process may go on after its result has arrived (handlers registered with atexit), before it is killed."""
+"""How long a process may go on after its result has arrived (its atexit handlers) before it is killed."""
 
 _HELPER_SILENT_S = KILL_LIMIT_S + 2.0
 _READ_BYTES = 256 * 1024
 
 
 class TrialRun:
-    """One trial on one helper. ``run`` returns its ending; ``modules`` is then what it had to import itself."""
+    """One trial on one helper. ``run`` returns its ending; ``modules`` is then what it had to import."""
 
     def __init__(
         self,
@@ -160,6 +160,8 @@ class TrialRun:
     def _kill(self, cause: KillCause) -> None:
         self._facts.killed = cause
         self._killed_at = time.monotonic()
+        self._kill_main()
+        self._helper.resume()  # a trial may have stopped it, by mistake or not
         self._helper.send({"do": "kill"})
 
     def _read_channel(self, fd: int) -> bool:
@@ -213,10 +215,13 @@ class TrialRun:
     def _kill_without_helper(self) -> None:
         if not self._over_at:
             self._over_at = self._killed_at or time.monotonic()
+        self._kill_main()
+        self._helper.kill_by_force()
+
+    def _kill_main(self) -> None:
         if self._pidfd is not None and hasattr(signal, "pidfd_send_signal"):
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        self._helper.kill_by_force()
 
     def _close_pidfd(self) -> None:
         if self._pidfd is not None:

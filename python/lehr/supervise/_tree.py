@@ -1,9 +1,9 @@
 """Finding and killing every process of a trial.
 
-The helper is a *subreaper*: when a process below it dies, its children are handed to the helper, however they
-detached themselves (double fork, a session of their own). So the helper needs to kill only its direct children, again and
-again, until the kernel says that it has none. A direct child keeps its pid until the helper has reaped it, hence no
-kill of this loop can hit a stranger whose process got a recycled pid.
+The helper is a *subreaper*: when a process below it dies, its children are handed to the helper, however
+they detached themselves (double fork, a session of their own). So the helper needs to kill only its direct
+children, again and again, until the kernel says that it has none. A direct child keeps its pid until the
+helper has reaped it, hence no kill of this loop can hit a stranger whose process got a recycled pid.
 """
 
 from __future__ import annotations

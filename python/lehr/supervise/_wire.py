@@ -1,6 +1,6 @@
 """Framed JSON messages: a 4-byte big-endian length, then UTF-8 JSON. With descriptors over a Unix socket.
 
-JSON and not pickle, because what a trial's process sends must be safe to read whatever the process has become.
+JSON and not pickle: what a trial sends must be safe to read, whatever its process has become.
 """
 
 from __future__ import annotations

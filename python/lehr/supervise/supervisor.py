@@ -13,7 +13,7 @@ from typing import Any, Literal
 from lehr.errors import IsolationError, OptionError
 from lehr.supervise._linux import IS_LINUX
 from lehr.supervise._pickling import pickle_call
-from lehr.supervise._process import HelperGone, HelperProcess
+from lehr.supervise._process import HelperGone, HelperProcess, absolute_path
 from lehr.supervise._run import TrialRun
 from lehr.supervise.trial import Ending, TrialContext
 
@@ -28,16 +28,18 @@ _Key = (
 class Supervisor:
     """Runs functions as trials in processes of their own. Use it as a context manager, or call ``close``.
 
-    ``isolation``: ``auto`` and ``fork`` fork each trial from a helper process that has imported ``preload`` and, after the
-    first trial, what the function needed; a helper that has threads which fork would break is replaced by a fresh
-    interpreter per trial, and the evidence says so. ``spawn`` always takes a fresh interpreter. On systems other than Linux
-    ``auto`` means ``spawn``, and detached grandchildren are found on a best-effort basis only.
+    ``isolation``: ``auto`` and ``fork`` fork each trial from a helper process that has imported ``preload``
+    and, after the first trial, what the function needed; a helper that has threads which fork would break
+    is replaced by a fresh interpreter per trial, and the evidence says so. ``spawn`` always takes a fresh
+    interpreter. On systems other than Linux ``auto`` means ``spawn``, and detached grandchildren are found
+    on a best-effort basis only.
 
-    ``environment``: variables set for the helpers and all trials, on top of this process's own as they are when a
-    helper starts.
+    ``environment``: variables set for the helpers and all trials, on top of this process's own as they are
+    when a helper starts.
 
-    Forked trials of one helper start from the same state of any generator; those of ``random`` and ``numpy.random`` are
-    reseeded in each trial, as in a new interpreter. A trial that must be reproducible seeds itself.
+    Forked trials of one helper start from the same state of any generator; those of ``random`` and
+    ``numpy.random`` are reseeded in each trial, as in a new interpreter. A trial that must be reproducible
+    seeds itself.
 
     One supervisor may be used from several threads: each running trial has a helper to itself.
     """
@@ -84,14 +86,15 @@ class Supervisor:
         """Call ``function(*args)`` in a process of its own, and wait for its end.
 
         ``preload``: modules that the helper imports once, ahead of all trials with the same tuple.
-        ``timeout_s``: seconds (> 0) from the start of the evaluation, when function and imports are loaded, to the kill of
-        its whole process tree. Loading has a limit of its own, 120 s.
-        ``memory_limit_mb``: megabytes of 10^6 bytes (> 0) of resident anonymous and shared memory in the whole tree, imports
-        included; watched every 5 to 50 ms, with RLIMIT_DATA as a backstop inside the trial.
+        ``timeout_s``: seconds (> 0) from the start of the evaluation, when function and imports are loaded,
+        to the kill of its whole process tree. Loading has a limit of its own, 120 s.
+        ``memory_limit_mb``: megabytes of 10^6 bytes (> 0) of resident anonymous and shared memory in the
+        whole tree, imports included; watched every 5 to 50 ms, with RLIMIT_DATA as a backstop inside the
+        trial.
         ``context``: what ``lehr.current_trial()`` returns inside.
 
-        A trial that fails is an Ending, never an exception. Raises UnpicklableError when the call cannot be sent,
-        OptionError for a limit out of range, IsolationError when this machine cannot start a process.
+        A trial that fails is an Ending, never an exception. Raises UnpicklableError when the call cannot be
+        sent, OptionError for a limit out of range, IsolationError when this machine cannot start a process.
         """
         for name, value in (("timeout_s", timeout_s), ("memory_limit_mb", memory_limit_mb)):
             if value is not None and not (math.isfinite(value) and value > 0):
@@ -106,7 +109,7 @@ class Supervisor:
             "preload": list(key),
             "memory_limit_mb": memory_limit_mb,
             "context": None if context is None else context.to_json(),
-            "sys_path": list(sys.path),
+            "sys_path": absolute_path(),
             "argv": list(getattr(sys, "argv", [""])),
         }
         ending, isolation = self._run(key, spec, pickled, timeout_s, memory_limit_mb)
@@ -147,7 +150,7 @@ class Supervisor:
             helper = self._pop_idle(key) or self._start_helper(key)
             if helper is not None:
                 return helper, "fork"
-        # Fresh interpreters are started by a helper that has imported nothing, which also gathers their descendants.
+        # Fresh interpreters are children of a helper that has imported nothing.
         helper = self._pop_idle(None) or self._start_helper(None)
         assert helper is not None
         return helper, "spawn"

@@ -1,0 +1,61 @@
+#include "lehr/estimators/sorting.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace lehr {
+namespace {
+
+// Moves made, at most `limit` (then the order is unfinished).
+std::size_t insertion_sort(std::vector<Placed>& items, std::size_t limit) {
+  std::size_t moves = 0;
+  for (std::size_t i = 1; i < items.size() && moves <= limit; ++i) {
+    const Placed item = items[i];
+    std::size_t k = i;
+    for (; k > 0 && items[k - 1].at > item.at; --k) items[k] = items[k - 1];
+    items[k] = item;
+    moves += i - k;
+  }
+  return moves;
+}
+
+}  // namespace
+
+void sort_placed(std::vector<Placed>& items, std::vector<Placed>& scratch) {
+  const std::size_t n = items.size();
+  constexpr std::size_t few = 40;
+  if (n <= few) {
+    insertion_sort(items, n * n);
+    return;
+  }
+  // Radix sort by the leading 22 bits of the position, then insertion: what is left to do is near its place.
+  constexpr std::size_t digits = 2048;
+  const auto key = [](const Placed& item) {
+    return static_cast<std::uint32_t>(std::clamp(item.at, 0.0, 1.0) * 4194303.0);
+  };
+  std::array<std::uint32_t, digits> low{}, high{};
+  for (const Placed& item : items) {
+    const std::uint32_t k = key(item);
+    ++low[k % digits];
+    ++high[k / digits];
+  }
+  std::uint32_t low_sum = 0, high_sum = 0;
+  for (std::size_t i = 0; i < digits; ++i) {
+    const std::uint32_t l = low[i], h = high[i];
+    low[i] = low_sum;
+    high[i] = high_sum;
+    low_sum += l;
+    high_sum += h;
+  }
+  scratch.resize(n);
+  for (const Placed& item : items) scratch[low[key(item) % digits]++] = item;
+  for (const Placed& item : scratch) items[high[key(item) / digits]++] = item;
+  if (insertion_sort(items, 16 * n) > 16 * n) {
+    // Many positions crowd into one key.
+    std::stable_sort(items.begin(), items.end(),
+                     [](const Placed& a, const Placed& b) { return a.at < b.at; });
+  }
+}
+
+}  // namespace lehr

@@ -1,0 +1,290 @@
+"""Samples to run a model on: from a file, from the zoo, or made up; checked against the model before anything is
+measured.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.deploy import zoo
+from lehr.deploy.models import Arrays, OnnxModel, made_up
+from lehr.deploy.signature import InputSpec, describe
+from lehr.errors import ModelError
+
+LABELS = ("labels", "y")
+CLASSES = "classes"
+CALIBRATION = 64
+_MADE_UP_BYTES, _MADE_UP_COUNT = 32e6, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Inputs of ``count`` items by input name, in the model's types; labels where they are known.
+
+    ``axes`` holds each input's item axis; None for an input that is the same for every item. ``classes[i]`` is the label
+    that output column ``i`` stands for.
+    """
+
+    inputs: dict[str, NDArray[Any]]
+    axes: dict[str, int | None]
+    stacked: frozenset[str]
+    count: int
+    labels: NDArray[Any] | None = None
+    classes: NDArray[Any] | None = None
+
+    def feed(self, items: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        """The inputs of one call with these items. In a model without a batch axis a call takes one item."""
+        feed = {}
+        for name, array in self.inputs.items():
+            axis = self.axes[name]
+            if name in self.stacked:
+                feed[name] = np.ascontiguousarray(array[items[0]])
+            elif axis is None:
+                feed[name] = array
+            else:
+                feed[name] = np.ascontiguousarray(np.take(array, items, axis=axis))
+        return feed
+
+    def batch(self, start: int, size: int) -> dict[str, NDArray[Any]]:
+        """Items ``start`` to ``start + size``; past the end the samples begin again, so that every call is full."""
+        return self.feed(np.arange(start, start + size) % self.count)
+
+    def take(self, items: NDArray[np.intp]) -> Samples:
+        """Only these items."""
+        inputs = dict(self.inputs)
+        for name, array in self.inputs.items():
+            axis = 0 if name in self.stacked else self.axes[name]
+            if axis is not None:
+                inputs[name] = np.take(array, items, axis=axis)
+        labels = None if self.labels is None else self.labels[items]
+        return replace(self, inputs=inputs, count=len(items), labels=labels)
+
+    def split(self) -> tuple[Samples, Samples]:
+        """Evaluation and calibration items, disjoint: every fifth item calibrates, at most 64 of them.
+
+        With fewer than 10 items, or made-up ones, both are the whole.
+        """
+        if self.count < 10:
+            return self, self
+        calibration = np.arange(0, self.count, 5)[:CALIBRATION]
+        return self.take(np.setdiff1d(np.arange(self.count), calibration)), self.take(calibration)
+
+
+def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Arrays of a ``.npz`` file by name; the one of a ``.npy`` file under the name ''. Nothing is unpickled.
+
+    Raises:
+        ModelError: the file is missing, is not such a file, or holds Python objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
+    except ValueError as error:
+        if "pickle" in str(error).lower():
+            raise ModelError(
+                f"{path.name} holds Python objects, which lehr does not load, or is no NumPy file; save plain arrays "
+                "with numpy.savez"
+            ) from error
+        raise ModelError(f"{path.name} is damaged or no NumPy file: {error}") from error
+    except Exception as error:  # a damaged archive ends in errors of zipfile, zlib, tokenize or numpy
+        raise ModelError(f"{path.name} is damaged or no NumPy file: {error}") from error
+    if not arrays:
+        raise ModelError(f"{path.name} holds no arrays")
+    return arrays
+
+
+def input_arrays(
+    arrays: Arrays, names: list[str], file: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Separate the arrays of a file into inputs by name and the rest (labels, classes).
+
+    A model with one input takes the only other array, whatever its name.
+
+    Raises:
+        ModelError: an input has no array, or an array no input.
+    """
+    reserved = {name for name in (*LABELS, CLASSES) if name not in names}
+    rest = {name: array for name, array in arrays.items() if name in reserved}
+    inputs = {name: array for name, array in arrays.items() if name not in reserved}
+    if len(names) == 1 and len(inputs) == 1:
+        return {names[0]: next(iter(inputs.values()))}, rest
+    missing = [name for name in names if name not in inputs]
+    unknown = [name for name in inputs if name not in names]
+    if missing:
+        close = difflib.get_close_matches(missing[0], unknown, 1, 0.4)
+        have = (
+            f"it has {', '.join(repr(name) for name in arrays if name)}"
+            if any(arrays)
+            else "it has one unnamed array"
+        )
+        hint = f"; rename '{close[0]}' to '{missing[0]}'" if close else ""
+        raise ModelError(f"{file} has no array for input '{missing[0]}' ({have}){hint}")
+    if unknown:
+        raise ModelError(
+            f"{file} has an array '{unknown[0]}', which is no input of the model ({', '.join(repr(n) for n in names)}) "
+            f"nor one of {', '.join(repr(n) for n in sorted(reserved))}"
+        )
+    return inputs, rest
+
+
+def samples_for(model: OnnxModel, arrays: Arrays, file: str = "the data") -> Samples:
+    """Check ``arrays`` (as :func:`load_arrays` gives them) against the model and bring them to its types.
+
+    Raises:
+        ModelError: names, shapes, types, values or labels do not fit; one sentence says which and how.
+    """
+    given, rest = input_arrays(arrays, [spec.name for spec in model.inputs], file)
+    inputs, axes, stacked, counts = {}, {}, set(), {}
+    for spec in model.inputs:
+        array = _cast(spec, given[spec.name], file)
+        inputs[spec.name], axes[spec.name] = array, spec.batch_axis
+        if spec.batch_axis is not None:
+            fits = array.ndim == len(spec.shape) and all(
+                have == want
+                for i, (have, want) in enumerate(zip(array.shape, spec.shape, strict=True))
+                if i != spec.batch_axis
+            )
+            counts[spec.name] = array.shape[spec.batch_axis] if fits else 0
+        else:
+            fits = array.shape[-len(spec.shape) :] == spec.shape if spec.shape else True
+            fits = fits and array.ndim - len(spec.shape) in {0, 1}
+            if fits and array.ndim > len(spec.shape):
+                if model.fixed_batch != 1:
+                    raise ModelError(
+                        f"input '{spec.name}' has no batch axis, so {file} must give it once, with shape "
+                        f"{describe(spec.shape)}, not {describe(array.shape)}"
+                    )
+                stacked.add(spec.name)
+                counts[spec.name] = len(array)
+        if not fits:
+            wanted = tuple("N" if axis == spec.batch_axis else size for axis, size in enumerate(spec.shape))
+            raise ModelError(
+                f"input '{spec.name}' takes {describe(wanted)}, but {file} holds {describe(array.shape)} for it"
+            )
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
+        raise ModelError(f"the inputs in {file} do not have the same number of samples: {listed}")
+    count = next(iter(counts.values()), 1)
+    if count == 0:
+        raise ModelError(f"{file} holds no samples")
+    labels, classes = _labels(rest, count, file)
+    return Samples(inputs, axes, frozenset(stacked), count, labels, classes)
+
+
+def _cast(spec: InputSpec, array: NDArray[Any], file: str) -> NDArray[Any]:
+    """To the input's type where no information but rounding is lost."""
+    target = np.dtype(spec.dtype)
+    if array.dtype.kind not in "fiub":
+        raise ModelError(f"input '{spec.name}' takes {target}, but {file} holds {array.dtype} for it")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelError(f"input '{spec.name}' in {file} holds NaN or infinite values")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(target)
+    if target.kind == "f":
+        lossless = bool(np.isfinite(cast).all())
+    else:
+        lossless = array.dtype.kind != "f" and bool((cast == array).all())
+    if not lossless:
+        raise ModelError(
+            f"input '{spec.name}' takes {target}, and the {array.dtype} values in {file} do not fit into that"
+        )
+    return cast
+
+
+def _labels(rest: Arrays, count: int, file: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+    given = [name for name in LABELS if name in rest]
+    if len(given) > 1:
+        raise ModelError(f"{file} holds both 'labels' and 'y'; keep one")
+    if not given:
+        return None, None
+    labels = rest[given[0]]
+    if labels.shape == (count, 1):
+        labels = labels[:, 0]
+    if labels.shape != (count,) or labels.dtype.kind not in "iubU":
+        raise ModelError(
+            f"'{given[0]}' in {file} must be one class per sample, {count} integers or strings, not {labels.dtype} "
+            f"{describe(labels.shape)}"
+        )
+    classes = rest.get(CLASSES)
+    if classes is not None and (classes.ndim != 1 or len(set(classes.tolist())) != len(classes)):
+        raise ModelError(
+            f"'classes' in {file} must list each class once, in the order of the model's outputs"
+        )
+    if classes is not None and (strange := set(labels.tolist()) - set(classes.tolist())):
+        raise ModelError(
+            f"'{given[0]}' in {file} holds {sorted(strange, key=str)[0]!r}, which is not in 'classes'"
+        )
+    return labels, classes
+
+
+def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
+    """Unlabelled items from the model's own signature: floats from N(0, 1), integers and booleans 0 or 1."""
+    rng = np.random.default_rng(seed)
+    size = sum(int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize for spec in model.inputs)
+    count = int(np.clip(_MADE_UP_BYTES // max(size, 1), 4, _MADE_UP_COUNT))
+    batched = any(spec.batch_axis is not None for spec in model.inputs)
+    inputs = {}
+    for spec in model.inputs:
+        if batched:
+            inputs[spec.name] = made_up(spec, count, rng)
+        else:
+            inputs[spec.name] = np.stack([made_up(spec, 1, rng) for _ in range(count)])
+    stacked = frozenset() if batched else frozenset(inputs)
+    return Samples(inputs, {spec.name: spec.batch_axis for spec in model.inputs}, stacked, count)
+
+
+def zoo_samples(variant: zoo.Variant = "noisy") -> tuple[Samples, Samples]:
+    """Held-out images of the zoo with their labels, and calibration images, which come from the training part."""
+    with np.load(zoo.data_path(), allow_pickle=False) as file:
+        held_out = (
+            zoo.noisy_to_input(file["noisy"]) if variant == "noisy" else zoo.pixels_to_input(file["clean"])
+        )
+        calibration, labels, classes = (
+            zoo.pixels_to_input(file["calibration"]),
+            file["labels"],
+            file["classes"],
+        )
+
+    def samples(images: NDArray[Any], truth: NDArray[Any] | None) -> Samples:
+        return Samples({"input": images}, {"input": 0}, frozenset(), len(images), truth, classes)
+
+    return samples(held_out, labels), samples(calibration, None)
+
+
+def save_samples(samples: Samples, folder: Path) -> None:
+    """Write the arrays one by one, so that a child can map them instead of reading them all."""
+    for number, name in enumerate(samples.inputs):
+        np.save(folder / f"input{number}.npy", samples.inputs[name])
+    for what, array in (("labels", samples.labels), ("classes", samples.classes)):
+        if array is not None:
+            np.save(folder / f"{what}.npy", array)
+    layout = {"names": list(samples.inputs), "stacked": sorted(samples.stacked), "count": samples.count}
+    (folder / "layout.json").write_text(json.dumps(layout), encoding="utf-8")
+
+
+def mapped_samples(model: OnnxModel, folder: Path, layout: Mapping[str, Any]) -> Samples:
+    """What :func:`save_samples` wrote, mapped into memory read-only."""
+    inputs: dict[str, NDArray[Any]] = {
+        name: np.load(folder / f"input{number}.npy", mmap_mode="r", allow_pickle=False)
+        for number, name in enumerate(layout["names"])
+    }
+    optional = [
+        np.load(folder / f"{what}.npy", allow_pickle=False) if (folder / f"{what}.npy").exists() else None
+        for what in ("labels", "classes")
+    ]
+    axes = {spec.name: spec.batch_axis for spec in model.inputs}
+    return Samples(inputs, axes, frozenset(layout["stacked"]), layout["count"], *optional)

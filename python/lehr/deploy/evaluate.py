@@ -1,0 +1,169 @@
+"""One configuration of one model, measured: quantise, load, time, judge the answers. The runtime's errors come
+through.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lehr.deploy import accuracy, latency
+from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
+from lehr.deploy.models import OnnxModel, zoo_models
+from lehr.deploy.prepare import DataSource, prepare
+from lehr.deploy.session import open_session
+from lehr.deploy.zoo import Variant
+from lehr.errors import ConfigurationError
+from lehr.supervise import EarlyStop, current_trial
+
+PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
+"""What the process that forks the trials should have imported. No quantiser: its memory would be charged to the trial."""
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures one configuration of the deployment space; call it in a fresh child.
+
+    Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples, converted
+    models, reference outputs), which all trials of a run share; whoever made it removes it. ``limits`` are upper limits by
+    metric, for the early stop, where no trial context gives them. ``accuracy_s`` bounds the time spent on accuracy; a
+    quarter of it is enough for a configuration that already missed a latency limit.
+    """
+
+    models: Mapping[str, OnnxModel]
+    source: DataSource
+    workdir: Path
+    limits: Mapping[str, float] = field(default_factory=dict)
+    plan: latency.LatencyPlan = field(default_factory=latency.LatencyPlan)
+    accuracy_s: float = 4.0
+
+    @classmethod
+    def for_zoo(cls, workdir: str | Path, variant: Variant = "noisy", **options: Any) -> Evaluator:
+        """The bundled families on their held-out images."""
+        return cls(zoo_models(), DataSource("zoo", variant=variant), Path(workdir), **options)
+
+    @classmethod
+    def for_model(
+        cls,
+        path: str | Path,
+        workdir: str | Path,
+        data: str | Path | None = None,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        **options: Any,
+    ) -> Evaluator:
+        """One model of the user's; without ``data`` its inputs are made up and fidelity to fp32 stands for accuracy.
+
+        Everything about model and data is checked here, before any trial.
+
+        Raises:
+            ModelError: model or data cannot be used; one sentence says why.
+        """
+        source = DataSource("made-up") if data is None else DataSource.of_file(data)
+        model = OnnxModel.open(path, shapes, source.arrays_for(path))
+        evaluation, _ = source.load(model)
+        if evaluation.labels is not None:
+            accuracy.class_output(model, evaluation)
+        return cls({Path(path).stem: model}, source, Path(workdir), **options)
+
+    def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
+        """The model that a configuration names, the only one where it names none.
+
+        Raises:
+            ConfigurationError: there is no such model.
+        """
+        name = config.get("model", next(iter(self.models)) if len(self.models) == 1 else None)
+        if name not in self.models:
+            raise ConfigurationError(f"there is no model {name!r}; there are {', '.join(self.models)}")
+        return self.models[name]
+
+    def __call__(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Measure ``config``.
+
+        Returns a dictionary of numbers: ``accuracy`` (0..1) over ``accuracy_samples`` items; ``latency_mean_ms``,
+        ``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms`` a call over ``latency_samples`` calls (percentiles that
+        the count does not support are absent); ``throughput_items_s``; ``memory_peak_mb``, this process' peak from
+        loading to the last timed call; ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran,
+        what accuracy means here, and what is odd.
+
+        Raises:
+            EarlyStop: the trial timeout struck, or a limited percentile cannot be measured in the time there is.
+            Exception: whatever quantiser or runtime raised, unchanged.
+        """
+        model = self.model_of(config)
+        batch = int(config.get("batch_size", model.fixed_batch or 1))
+        prepared = prepare(model, str(config.get("quantization", "fp32")), self.source, self.workdir)
+        samples = prepared.samples(model)
+
+        reset_peak_memory()
+        start = time.perf_counter()
+        session = open_session(prepared.model, config)
+        load_s = time.perf_counter() - start
+        feed = samples.batch(0, batch)
+        timings = self._time(lambda: session.run(None, feed))
+        memory = peak_memory_mb()
+
+        limits, _ = self._limits()
+        missed = any(timings[name] > limits[name] for name in limits if name in timings)
+        seconds = self.accuracy_s / 4 if missed else self.accuracy_s
+        if samples.labels is not None:
+            scorer = accuracy.label_scorer(model, samples)
+        else:
+            samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
+            scorer = accuracy.fidelity_scorer(prepared.reference)
+        score = accuracy.evaluate(
+            lambda inputs: session.run(None, inputs), model, samples, batch, scorer, seconds
+        )
+        metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
+        metrics |= timings
+        metrics |= {
+            "throughput_items_s": 1e3 * batch / timings["latency_mean_ms"],
+            "memory_peak_mb": memory,
+            "model_size_mb": prepared.size_mb(model),
+            "load_s": load_s,
+        }
+        facts = {
+            "provider": ", ".join(session.get_providers()),
+            "accuracy_of": "labels" if samples.labels is not None else "fidelity to fp32",
+        }
+        if score.not_finite:
+            facts["not_finite"] = (
+                f"{score.not_finite} of {score.items} outputs hold NaN or infinity and count as wrong"
+            )
+        if score.items < samples.count:
+            facts["accuracy_partial"] = (
+                f"{score.items} of {samples.count} samples, the rest would take over {seconds:g} s"
+            )
+        return {**metrics, "facts": facts}
+
+    def _limits(self) -> tuple[Mapping[str, float], bool]:
+        trial = current_trial()
+        return (
+            (self.limits, False)
+            if trial is None
+            else ({**self.limits, **trial.constraints}, trial.feasible_found)
+        )
+
+    def _time(self, call: Callable[[], object]) -> dict[str, float]:
+        limits, feasible_found = self._limits()
+        limited = {name: limits[name] for name in latency.PERCENTILES if name in limits}
+        tightest = latency.tightest_latency_limit(limits)
+        timeout = None if tightest is None else latency.TrialTimeout(tightest, feasible_found)
+        plan = self.plan.requiring([latency.PERCENTILES[name] for name in limited])
+        try:
+            samples = latency.measure(call, plan, timeout=timeout)
+        except latency.TooSlow as slow:
+            # What was seen stands in for the limited metrics: a mean of three, good enough to rank failures by.
+            partial = dict.fromkeys(limited, slow.mean_ms)
+            raise EarlyStop(str(slow), partial | latency.summarise(slow.samples_ms)) from slow
+        timings = latency.summarise(samples)
+        if unsupported := [name for name in limited if name not in timings]:
+            raise EarlyStop(
+                f"{len(samples)} calls took {plan.cap_s:g} s, too few to support {', '.join(unsupported)}",
+                dict.fromkeys(unsupported, timings["latency_mean_ms"]) | timings,
+            )
+        return timings

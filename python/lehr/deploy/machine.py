@@ -1,0 +1,129 @@
+"""What this machine is: cores that may be used, memory, versions. For a result that others can judge."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("lehr", "numpy", "onnx", "onnxruntime", "optuna")
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _cgroup_file(name: str) -> list[str]:
+    """Contents of a cgroup v2 file, from this process' group up to the root (limits of every ancestor apply)."""
+    group = next(
+        (line[3:] for line in (_read("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/"
+    )
+    folder, found = Path("/sys/fs/cgroup") / group.lstrip("/"), []
+    for candidate in (folder, *folder.parents):
+        text = _read(str(candidate / name))
+        if text is not None:
+            found.append(text)
+        if candidate == Path("/sys/fs/cgroup"):
+            break
+    return found
+
+
+def quota_cores(texts: list[str]) -> float | None:
+    """The smallest CPU quota among the contents of ``cpu.max`` files, in cores; None where nothing is limited."""
+    quotas = []
+    for text in texts:
+        quota, _, period = text.strip().partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, lowered by a cgroup quota (rounded up, so that 1.5 cores are 2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    texts = _cgroup_file("cpu.max")
+    v1 = [_read(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us") for part in ("quota", "period")]
+    if v1[0] and v1[1]:
+        texts.append(f"{v1[0].strip()} {v1[1].strip()}")
+    quota = quota_cores(texts)
+    return max(1, cores if quota is None else min(cores, -int(-quota // 1)))
+
+
+def memory_mb() -> float:
+    """Memory this process may use, in MB (10^6 bytes): the machine's, lowered by a cgroup limit."""
+    import psutil
+
+    limits = [int(text) for text in _cgroup_file("memory.max") if text.strip().isdigit()]
+    return min([int(psutil.virtual_memory().total), *limits]) / 1e6
+
+
+@cache
+def cpu_model() -> str:
+    """The processor's name as the kernel gives it."""
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in {"model name", "Hardware", "cpu model"} and value.strip():
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages a deployment result depends on; absent ones are left out."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_machine() -> dict[str, Any]:
+    """CPU, usable cores, memory (MB), operating system, Python and package versions; plain JSON types."""
+    return {
+        "cpu": cpu_model(),
+        "architecture": platform.machine(),
+        "cores": available_cores(),
+        "memory_mb": round(memory_mb()),
+        "os": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": package_versions(),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Environment variables for children that measure: threads that wait must sleep, not spin against each other.
+
+    numpy's own pool is held to one thread; it is no part of what is measured, and a forked child should start with none.
+    """
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
+
+
+def reset_peak_memory() -> None:
+    """Let the peak start again from what is resident now (Linux; elsewhere nothing happens)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory_mb() -> float:
+    """This process' peak resident memory, in MB: VmHWM, which exec resets, unlike ``ru_maxrss``."""
+    for line in (_read("/proc/self/status") or "").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
