@@ -110,7 +110,7 @@ def lehr(
 @app.command(epilog=_TUNE_EXAMPLES)
 def tune(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="An ONNX file. Without it: the bundled zoo.", show_default=False)
+        Path | None, typer.Argument(metavar="MODEL", help="An ONNX file. Without it: the bundled zoo.", show_default=False)
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="Samples, and labels if there are any (.npz or .npy).")
@@ -210,7 +210,8 @@ def verify(
     memory_limit: MemoryLimit = None,
     json: Json = False,
 ) -> None:
-    """Measure a shipped configuration again, and hold it against its limits.
+    """Measure a shipped configuration again: a gate for CI.
+
 
     The limits are those it was found under; a limit option replaces or adds one.
     """

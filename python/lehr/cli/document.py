@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lehr.cli.tune import Run
-    from lehr.study import Study, Trial
+    from lehr.study import Study, StudyTrial
 
 
-def tune(run: Run, study: Study, baseline: Trial | None, *, interrupted: bool, out: str | None) -> dict[str, Any]:
+def tune(run: Run, study: Study, baseline: StudyTrial | None, *, interrupted: bool, out: str | None) -> dict[str, Any]:
     """What ``lehr tune --json`` prints."""
     best, miss, settings = study.best, study.nearest_miss, run.settings
     status = "interrupted" if interrupted else "ok" if best is not None else "nothing_feasible"
@@ -46,7 +46,7 @@ def tune(run: Run, study: Study, baseline: Trial | None, *, interrupted: bool, o
     }  # fmt: skip
 
 
-def trial_record(trial: Trial) -> dict[str, Any]:
+def trial_record(trial: StudyTrial) -> dict[str, Any]:
     """One trial."""
     return {
         "number": trial.number,
@@ -62,7 +62,7 @@ def trial_record(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _found(trial: Trial | None) -> dict[str, Any] | None:
+def _found(trial: StudyTrial | None) -> dict[str, Any] | None:
     if trial is None:
         return None
     return {

@@ -15,7 +15,7 @@ from rich.text import Text
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
 from lehr.cli.plain import opening
-from lehr.study import Event, FaultFound, Study, StudyOpened, Trial, TrialFinished, TrialStarted
+from lehr.study import Event, FaultFound, Study, StudyOpened, StudyTrial, TrialFinished, TrialStarted
 
 _STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
 _FRAME_LINES = 5  # header of the table, its rule, status line, what runs now, one line to spare
@@ -94,7 +94,7 @@ class LiveTable:
         parts.append(Text(self._status(trials), no_wrap=True, overflow="ellipsis"))
         return Group(*parts)
 
-    def _status(self, trials: Sequence[Trial]) -> str:
+    def _status(self, trials: Sequence[StudyTrial]) -> str:
         assert self._plan is not None
         assert self._study is not None
         spent = sum(trial.seconds for trial in trials)
@@ -120,7 +120,7 @@ class _Frame:
         yield self._owner.frame(options.max_width, console.height)
 
 
-def visible(trials: Sequence[Trial], best: Trial | None, count: int) -> list[Trial]:
+def visible(trials: Sequence[StudyTrial], best: StudyTrial | None, count: int) -> list[StudyTrial]:
     """The last ``count`` trials; the best takes the first place when it would have scrolled away."""
     shown = list(trials[-count:])
     if best is not None and shown and best.number < shown[0].number:
@@ -128,7 +128,7 @@ def visible(trials: Sequence[Trial], best: Trial | None, count: int) -> list[Tri
     return shown
 
 
-def table(trials: Sequence[Trial], best: Trial | None, plan: Plan, width: int) -> Table:
+def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, width: int) -> Table:
     """The trials as a table that fits ``width`` columns; the best row carries a ``*``, not only a colour."""
     metrics = rows.columns(plan.objective, plan.limits)
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=False, header_style="bold", width=None)
@@ -155,7 +155,7 @@ def table(trials: Sequence[Trial], best: Trial | None, plan: Plan, width: int) -
     return grid
 
 
-def _room(trials: Sequence[Trial], metrics: Sequence[str], width: int) -> int:
+def _room(trials: Sequence[StudyTrial], metrics: Sequence[str], width: int) -> int:
     """Columns left for the configuration when every other column has what it needs."""
     others = 1 + 1 + max(len(str(trial.number)) for trial in trials) + 1
     others += max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) for trial in trials)) + 1

@@ -6,7 +6,7 @@ from typing import IO
 
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
-from lehr.study import Event, FaultFound, PhaseChanged, Study, StudyOpened, Trial, TrialFinished
+from lehr.study import Event, FaultFound, PhaseChanged, Study, StudyOpened, StudyTrial, TrialFinished
 
 
 class PlainLines:
@@ -39,7 +39,7 @@ class PlainLines:
     def end(self) -> None:
         """Nothing is open."""
 
-    def _row(self, trial: Trial, study: Study) -> str:
+    def _row(self, trial: StudyTrial, study: Study) -> str:
         measured = "  ".join(
             f"{figures.METRICS[name].title} {figures.figure(name, trial.metrics[name])}"
             for name in self._columns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lehr.cli.limits import Limit, Objective
 
 if TYPE_CHECKING:
-    from lehr.study import Trial
+    from lehr.study import StudyTrial
 
 #: Outcomes as they are shown; a trial that ran but missed a limit is ``over limit``.
 SHOWN = {
@@ -22,7 +22,7 @@ SHOWN = {
 _ALWAYS = ("latency_p95_ms", "memory_peak_mb")
 
 
-def kind(trial: Trial) -> str:
+def kind(trial: StudyTrial) -> str:
     """The outcome, with ``infeasible`` for a trial that ran but missed a limit."""
     return "infeasible" if trial.outcome == "ok" and not trial.feasible else trial.outcome
 
@@ -33,7 +33,7 @@ def columns(objective: Objective, limits: Iterable[Limit]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_ALWAYS, *others, objective.metric)))
 
 
-def reason(trial: Trial) -> str:
+def reason(trial: StudyTrial) -> str:
     """Why a trial brought nothing: the limits it missed, or the first line of the error; empty when it is feasible."""
     if trial.feasible:
         return ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lehr.cli.exits import InputError
 from lehr.errors import SpaceError
-from lehr.space import Categorical, Float, Int, Ordinal, Space, param
+from lehr import Categorical, Float, Int, Ordinal, Space, param
 
 _Listed = Categorical | Ordinal
 

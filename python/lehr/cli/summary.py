@@ -7,10 +7,10 @@ from typing import Any
 
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
-from lehr.study import Study, Trial
+from lehr.study import Study, StudyTrial
 
 
-def best_lines(best: Trial, baseline: Trial | None, plan: Plan, out: str | None, command: str) -> list[str]:
+def best_lines(best: StudyTrial, baseline: StudyTrial | None, plan: Plan, out: str | None, command: str) -> list[str]:
     """Configuration and figures of the best; the very last line says both in one."""
     names = rows.columns(plan.objective, plan.limits)
     lines = ["", f"Best of the search: trial {best.number}"]
@@ -22,7 +22,7 @@ def best_lines(best: Trial, baseline: Trial | None, plan: Plan, out: str | None,
     return lines
 
 
-def last_line(best: Trial, baseline: Trial | None, plan: Plan) -> str:
+def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
     """``Best: resnet int8_static b1: accuracy 0.966, ... | default: accuracy 0.966, ...``"""
     names = rows.columns(plan.objective, plan.limits)
     ordered = (plan.objective.metric, *(name for name in names if name != plan.objective.metric))
@@ -59,7 +59,7 @@ def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> lis
     ]  # fmt: skip
 
 
-def nothing_lines(study: Study, baseline: Trial | None, plan: Plan) -> list[str]:
+def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list[str]:
     """Why there is no best: the nearest miss, by how much, what the budget was lost to, what to try."""
     limits = ", ".join(map(str, plan.limits)) or "the limits"
     count = len(study)
@@ -82,7 +82,7 @@ def nothing_lines(study: Study, baseline: Trial | None, plan: Plan) -> list[str]
     return lines
 
 
-def _misses(trial: Trial) -> list[str]:
+def _misses(trial: StudyTrial) -> list[str]:
     """By how much each limit was missed: ``p95 latency 23.1 ms, 3.1 ms (16%) above 20 ms``."""
     found = []
     for miss in trial.misses:
@@ -95,7 +95,7 @@ def _misses(trial: Trial) -> list[str]:
     return found
 
 
-def _hint(miss: Trial) -> str:
+def _hint(miss: StudyTrial) -> str:
     options = {
         "accuracy": "--min-accuracy",
         "memory_peak_mb": "--max-memory",
@@ -125,7 +125,7 @@ def _cause(study: Study) -> str:
     return "Nothing ran to its end."
 
 
-def _ended(trial: Trial) -> str:
+def _ended(trial: StudyTrial) -> str:
     return {
         "crashed": "crashed",
         "timeout": "ran into its deadline",

@@ -19,7 +19,7 @@ from lehr.cli.study_name import default_name, digest
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
-    from lehr.study import Event, Study, Trial
+    from lehr.study import Event, Study, StudyTrial
 
 #: Limits of the zoo when none is given: on two ordinary cores they turn down about two thirds of the space.
 ZOO_LATENCY_P95_MS = 3.0
@@ -253,7 +253,7 @@ class Run:
                 "choose another --name, or --fresh for a new study"
             )
 
-    def baseline(self, study: Study) -> Trial | None:
+    def baseline(self, study: Study) -> StudyTrial | None:
         """The trial of the default configuration, if it was measured."""
         return next((trial for trial in study.trials if trial.config == self.workload.baseline), None)
 
@@ -278,7 +278,7 @@ class Run:
         return Exit.DONE if best is not None else Exit.NOTHING_FEASIBLE
 
     def _words(
-        self, study: Study, best: Trial | None, baseline: Trial | None, ended: Exit | None, out: str | None
+        self, study: Study, best: StudyTrial | None, baseline: StudyTrial | None, ended: Exit | None, out: str | None
     ) -> list[str]:
         lines: list[str] = []
         count = len(study)
@@ -297,7 +297,7 @@ class Run:
             return lines + ["No trial has ended yet."]
         return lines + summary.nothing_lines(study, baseline, self.plan)
 
-    def shipped(self, study: Study, best: Trial, baseline: Trial | None) -> best_file.BestFile:
+    def shipped(self, study: Study, best: StudyTrial, baseline: StudyTrial | None) -> best_file.BestFile:
         """What best.json says."""
         from lehr.deploy.machine import describe_machine
 
