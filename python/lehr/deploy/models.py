@@ -31,8 +31,8 @@ Arrays = Mapping[str, NDArray[Any]]
 class OnnxModel:
     """A model that runs here, with its calling convention. Picklable; holds no session and no weights.
 
-    ``fixed_batch`` is the only batch size the model takes, None where it takes any. A model without a batch axis has
-    ``fixed_batch`` 1: one call is one item.
+    ``fixed_batch`` is the only batch size the model takes, None where it takes any. A model without a batch
+    axis has ``fixed_batch`` 1: one call is one item.
     """
 
     path: Path
@@ -50,10 +50,12 @@ class OnnxModel:
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         arrays: Arrays | None = None,
     ) -> OnnxModel:
-        """Read the model and try it at batch sizes 1 and 2 with made-up inputs (or with ``arrays``, samples by name).
+        """Read the model and try it at batch sizes 1 and 2 with made-up inputs (or with ``arrays``, samples
+        by name).
 
-        ``shapes`` gives an input's full shape where the model leaves dimensions open; a 1 in the batch's place leaves
-        the batch variable, a larger number fixes it. Dimensions that ``arrays`` settles need not be given.
+        ``shapes`` gives an input's full shape where the model leaves dimensions open; a 1 in the batch's
+        place leaves the batch variable, a larger number fixes it. Dimensions that ``arrays`` settles need not
+        be given.
 
         Raises:
             ModelError: the model cannot be used; one sentence says why and what to do.
@@ -79,8 +81,8 @@ class OnnxModel:
                 f"{path.name} has no numeric tensor output to compare, only {kinds}; export it without them"
             )
         if not any(output.batch_axis is not None for output in tensors):
-            # Nothing in the outputs follows the batch (inputs such as [2048], or detections of any number): a call is
-            # one item, and only a batch of 1 can be judged item by item.
+            # Nothing in the outputs follows the batch (inputs such as [2048], or detections of any number): a
+            # call is one item, and only a batch of 1 can be judged item by item.
             if fixed is None:
                 notes.append("its outputs do not follow the batch, so it is measured at batch size 1")
             elif fixed > 1:
@@ -170,8 +172,8 @@ def _cannot_run(name: str, inputs: tuple[InputSpec, ...], error: Exception, give
     doubt = f" (it may not like the made-up 0 and 1 for {', '.join(integers)})" if integers else ""
     tried = ", ".join(f"'{spec.name}' {describe(spec.shape)}" for spec in inputs)
     return (
-        f"{name} does not run on made-up inputs {tried}{doubt}: {reason}; give real ones with --data samples.npz, "
-        "or other sizes with --shape"
+        f"{name} does not run on made-up inputs {tried}{doubt}: {reason}; give real ones with "
+        "--data samples.npz, or other sizes with --shape"
     )
 
 
@@ -184,7 +186,7 @@ def _outputs(session: Any, first: list[Any], second: list[Any], fixed: int | Non
         if numeric:
             shape = one.shape
             if fixed is None:
-                grown = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=False)) if b == 2 * a]
+                grown = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=False)) if (a, b) == (1, 2)]
                 axis = grown[0] if one.ndim == two.ndim and len(grown) == 1 else None
             elif one.ndim and one.shape[0] == fixed:
                 axis = 0

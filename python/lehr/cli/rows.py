@@ -1,0 +1,47 @@
+"""One trial as one line: the words that the live table and the plain lines share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lehr.cli.limits import Limit, Objective
+
+if TYPE_CHECKING:
+    from lehr.study import StudyTrial
+
+#: Outcomes as they are shown; a trial that ran but missed a limit is ``over limit``.
+SHOWN = {
+    "ok": "ok",
+    "infeasible": "over limit",
+    "crashed": "crashed",
+    "timeout": "timeout",
+    "oom": "oom",
+    "early_stopped": "too slow",
+}
+_ALWAYS = ("latency_p95_ms", "memory_peak_mb")
+
+
+def kind(trial: StudyTrial) -> str:
+    """The outcome, with ``infeasible`` for a trial that ran but missed a limit."""
+    return "infeasible" if trial.outcome == "ok" and not trial.feasible else trial.outcome
+
+
+def columns(objective: Objective, limits: Iterable[Limit]) -> tuple[str, ...]:
+    """The metrics to show: p95, memory, the limited ones and the objective, in this order, once each."""
+    others = (limit.metric for limit in limits)
+    return tuple(dict.fromkeys((*_ALWAYS, *others, objective.metric)))
+
+
+def reason(trial: StudyTrial) -> str:
+    """Why a trial brought nothing: the limits it missed, or the first line of the error; empty when it is feasible."""
+    if trial.feasible:
+        return ""
+    if trial.outcome == "ok":
+        return "; ".join(f"{Limit(miss.limit.metric, miss.limit.value, miss.limit.upper)}" for miss in trial.misses)
+    exception = trial.evidence.get("exception")
+    if isinstance(exception, dict):
+        message = str(exception.get("message") or "").strip()
+        return message.splitlines()[0] if message else str(exception.get("type", ""))
+    text = str(trial.evidence.get("reason") or "").strip()
+    return text.splitlines()[0] if text else ""
