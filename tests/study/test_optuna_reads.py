@@ -8,7 +8,7 @@ import shutil
 import evaluations
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sessions import SPACE
@@ -114,6 +114,7 @@ def test_choices_of_plain_types_read_back_typed_through_optuna(journal, in_proce
     assert [(value, type(value)) for value in found] == [(choice, type(choice)) for choice in choices]
 
 
+@settings(deadline=None)
 @given(
     whole=st.tuples(st.integers(-1000, 1000), st.integers(0, 500), st.integers(1, 60)),
     real=st.tuples(st.floats(-1e3, 1e3), st.floats(0.5, 1e3), st.floats(1e-3, 1e3)),

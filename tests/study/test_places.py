@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ import optuna
 import pytest
 
 import lehr
-from lehr.study.lock import RunLock
+from lehr.study import TrialFinished
+from lehr.study.lock import RunLock, deferred_interrupt
 
 OPTIONS = {"objective": "score", "constraints": ["latency_ms <= 20"], "budget": 3}
 
@@ -220,3 +222,49 @@ def test_a_kill_inside_an_append_does_not_hold_up_the_next_run(space, journal, i
     os.symlink(journal, journal.parent / "study.journal.lock")
     study = lehr.run(evaluations.modelled, space, storage=journal, **OPTIONS)
     assert len(study) == 3
+
+
+def test_a_trial_added_by_somebody_else_meanwhile_is_noticed(space, in_process):
+    """Where no file can be locked (a database on a server), a second writer is at least never overlooked."""
+    storage = optuna.storages.InMemoryStorage()
+
+    def intrude(event):
+        if isinstance(event, TrialFinished):
+            event.study.optuna_study.add_trial(optuna.trial.create_trial(value=1.0))
+
+    with pytest.raises(
+        lehr.StorageError, match=r"from somebody else during this run \(expected trial 1, got 2\)"
+    ):
+        lehr.run(evaluations.modelled, space, storage=storage, on_event=intrude, **OPTIONS)
+
+
+def test_ctrl_c_waits_for_a_record_to_be_whole():
+    done = []
+
+    def write():
+        with deferred_interrupt():
+            with deferred_interrupt():
+                os.kill(os.getpid(), signal.SIGINT)
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+        assert done == ["inner", "outer"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_left_to_whoever_handles_it():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append("theirs"))
+    try:
+        with deferred_interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert seen == ["theirs"]
+    finally:
+        signal.signal(signal.SIGINT, before)
