@@ -90,7 +90,7 @@ def test_fifty_kills_at_random_moments_change_nothing(runner, tmp_path):
         while True:
             pid = runner.start(storage=str(storage), seed=seed, budget=BUDGET, mark=mark, slow=0.01)
             if kills < KILLS:
-                time.sleep(moments.uniform(0.0, 0.7))
+                time.sleep(moments.uniform(0.0, 0.55))
                 os.kill(pid, signal.SIGKILL)
             said, status = runner.end()
             assert not [message for message in said if message[0] == "error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import evaluations
 import optuna
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sessions import SPACE
+from stand_in import InProcess
 
 import lehr
 from lehr.study.distributions import Translation
@@ -17,16 +20,18 @@ from lehr.study.distributions import Translation
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    path = tmp_path_factory.mktemp("optuna") / "study.journal"
+    options = {"objective": "score", "constraints": ["latency_ms <= 20"], "budget": 30, "storage": path}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lehr.study.session.Supervisor", InProcess)
+        return lehr.run(evaluations.modelled, SPACE, **options), path
+
+
 @pytest.fixture
-def study(space, journal, in_process):
-    return lehr.run(
-        evaluations.modelled,
-        space,
-        objective="score",
-        constraints=["latency_ms <= 20"],
-        budget=30,
-        storage=journal,
-    )
+def study(made):
+    return made[0]
 
 
 def test_variables_become_the_distributions_that_they_are(study):
@@ -68,9 +73,10 @@ def test_plots(study, plot):
 
 
 @pytest.mark.parametrize("sampler", [optuna.samplers.TPESampler, optuna.samplers.RandomSampler])
-def test_optunas_own_samplers_go_on_from_it(study, sampler):
-    foreign = study.optuna_study
-    foreign.sampler = sampler(seed=0)
+def test_optunas_own_samplers_go_on_from_it(made, journal, sampler):
+    shutil.copy(made[1], journal)
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    foreign = optuna.load_study(study_name="study", storage=storage, sampler=sampler(seed=0))
     trial = foreign.ask(
         {
             "backend": CategoricalDistribution(("eager", "compile", "runtime")),

@@ -105,6 +105,18 @@ def test_the_default_place_is_a_journal_in_the_working_folder(space, tmp_path, i
     assert len(lehr.load_study()) == 3
 
 
+def test_a_relative_place_stays_where_it_was_when_the_working_folder_changes(
+    space, tmp_path, in_process, monkeypatch
+):
+    (tmp_path / "studies").mkdir()
+    monkeypatch.chdir(tmp_path)
+    study = lehr.run(
+        evaluations.modelled, space, storage="studies/s.journal", on_event=lambda _: os.chdir("/"), **OPTIONS
+    )
+    assert sorted(os.listdir(tmp_path / "studies")) == ["s.journal", "s.jsonl"]
+    assert lehr.load_study(tmp_path / "studies" / "s.journal").trials == study.trials
+
+
 @pytest.mark.parametrize("writes", range(0, 30, 3))
 def test_a_full_disk_loses_nothing_and_the_study_goes_on_once_it_is_freed(
     space, journal, in_process, monkeypatch, writes
@@ -132,7 +144,7 @@ import resource, sys
 import sessions, lehr
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
-    sessions.run(sys.argv[1], 5, 12)
+    sessions.run(sys.argv[1], 5, 6)
 except lehr.StorageError as error:
     print(error)
     sys.exit(3)
@@ -144,7 +156,7 @@ def test_a_file_size_limit_of_the_system_is_met_in_a_sentence(journal):
 
     paths = os.pathsep.join([str(Path(lehr.__file__).parents[1]), str(Path(__file__).parent)])
     ended = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(journal), "12000"],
+        [sys.executable, "-c", FULL_DISK, str(journal), "8000"],
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
@@ -154,9 +166,9 @@ def test_a_file_size_limit_of_the_system_is_met_in_a_sentence(journal):
     assert ended.returncode == 3, ended.stderr
     assert "File too large; every finished trial is safe" in ended.stdout
     known = lehr.load_study(journal)
-    assert 0 < len(known) < 12
-    study = sessions.run(journal, 5, 12)
-    whole = sessions.run(None, 5, 12)
+    assert 0 < len(known) < 6
+    study = sessions.run(journal, 5, 6)
+    whole = sessions.run(None, 5, 6)
     assert [trial.config for trial in study.trials] == [trial.config for trial in whole.trials]
 
 

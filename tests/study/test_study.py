@@ -8,6 +8,7 @@ import time
 import evaluations
 import pandas as pd
 import pytest
+from stand_in import InProcess
 
 import lehr
 from lehr.study import FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
@@ -220,8 +221,6 @@ def test_a_broken_value_is_told_once_even_across_sessions(journal, in_process):
 
 def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
     made = []
-
-    from conftest import InProcess
 
     class Watched(InProcess):
         def __init__(self, **options):

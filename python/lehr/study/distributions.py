@@ -60,6 +60,10 @@ def _distribution(variable: Variable, *, labelled: bool) -> BaseDistribution:
         last = variable.low + (variable.high - variable.low) // variable.step * variable.step
         return IntDistribution(variable.low, last, log=variable.log, step=variable.step)
     assert isinstance(variable, Float)
+    return _float_distribution(variable)
+
+
+def _float_distribution(variable: Float) -> FloatDistribution:
     low, high, step = variable.low, variable.high, variable.step
     if step is None:
         return FloatDistribution(low, high, log=variable.log)

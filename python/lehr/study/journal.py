@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,21 +33,29 @@ class Journal(JournalFileBackend):
         self._writable = writable
         self._append_lock = JournalFileSymlinkLock(str(path))
         self._postponed = False
+        fresh = not path.exists()
         super().__init__(str(path), lock_obj=self._append_lock)
+        if fresh:
+            sync_folder(path)
 
     @contextmanager
-    def one_sync(self) -> Iterator[None]:
-        """Postpone the fsync of each append to the end of the block. The order of the records is kept."""
+    def group(self, *, sync: bool) -> Iterator[None]:
+        """Sync once at the end of the block, or not at all, instead of after each append.
+
+        The order of the records is kept, and what was written survives the death of this process at once; the sync
+        is for the death of the machine.
+        """
         self._postponed = True
         try:
             yield
         finally:
             self._postponed = False
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if sync:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append records, all or none of them, and sync them to the disk."""
@@ -73,14 +81,10 @@ class Journal(JournalFileBackend):
             while view:
                 view = view[os.write(descriptor, view) :]
             if not self._postponed:
-                os.fsync(descriptor)
+                os.fdatasync(descriptor)
         except BaseException:
             os.ftruncate(descriptor, before)
             raise
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """As Optuna's."""
-        yield from super().read_logs(log_number_from)
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,15 @@ def remove_stale_lock(path: Path) -> None:
             lock.unlink(missing_ok=True)
             return
         time.sleep(0.02)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a file's name survive the death of the machine, once it was created or renamed."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_record(line: bytes) -> bool:
