@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -59,18 +60,31 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-P50 = Annotated[str | None, typer.Option("--max-latency-p50", metavar="TIME", help="Limit on the median latency of a call.")]
-P95 = Annotated[str | None, typer.Option("--max-latency-p95", metavar="TIME", help="Limit on its 95th percentile, e.g. 20ms.")]
-P99 = Annotated[str | None, typer.Option("--max-latency-p99", metavar="TIME", help="Limit on its 99th percentile.")]
-Memory = Annotated[
-    str | None, typer.Option("--max-memory", metavar="SIZE", help="Limit on the peak memory of the process, e.g. 512MB.")
+P50 = Annotated[
+    str | None,
+    typer.Option("--max-latency-p50", metavar="TIME", help="Limit on the median latency of a call."),
 ]
-Size = Annotated[str | None, typer.Option("--max-model-size", metavar="SIZE", help="Limit on the size of the model's file.")]
+P95 = Annotated[
+    str | None,
+    typer.Option("--max-latency-p95", metavar="TIME", help="Limit on its 95th percentile, e.g. 20ms."),
+]
+P99 = Annotated[
+    str | None, typer.Option("--max-latency-p99", metavar="TIME", help="Limit on its 99th percentile.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--max-memory", metavar="SIZE", help="Limit on the peak memory of the process, e.g. 512MB."),
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--max-model-size", metavar="SIZE", help="Limit on the size of the model's file."),
+]
 Accuracy = Annotated[
     str | None, typer.Option("--min-accuracy", metavar="SHARE", help="Least accuracy, as 0.95 or 95%.")
 ]
 Throughput = Annotated[
-    str | None, typer.Option("--min-throughput", metavar="RATE", help="Least number of samples a second, e.g. 500/s.")
+    str | None,
+    typer.Option("--min-throughput", metavar="RATE", help="Least number of samples a second, e.g. 500/s."),
 ]
 TrialTimeout = Annotated[
     str, typer.Option("--trial-timeout", metavar="TIME", help="A trial that takes longer is killed.")
@@ -78,16 +92,34 @@ TrialTimeout = Annotated[
 MemoryLimit = Annotated[
     str | None,
     typer.Option(
-        "--memory-limit", metavar="SIZE", help="A trial that uses more is killed.  [default: 80% of the machine's]"
+        "--memory-limit",
+        metavar="SIZE",
+        help="A trial that uses more is killed.  [default: 80% of the machine's]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Shapes = Annotated[
     list[str] | None,
     typer.Option(
-        "--shape", metavar="NAME:DIMS", help="Shape of an input that the model leaves open: input:1x3x224x224. Repeatable."
+        "--shape",
+        metavar="NAME:DIMS",
+        help="Shape of an input that the model leaves open: input:1x3x224x224. Repeatable.",
     ),
 ]
+
+
+_Options = TypeVar("_Options")
+
+
+class ReaderGone(Exception):
+    """Nobody reads stdout any more. Typer would end the process by itself at a BrokenPipeError."""
+
+
+def _finish(command: Callable[[_Options], int], options: _Options) -> None:
+    try:
+        raise typer.Exit(int(command(options)))
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def _version(value: bool) -> None:
@@ -110,10 +142,15 @@ def lehr(
 @app.command(epilog=_TUNE_EXAMPLES)
 def tune(
     model: Annotated[
-        Path | None, typer.Argument(metavar="MODEL", help="An ONNX file. Without it: the bundled zoo.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="MODEL", help="An ONNX file. Without it: the bundled zoo.", show_default=False
+        ),
     ] = None,
+    *,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="Samples, and labels if there are any (.npz or .npy).")
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Samples, and labels if there are any (.npz or .npy)."),
     ] = None,
     shape: Shapes = None,
     objective: Annotated[
@@ -132,7 +169,8 @@ def tune(
     min_accuracy: Accuracy = None,
     min_throughput: Throughput = None,
     budget: Annotated[
-        str, typer.Option("--budget", metavar="N|TIME", help="A number of trials, or a time such as 60s or 2min.")
+        str,
+        typer.Option("--budget", metavar="N|TIME", help="A number of trials, or a time such as 60s or 2min."),
     ] = "25",
     method: Annotated[
         str, typer.Option("--method", metavar="NAME", help="random, grid, tba, tpe or tba-tpe.")
@@ -148,25 +186,34 @@ def tune(
     trial_timeout: TrialTimeout = "60s",
     memory_limit: MemoryLimit = None,
     storage: Annotated[
-        str, typer.Option("--storage", metavar="FILE|URL", help="Where the trials are kept: a file, or an Optuna URL.")
+        str,
+        typer.Option(
+            "--storage", metavar="FILE|URL", help="Where the trials are kept: a file, or an Optuna URL."
+        ),
     ] = "lehr.journal",
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="Name of the study.  [default: made from model, data and options]"),
+        typer.Option(
+            "--name", metavar="NAME", help="Name of the study.  [default: made from model, data and options]"
+        ),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start a new study instead of going on with the one that is there.")
+        bool,
+        typer.Option("--fresh", help="Start a new study instead of going on with the one that is there."),
     ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")] = Path(
-        "best.json"
-    ),
-    explain: Annotated[bool, typer.Option("--explain", help="Say at the end what the search was doing, and why.")] = False,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")
+    ] = Path("best.json"),
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say at the end what the search was doing, and why.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Search for the best configuration of a model on this machine.
 
-    Every configuration is measured in a process of its own: it may crash, hang or run out of memory, and the search learns
-    from it. The default configuration (fp32, batch 1) is measured first; the best one is written to best.json.
+    Every configuration is measured in a process of its own: it may crash, hang or run out of memory, and the
+    search learns from it. The default configuration (fp32, batch 1) is measured first; the best one is
+    written to best.json.
     """
     from lehr.cli import tune as command
 
@@ -180,24 +227,34 @@ def tune(
         min_throughput=min_throughput,
     )
     options = command.TuneOptions(
-        model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget, method=method,
-        preset=preset, seed=seed, without=tuple(without or ()), trial_timeout=trial_timeout, memory_limit=memory_limit,
-        storage=storage, name=name, fresh=fresh, out=out, explain=explain, json=json,
+        model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
+        method=method, preset=preset, seed=seed, without=tuple(without or ()),
+        trial_timeout=trial_timeout, memory_limit=memory_limit,
+        storage=storage, name=name, fresh=fresh, out=out,
+        explain=explain, json=json,
     )  # fmt: skip
-    raise typer.Exit(int(command.tune(options)))
+    _finish(command.tune, options)
 
 
 @app.command(epilog=_VERIFY_EXAMPLES)
 def verify(
     best: Annotated[Path, typer.Argument(metavar="BEST.JSON", help="The file that lehr tune wrote.")],
+    *,
     model: Annotated[
-        Path | None, typer.Option("--model", metavar="FILE", help="Where the model is now; it must be the same, byte for byte.")
+        Path | None,
+        typer.Option(
+            "--model", metavar="FILE", help="Where the model is now; it must be the same, byte for byte."
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="Where the samples are now; they must be the same.")
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Where the samples are now; they must be the same."),
     ] = None,
     repeats: Annotated[
-        int, typer.Option("--repeats", metavar="N", help="Measure so often, each in a new process; the median counts.")
+        int,
+        typer.Option(
+            "--repeats", metavar="N", help="Measure so often, each in a new process; the median counts."
+        ),
     ] = 3,
     max_latency_p50: P50 = None,
     max_latency_p95: P95 = None,
@@ -230,13 +287,15 @@ def verify(
         best=best, model=model, data=data, repeats=repeats, limits=limits, trial_timeout=trial_timeout,
         memory_limit=memory_limit, json=json,
     )  # fmt: skip
-    raise typer.Exit(int(command.verify(options)))
+    _finish(command.verify, options)
 
 
 def _click_errors() -> tuple[type[Exception], ...]:
     """The base of the parser's usage errors: click's, or that of the copy of click inside newer versions of typer."""
     return tuple(
-        kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException" and issubclass(kind, Exception)
+        kind
+        for kind in typer.BadParameter.__mro__
+        if kind.__name__ == "ClickException" and issubclass(kind, Exception)
     )
 
 
@@ -245,6 +304,7 @@ def invoke(arguments: list[str]) -> int:
 
     Raises:
         InputError: the command line cannot be understood.
+        BrokenPipeError: stdout has no reader any more.
     """
     try:
         code: Any = app(arguments, prog_name="lehr", standalone_mode=False)
@@ -254,6 +314,8 @@ def invoke(arguments: list[str]) -> int:
             return 2
         message: str = error.format_message()  # type: ignore[attr-defined]
         raise InputError(f"{message.rstrip('.')}; see lehr --help") from error
+    except ReaderGone as error:
+        raise BrokenPipeError from error
     except typer.Abort as error:  # how the parser passes Ctrl-C on
         raise KeyboardInterrupt from error
     return code if isinstance(code, int) else 0

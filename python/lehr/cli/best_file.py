@@ -156,7 +156,9 @@ def _parsed(document: Mapping[str, Any]) -> BestFile:
     return BestFile(
         config=config,
         objective=objective,
-        metrics={name: _finite(f"metric {name}", value) for name, value in _mapping(document, "metrics").items()},
+        metrics={
+            name: _finite(f"metric {name}", value) for name, value in _mapping(document, "metrics").items()
+        },
         limits=tuple(_limit(entry) for entry in document["limits"]),
         model=model,
         data=data,

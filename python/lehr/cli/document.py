@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from lehr.study import Study, StudyTrial
 
 
-def tune(run: Run, study: Study, baseline: StudyTrial | None, *, interrupted: bool, out: str | None) -> dict[str, Any]:
+def tune(
+    run: Run, study: Study, baseline: StudyTrial | None, *, interrupted: bool, out: str | None
+) -> dict[str, Any]:
     """What ``lehr tune --json`` prints."""
     best, miss, settings = study.best, study.nearest_miss, run.settings
     status = "interrupted" if interrupted else "ok" if best is not None else "nothing_feasible"
@@ -53,11 +55,13 @@ def trial_record(trial: StudyTrial) -> dict[str, Any]:
         "config": trial.config,
         "outcome": trial.outcome,
         "feasible": trial.feasible,
-        "violation": trial.violation if math.isfinite(trial.violation) else None,
+        "violation": trial.violation
+        if trial.violation is not None and math.isfinite(trial.violation)
+        else None,
         "objective": trial.objective,
-        "metrics": trial.metrics,
-        "evidence": trial.evidence,
-        "facts": trial.facts,
+        "metrics": dict(trial.metrics),
+        "evidence": dict(trial.evidence),
+        "facts": dict(trial.facts),
         "seconds": trial.seconds,
     }
 

@@ -93,4 +93,6 @@ def compact(config: Mapping[str, Any]) -> str:
 
 def shown_metrics(metrics: Mapping[str, float], names: Iterable[str]) -> str:
     """``accuracy 0.966, p95 latency 1.20 ms``: the named metrics that were measured."""
-    return ", ".join(f"{METRICS[name].title} {figure(name, metrics[name])}" for name in names if name in metrics)
+    return ", ".join(
+        f"{METRICS[name].title} {figure(name, metrics[name])}" for name in names if name in metrics
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lehr.cli import units
 from lehr.cli.exits import InputError
@@ -49,7 +49,7 @@ class Objective:
 
     name: str
     metric: str
-    direction: str
+    direction: Literal["maximize", "minimize"]
 
 
 OBJECTIVES = {
@@ -113,5 +113,7 @@ def _rate(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise InputError(f"--min-throughput: {text!r} is not a number of samples a second above 0, such as 500/s")
+        raise InputError(
+            f"--min-throughput: {text!r} is not a number of samples a second above 0, such as 500/s"
+        )
     return value

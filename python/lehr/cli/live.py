@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class LiveTable:
     def _status(self, trials: Sequence[StudyTrial]) -> str:
         assert self._plan is not None
         assert self._study is not None
-        spent = sum(trial.seconds for trial in trials)
+        spent = math.fsum(rows.spent(trial) for trial in trials)
         if self._running is not None:
             spent += time.monotonic() - self._running.since
         budget = self._plan.budget
@@ -131,7 +132,9 @@ def visible(trials: Sequence[StudyTrial], best: StudyTrial | None, count: int) -
 def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, width: int) -> Table:
     """The trials as a table that fits ``width`` columns; the best row carries a ``*``, not only a colour."""
     metrics = rows.columns(plan.objective, plan.limits)
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=False, header_style="bold", width=None)
+    grid = Table(
+        box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=False, header_style="bold", width=None
+    )
     grid.add_column("", width=1)
     grid.add_column("#", justify="right")
     grid.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=None, min_width=12)
@@ -149,7 +152,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
             _fit(figures.compact(trial.config), room),
             Text(rows.SHOWN[kind], style=_STYLES.get(kind, "red")),
             *(figures.number(name, trial.metrics.get(name)) for name in metrics),
-            f"{trial.seconds:.1f}",
+            f"{rows.spent(trial):.1f}",
             style="bold" if is_best else "",
         )
     return grid
@@ -162,7 +165,7 @@ def _room(trials: Sequence[StudyTrial], metrics: Sequence[str], width: int) -> i
     for name in metrics:
         cells = (len(figures.number(name, trial.metrics.get(name))) for trial in trials)
         others += max(len(figures.METRICS[name].heading), *cells) + 1
-    others += max(len(f"{trial.seconds:.1f}") for trial in trials) + 1
+    others += max(len(f"{rows.spent(trial):.1f}") for trial in trials) + 1
     return max(12, width - others - 1)
 
 

@@ -52,7 +52,7 @@ class PlainLines:
             f"{rows.SHOWN[rows.kind(trial)]:<10}",
             figures.compact(trial.config),
             measured,
-            figures.seconds(trial.seconds),
+            figures.seconds(rows.spent(trial)),
             f"({mark})" if mark else "",
         ]
         return "  ".join(part for part in parts if part)
@@ -65,7 +65,9 @@ def opening(event: StudyOpened) -> list[str]:
     """What to say about a study that was there before."""
     study, lines = event.study, []
     if event.repaired is not None:
-        lines.append(f"The study's file was damaged at its end; it was repaired, and a copy kept as {event.repaired}.")
+        lines.append(
+            f"The study's file was damaged at its end; it was repaired, and a copy kept as {event.repaired}."
+        )
     if done := len(study):
         lines.append(f"Study {study.name}: {done} trial{'s' if done != 1 else ''} done earlier.")
     return lines

@@ -24,7 +24,12 @@ _ALWAYS = ("latency_p95_ms", "memory_peak_mb")
 
 def kind(trial: StudyTrial) -> str:
     """The outcome, with ``infeasible`` for a trial that ran but missed a limit."""
-    return "infeasible" if trial.outcome == "ok" and not trial.feasible else trial.outcome
+    return "infeasible" if trial.outcome == "ok" and not trial.feasible else str(trial.outcome)
+
+
+def spent(trial: StudyTrial) -> float:
+    """What a trial cost in seconds."""
+    return trial.seconds or 0.0
 
 
 def columns(objective: Objective, limits: Iterable[Limit]) -> tuple[str, ...]:
@@ -38,7 +43,8 @@ def reason(trial: StudyTrial) -> str:
     if trial.feasible:
         return ""
     if trial.outcome == "ok":
-        return "; ".join(f"{Limit(miss.limit.metric, miss.limit.value, miss.limit.upper)}" for miss in trial.misses)
+        missed = (Limit(miss.limit.metric, miss.limit.value, miss.limit.upper) for miss in trial.misses)
+        return "missed " + ", ".join(map(str, missed))
     exception = trial.evidence.get("exception")
     if isinstance(exception, dict):
         message = str(exception.get("message") or "").strip()

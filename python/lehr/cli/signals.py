@@ -36,7 +36,9 @@ def orderly_termination() -> Iterator[Ending]:
         signal.raise_signal(signal.SIGINT)
 
     kinds = (signal.SIGTERM, signal.SIGHUP)
-    before = {kind: signal.signal(kind, terminate) for kind in kinds if signal.getsignal(kind) is signal.SIG_DFL}
+    before = {
+        kind: signal.signal(kind, terminate) for kind in kinds if signal.getsignal(kind) is signal.SIG_DFL
+    }
     try:
         yield ending
     finally:

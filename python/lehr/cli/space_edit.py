@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from lehr import Categorical, Condition, Float, Int, Ordinal, Space, param
 from lehr.cli.exits import InputError
 from lehr.errors import SpaceError
-from lehr import Categorical, Float, Int, Ordinal, Space, param
+from lehr.variables import Variable
 
-_Listed = Categorical | Ordinal
+
+def _listed(variable: object) -> tuple[str, tuple[object, ...]] | None:
+    """The field that lists a variable's values, and the values; None for a range."""
+    if isinstance(variable, Categorical):
+        return "choices", tuple(variable.choices)
+    if isinstance(variable, Ordinal):
+        return "values", tuple(variable.values)
+    return None
 
 
 def without(space: Space, drops: Sequence[str]) -> Space:
@@ -30,14 +39,17 @@ def without(space: Space, drops: Sequence[str]) -> Space:
 
 def _drop(space: Space, name: str, value: str) -> Space:
     variable = space[name]
-    if isinstance(variable, _Listed):
-        left = [choice for choice in variable.choices if str(choice) != value]
-        if len(left) == len(variable.choices):
-            there = ", ".join(map(str, variable.choices))
+    if (listed := _listed(variable)) is not None:
+        field, values = listed
+        left = [choice for choice in values if str(choice) != value]
+        if len(left) == len(values):
+            there = ", ".join(map(str, values))
             raise InputError(f"--without: {name} has no value {value!r}; it has {there}")
         if not left:
             raise InputError(f"--without: {name}={value} is the last value of {name}; one must be left")
-        changed = [replace(entry, choices=left) if entry.name == name else entry for entry in space.variables]
+        changed: list[Variable] = list(space.variables)
+        fields: dict[str, Any] = {field: left}
+        changed[space.names.index(name)] = replace(variable, **fields)
         return _space(changed, list(space.forbid), name, value)
     assert isinstance(variable, Int | Float)
     try:
@@ -45,22 +57,26 @@ def _drop(space: Space, name: str, value: str) -> Space:
     except ValueError:
         number = None
     if number is None or not variable.low <= number <= variable.high:
-        raise InputError(f"--without: {name} has no value {value!r}; it goes from {variable.low} to {variable.high}")
+        raise InputError(
+            f"--without: {name} has no value {value!r}; it goes from {variable.low} to {variable.high}"
+        )
     return _space(list(space.variables), [*space.forbid, param(name) == number], name, value)
 
 
-def _space(variables: Sequence[object], forbid: Sequence[object], name: str, value: str) -> Space:
+def _space(variables: Sequence[Variable], forbid: Sequence[Condition], name: str, value: str) -> Space:
     try:
-        return Space(variables, forbid)  # type: ignore[arg-type]
+        return Space(variables, forbid)
     except SpaceError as error:
-        raise InputError(f"--without: nothing sensible is left without {name}={value}: {error.mistakes[0]}") from error
+        raise InputError(
+            f"--without: nothing sensible is left without {name}={value}: {error.mistakes[0]}"
+        ) from error
 
 
 def _offers(space: Space) -> str:
     parts = []
     for variable in space.variables:
-        if isinstance(variable, _Listed):
-            parts.append(f"{variable.name} ({', '.join(map(str, variable.choices))})")
+        if (listed := _listed(variable)) is not None:
+            parts.append(f"{variable.name} ({', '.join(map(str, listed[1]))})")
         elif isinstance(variable, Int | Float):
             parts.append(f"{variable.name} ({variable.low} to {variable.high})")
     return f"there are {'; '.join(parts)}"

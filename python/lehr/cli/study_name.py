@@ -22,7 +22,7 @@ def default_name(subject: str, mark: str) -> str:
 
 
 def choose(base: str, exists: Callable[[str], bool], *, fresh: bool) -> str:
-    """The newest study of this name (``base``, ``base-2``, ``base-3``...), or with ``fresh`` the first name not in use."""
+    """The newest study of this name (``base``, ``base-2``...), or with ``fresh`` the first name not in use."""
     name, following = base, 2
     while exists(name):
         candidate = f"{base}-{following}"

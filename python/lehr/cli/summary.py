@@ -10,12 +10,16 @@ from lehr.cli.display import Plan
 from lehr.study import Study, StudyTrial
 
 
-def best_lines(best: StudyTrial, baseline: StudyTrial | None, plan: Plan, out: str | None, command: str) -> list[str]:
+def best_lines(
+    best: StudyTrial, baseline: StudyTrial | None, plan: Plan, out: str | None, command: str
+) -> list[str]:
     """Configuration and figures of the best; the very last line says both in one."""
     names = rows.columns(plan.objective, plan.limits)
     lines = ["", f"Best of the search: trial {best.number}"]
     lines += [f"  {name} = {value}" for name, value in best.config.items()]
-    lines += comparison(names, {"best": best.metrics, "default": baseline.metrics if baseline else None}, plan)
+    lines += comparison(
+        names, {"best": best.metrics, "default": baseline.metrics if baseline else None}, plan
+    )
     if out is not None:
         lines.append(f"Written to {out}. To measure it again: {command}")
     lines.append(last_line(best, baseline, plan))
@@ -32,14 +36,17 @@ def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
     if baseline.number == best.number:
         return f"{found} (this is the default configuration: nothing better was found)"
     if not baseline.metrics:
-        return f"{found}; the default ({figures.compact(baseline.config)}) {_ended(baseline)}"
-    return f"{found}; default ({figures.compact(baseline.config)}): {figures.shown_metrics(baseline.metrics, ordered)}"
+        return f"{found}; the default {_ended(baseline)}"
+    over = "" if baseline.feasible else " (over limit)"
+    return f"{found}; default: {figures.shown_metrics(baseline.metrics, ordered)}{over}"
 
 
 def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> list[str]:
-    """A small table: a row a metric, a column a source of figures, and the limits. Sources that are None are left out."""
+    """A small table: a row a metric, a column a source of figures, and the limits. A source may be None."""
     sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
-    limits = {limit.metric: f"{limit.sign} {figures.figure(limit.metric, limit.value)}" for limit in plan.limits}
+    limits = {
+        limit.metric: f"{limit.sign} {figures.figure(limit.metric, limit.value)}" for limit in plan.limits
+    }
     grid = [["", *sources, "limit" if limits else ""]]
     grid += [
         [
@@ -65,7 +72,8 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
     count = len(study)
     lines = ["", f"Nothing met {limits} in {count} trial{'s' if count != 1 else ''}."]
     lost = [
-        f"{rows.SHOWN[kind]} {loss.trials} ({figures.seconds(loss.seconds)})" for kind, loss in study.budget_lost.items()
+        f"{rows.SHOWN[kind]} {loss.trials} ({figures.seconds(loss.seconds)})"
+        for kind, loss in study.budget_lost.items()
     ]
     if lost:
         lines.append(f"The budget went to: {', '.join(lost)}.")
@@ -78,7 +86,9 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
         lines.append(_cause(study))
         return lines
     lines.append(f"Hint: {_hint(miss)}")
-    lines.append(f"Nearest miss: trial {miss.number}, {figures.compact(miss.config)}: {'; '.join(_misses(miss))}.")
+    lines.append(
+        f"Nearest miss: trial {miss.number}, {figures.compact(miss.config)}: {'; '.join(_misses(miss))}."
+    )
     return lines
 
 
@@ -126,9 +136,10 @@ def _cause(study: Study) -> str:
 
 
 def _ended(trial: StudyTrial) -> str:
-    return {
+    endings = {
         "crashed": "crashed",
         "timeout": "ran into its deadline",
         "oom": "ran out of memory",
         "early_stopped": "was stopped for being far too slow",
-    }.get(trial.outcome, "ran")
+    }
+    return endings.get(str(trial.outcome), "ran")

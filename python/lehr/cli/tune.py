@@ -6,7 +6,7 @@ import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lehr.cli import best_file, document, summary, units
 from lehr.cli.display import Display, Plan, choose
@@ -19,13 +19,20 @@ from lehr.cli.study_name import default_name, digest
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
+    from lehr.optimizer import Method
     from lehr.study import Event, Study, StudyTrial
 
-#: Limits of the zoo when none is given: on two ordinary cores they turn down about two thirds of the space.
-ZOO_LATENCY_P95_MS = 3.0
-ZOO_MEMORY_MB = 90.0
+#: Limits of the zoo when none is given: on two ordinary cores they turn down about two thirds of the space, the default
+#: configuration among it, and leave something feasible on machines several times slower.
+ZOO_LIMITS = (
+    Limit("latency_p95_ms", 10.0),
+    Limit("memory_peak_mb", 96.0),
+    Limit("throughput_items_s", 5000.0, upper=False),
+)
+#: Least agreement with fp32 where a model comes without labels.
 FIDELITY = 0.99
 _MARK = "lehr.workload"
+_Word = TypeVar("_Word", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Settings:
     objective: Objective
     limits: tuple[Limit, ...]
     budget: units.Budget
+    method: Method
+    preset: Literal["default", "paper"]
     trial_timeout_s: float
     memory_limit_mb: float
 
@@ -103,10 +112,6 @@ def read(options: TuneOptions) -> Settings:
     """Understand the options, before anything slow is done. Raises InputError."""
     from lehr.optimizer import METHODS
 
-    if options.method not in METHODS:
-        raise unknown("--method", options.method, METHODS)
-    if options.preset not in ("default", "paper"):
-        raise unknown("--preset", options.preset, ("default", "paper"))
     if not 0 <= options.seed < 2**64:
         raise InputError(f"--seed: {options.seed} is outside 0 to 2**64 - 1")
     if options.model is None:
@@ -119,14 +124,23 @@ def read(options: TuneOptions) -> Settings:
     limits = options.limits.limits()
     memory_limit_mb = memory_limit(options.memory_limit, limits)
     if options.model is None and not limits:
-        limits = (Limit("latency_p95_ms", ZOO_LATENCY_P95_MS), Limit("memory_peak_mb", ZOO_MEMORY_MB))
+        limits = ZOO_LIMITS
     return Settings(
         objective=objective,
         limits=limits,
         budget=units.budget(options.budget),
+        method=_one_of("--method", options.method, METHODS),
+        preset=_one_of("--preset", options.preset, ("default", "paper")),
         trial_timeout_s=units.duration_s(options.trial_timeout, "--trial-timeout"),
         memory_limit_mb=memory_limit_mb,
     )
+
+
+def _one_of(option: str, text: str, known: tuple[_Word, ...]) -> _Word:
+    for word in known:
+        if word == text.strip().lower():
+            return word
+    raise unknown(option, text, known)
 
 
 def memory_limit(text: str | None, limits: tuple[Limit, ...]) -> float:
@@ -139,7 +153,8 @@ def memory_limit(text: str | None, limits: tuple[Limit, ...]) -> float:
     for limit in limits:
         if limit.metric == "memory_peak_mb" and limit.value > value:
             raise InputError(
-                f"--memory-limit {text} is below --max-memory {limit.value:g}MB: it would kill trials that the limit allows"
+                f"--memory-limit {text} is below --max-memory {limit.value:g}MB: "
+                "it would kill trials that the limit allows"
             )
     return value
 
@@ -149,7 +164,11 @@ def prepare(options: TuneOptions, settings: Settings) -> Run:
     from lehr.cli.space_edit import without
     from lehr.cli.workload import model_workload, zoo_workload
 
-    workload = zoo_workload() if options.model is None else model_workload(options.model, options.data, options.shapes)
+    workload = (
+        zoo_workload()
+        if options.model is None
+        else model_workload(options.model, options.data, options.shapes)
+    )
     notes = list(workload.notes)
     limits = settings.limits
     if options.model is None and not options.limits.limits():
@@ -185,7 +204,9 @@ def prepare(options: TuneOptions, settings: Settings) -> Run:
 class Run:
     """One run of the command on one study."""
 
-    def __init__(self, options: TuneOptions, settings: Settings, workload: Workload, mark: str, plan: Plan) -> None:
+    def __init__(
+        self, options: TuneOptions, settings: Settings, workload: Workload, mark: str, plan: Plan
+    ) -> None:
         self.options = options
         self.settings = settings
         self.workload = workload
@@ -216,8 +237,8 @@ class Run:
             constraints=[limit.constraint for limit in self.settings.limits],
             budget=self.settings.trials,
             max_seconds=self.settings.budget.seconds,
-            method=self.options.method,
-            preset=self.options.preset,
+            method=self.settings.method,
+            preset=self.settings.preset,
             seed=self.options.seed,
             trial_timeout_s=self.settings.trial_timeout_s,
             memory_limit_mb=self.settings.memory_limit_mb,
@@ -249,8 +270,8 @@ class Run:
             kept.set_user_attr(_MARK, self._mark)
         elif mark != self._mark:
             raise InputError(
-                f"study {study.name!r} in {self.options.storage} was made with another model, other data or other options; "
-                "choose another --name, or --fresh for a new study"
+                f"study {study.name!r} in {self.options.storage} was made with another model, other data or "
+                "other options; choose another --name, or --fresh for a new study"
             )
 
     def baseline(self, study: Study) -> StudyTrial | None:
@@ -278,23 +299,33 @@ class Run:
         return Exit.DONE if best is not None else Exit.NOTHING_FEASIBLE
 
     def _words(
-        self, study: Study, best: StudyTrial | None, baseline: StudyTrial | None, ended: Exit | None, out: str | None
+        self,
+        study: Study,
+        best: StudyTrial | None,
+        baseline: StudyTrial | None,
+        ended: Exit | None,
+        out: str | None,
     ) -> list[str]:
         lines: list[str] = []
         count = len(study)
         if ended is not None:
-            again = shlex.join(["lehr", *(argument for argument in sys.argv[1:] if argument != "--fresh")])
+            again = shlex.join(
+                [*invoked_as(), *(argument for argument in sys.argv[1:] if argument != "--fresh")]
+            )
             lines += ["", f"Interrupted after {count} of {self.settings.budget}. To go on: {again}"]
         elif not self._started:
-            lines += [f"This study was complete already ({count} trials); nothing was measured. --fresh starts anew."]
+            lines += [
+                f"This study was complete already ({count} trials); nothing was measured. --fresh starts anew."
+            ]
         elif study.stopped == "exhausted":
             lines += ["", f"The space is exhausted: all its {count} configurations were measured."]
         if self.options.explain:
             lines += ["", study.explain()]
         if best is not None:
-            return lines + summary.best_lines(best, baseline, self.plan, out, f"lehr verify {shlex.quote(str(self.options.out))}")
+            again = shlex.join([*invoked_as(), "verify", str(self.options.out)])
+            return lines + summary.best_lines(best, baseline, self.plan, out, again)
         if not count:
-            return lines + ["No trial has ended yet."]
+            return [*lines, "No trial has ended yet."]
         return lines + summary.nothing_lines(study, baseline, self.plan)
 
     def shipped(self, study: Study, best: StudyTrial, baseline: StudyTrial | None) -> best_file.BestFile:
@@ -309,7 +340,7 @@ class Run:
         return best_file.BestFile(
             config=best.config,
             objective=self.settings.objective.name,
-            metrics=best.metrics,
+            metrics=dict(best.metrics),
             limits=self.settings.limits,
             model=self.workload.model_record(best.config),
             data=self.workload.data,
@@ -320,3 +351,8 @@ class Run:
             study=study.name,
             baseline=before,
         )
+
+
+def invoked_as() -> tuple[str, ...]:
+    """How this program was called, for commands to copy."""
+    return ("python", "-m", "lehr") if Path(sys.argv[0]).name == "__main__.py" else ("lehr",)

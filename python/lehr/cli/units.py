@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from lehr.cli.exits import InputError
 
 # Scales are whole numbers, so that 0.5s is 500 ms to the last bit.
-_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "min": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
 _BYTES = {
     "b": 1,
     **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
@@ -68,7 +76,9 @@ def budget(text: str, option: str = "--budget") -> Budget:
         return Budget(trials=trials)
     match = _QUANTITY.fullmatch(text.strip())
     if match is not None and not match["unit"]:
-        raise InputError(f"{option}: {text!r} is not a whole number of trials from 1; for a time say the unit: 60s")
+        raise InputError(
+            f"{option}: {text!r} is not a whole number of trials from 1; for a time say the unit: 60s"
+        )
     return Budget(seconds=duration_s(text, option))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,8 @@ class VerifyOptions:
 class Verdict:
     """What measuring again showed.
 
-    ``metrics`` are medians over the repeats that ran; ``missed`` are the limits they miss; ``failures`` the repeats that
-    did not run.
+    ``metrics`` are medians over the repeats that ran; ``missed`` are the limits they miss; ``failures`` the
+    repeats that did not run.
     """
 
     metrics: dict[str, float]
@@ -84,7 +84,14 @@ def _measure(options: VerifyOptions) -> tuple[BestFile, tuple[Limit, ...], list[
     shown = "" if options.json else f"Measuring {figures.compact(shipped.config)} {options.repeats} times."
     if shown:
         say(shown)
-    endings = repeat(workload, shipped.config, limits, options.repeats, timeout_s, memory_limit_mb)
+    endings = repeat(
+        workload,
+        shipped.config,
+        limits,
+        options.repeats,
+        timeout_s=timeout_s,
+        memory_limit_mb=memory_limit_mb,
+    )
     return shipped, limits, endings, differences(shipped)
 
 
@@ -115,21 +122,24 @@ def reopened(shipped: BestFile, options: VerifyOptions) -> Workload:
             data = _located("data", options.data, shipped.data, options.best)
         elif options.data is not None:
             raise InputError(f"{options.best} was made without data; --data does not apply")
-        shapes = [f"{name}:{'x'.join(map(str, dims))}" for name, dims in _shapes(shipped, options.best).items()]
+        shapes = [
+            f"{name}:{'x'.join(map(str, dims))}" for name, dims in _shapes(shipped, options.best).items()
+        ]
         workload = model_workload(_located("model", options.model, shipped.model, options.best), data, shapes)
     if workload.baseline.keys() & {"model"} and shipped.config.get("model") != family:
         raise InputError(f"{options.best} is damaged: its configuration and its model disagree")
     model = workload.evaluator.model_of(shipped.config)
     if model.sha256 != shipped.model["sha256"]:
         raise InputError(
-            f"the model has changed since {options.best} was written: {model.path} has SHA-256 {model.sha256[:12]}..., not "
-            f"{shipped.model['sha256'][:12]}...; tune again, or give the old one with --model"
+            f"the model has changed since {options.best} was written: {model.path} has SHA-256 "
+            f"{model.sha256[:12]}..., not {shipped.model['sha256'][:12]}...; tune again, or give the "
+            "old one with --model"
         )
     return workload
 
 
 def _located(what: str, given: Path | None, record: Mapping[str, Any], best: Path) -> Path:
-    """Where a recorded file is now: as given, where it was, or beside best.json; with the recorded digest where it is data."""
+    """Where a recorded file is now: as given, where it was, or beside best.json. Data must have their digest."""
     from lehr.cli.workload import file_digest
 
     path = given or Path(record["path"])
@@ -139,14 +149,18 @@ def _located(what: str, given: Path | None, record: Mapping[str, Any], best: Pat
     if not path.is_file():
         raise InputError(f"the {what} {path} is not there; say where it is with --{what}")
     if what == "data" and file_digest(path) != record["sha256"]:
-        raise InputError(f"the data in {path} have changed since {best} was written; give the old file with --data")
+        raise InputError(
+            f"the data in {path} have changed since {best} was written; give the old file with --data"
+        )
     return path
 
 
 def _shapes(shipped: BestFile, best: Path) -> dict[str, list[int]]:
-    shapes = shipped.model.get("shapes", {})
+    shapes: dict[str, list[int]] = shipped.model.get("shapes", {})
     fine = isinstance(shapes, dict) and all(
-        isinstance(dims, list) and dims and all(isinstance(size, int) and not isinstance(size, bool) for size in dims)
+        isinstance(dims, list)
+        and dims
+        and all(isinstance(size, int) and not isinstance(size, bool) for size in dims)
         for dims in shapes.values()
     )
     if not fine:
@@ -159,28 +173,27 @@ def repeat(
     config: dict[str, Any],
     limits: Sequence[Limit],
     repeats: int,
+    *,
     timeout_s: float,
     memory_limit_mb: float,
 ) -> list[Ending]:
-    """Measure in so many fresh processes, one after the other."""
-    from lehr.deploy.evaluate import PRELOAD
-    from lehr.deploy.machine import environment
-    from lehr.supervise import Supervisor, TrialContext
+    """Measure in so many fresh processes, one after the other.
 
-    upper = {limit.metric: limit.value for limit in limits if limit.upper}
+    The latency limits ask for enough samples to be judged; they do not stop a measurement early, as in a search.
+    """
+    from lehr.deploy.evaluate import PRELOAD
+    from lehr.deploy.latency import PERCENTILES
+    from lehr.deploy.machine import environment
+    from lehr.supervise.supervisor import Supervisor
+
+    limited = [PERCENTILES[limit.metric] for limit in limits if limit.metric in PERCENTILES]
+    evaluator = replace(workload.evaluator, plan=workload.evaluator.plan.requiring(limited))
     with Supervisor(environment=environment()) as supervisor:
         return [
             supervisor.run(
-                workload.evaluator,
-                config,
-                preload=PRELOAD,
-                timeout_s=timeout_s,
-                memory_limit_mb=memory_limit_mb,
-                context=TrialContext(
-                    number=number, constraints=upper, timeout_s=timeout_s, memory_limit_mb=memory_limit_mb
-                ),
+                evaluator, config, preload=PRELOAD, timeout_s=timeout_s, memory_limit_mb=memory_limit_mb
             )
-            for number in range(repeats)
+            for _ in range(repeats)
         ]
 
 
@@ -230,7 +243,11 @@ def _shown_names(shipped: BestFile, limits: Sequence[Limit]) -> list[str]:
 
 
 def _words(
-    shipped: BestFile, limits: Sequence[Limit], endings: Sequence[Ending], verdict: Verdict, notes: Sequence[str]
+    shipped: BestFile,
+    limits: Sequence[Limit],
+    endings: Sequence[Ending],
+    verdict: Verdict,
+    notes: Sequence[str],
 ) -> list[str]:
     bounds = {limit.metric: limit for limit in limits}
     ran = [numbers(ending.result) for ending in endings if ending.outcome == "ok"]
@@ -238,19 +255,27 @@ def _words(
     for name in _shown_names(shipped, limits):
         limit, now = bounds.get(name), verdict.metrics.get(name)
         values = [metrics[name] for metrics in ran if name in metrics]
-        spread = f"{figures.number(name, min(values))}..{figures.number(name, max(values))}" if len(values) > 1 else ""
+        spread = (
+            f"{figures.number(name, min(values))}..{figures.number(name, max(values))}"
+            if len(values) > 1
+            else ""
+        )
         bound = f"{limit.sign} {figures.figure(name, limit.value)}" if limit else ""
         said = "" if limit is None or not ran else "met" if limit not in verdict.missed else "MISSED"
         grid.append([figures.METRICS[name].title, figures.figure(name, shipped.metrics.get(name)),
                      figures.figure(name, now), spread, bound, said])  # fmt: skip
     widths = [max(len(row[index]) for row in grid) for index in range(len(grid[0]))]
-    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in grid]
+    lines = [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in grid
+    ]
     lines += [f"Note: {note}." for note in notes]
     count = f"{len(endings)} measurement{'s' if len(endings) != 1 else ''}"
     if verdict.failures:
         first = verdict.failures[0]
         why = str(first.evidence.get("reason") or first.outcome)
-        lines.append(f"FAILED: {len(verdict.failures)} of {count} did not run to the end ({first.outcome}): {why}")
+        lines.append(
+            f"FAILED: {len(verdict.failures)} of {count} did not run to the end ({first.outcome}): {why}"
+        )
     elif verdict.missed:
         misses = "; ".join(
             f"{figures.METRICS[limit.metric].title} {figures.figure(limit.metric, verdict.metrics.get(limit.metric))} "
@@ -259,12 +284,20 @@ def _words(
         )
         lines.append(f"FAILED: {misses} (median of {count}).")
     else:
-        lines.append(f"Verified: every limit is met (median of {count})." if limits else f"It runs ({count}); no limits.")
+        lines.append(
+            f"Verified: every limit is met (median of {count})."
+            if limits
+            else f"It runs ({count}); no limits."
+        )
     return lines
 
 
 def _document(
-    shipped: BestFile, limits: Sequence[Limit], endings: Sequence[Ending], verdict: Verdict, notes: Sequence[str]
+    shipped: BestFile,
+    limits: Sequence[Limit],
+    endings: Sequence[Ending],
+    verdict: Verdict,
+    notes: Sequence[str],
 ) -> dict[str, Any]:
     status = "ok" if verdict.passed else "failed" if verdict.failures else "missed"
     return {

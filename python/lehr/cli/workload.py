@@ -1,4 +1,4 @@
-"""What is tuned: the bundled zoo or a model of the user's, with everything the study and the shipped file need of it."""
+"""What is tuned: the bundled zoo or a model of the user's, and what the study and the shipped file need of it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class Workload:
         """The model of a configuration, as best.json names it."""
         model = self.evaluator.model_of(config)
         if self.is_zoo:
-            return {"zoo": str(config.get("model", next(iter(self.evaluator.models)))), "sha256": model.sha256}
+            return {
+                "zoo": str(config.get("model", next(iter(self.evaluator.models)))),
+                "sha256": model.sha256,
+            }
         record: dict[str, Any] = {"path": str(model.path), "sha256": model.sha256}
         return {**record, "shapes": self.shapes} if self.shapes else record
 
@@ -67,7 +70,9 @@ def zoo_workload() -> Workload:
     evaluator = Evaluator.for_zoo(_workdir())
     digests = {name: model.sha256 for name, model in evaluator.models.items()}
     title = f"the bundled zoo ({', '.join(evaluator.models)}) on held-out images of handwritten digits"
-    return _workload("zoo", title, evaluator, True, {"zoo": digests, "variant": evaluator.source.variant}, is_zoo=True)
+    return _workload(
+        "zoo", title, evaluator, True, {"zoo": digests, "variant": evaluator.source.variant}, is_zoo=True
+    )
 
 
 def model_workload(model: Path, data: Path | None, shapes: Sequence[str]) -> Workload:
@@ -92,7 +97,15 @@ def model_workload(model: Path, data: Path | None, shapes: Sequence[str]) -> Wor
     listed = {name: list(dims) for name, dims in given.items()}
     identity = {"model": opened.sha256, "data": record["sha256"] if record else None, "shapes": listed}
     return _workload(
-        model.stem, title, evaluator, labelled, identity, is_zoo=False, data=record, shapes=listed, notes=opened.notes
+        model.stem,
+        title,
+        evaluator,
+        labelled,
+        identity,
+        is_zoo=False,
+        data=record,
+        shapes=listed,
+        notes=opened.notes,
     )
 
 
@@ -154,7 +167,12 @@ def _workdir() -> Path:
     place = Path(tempfile.gettempdir())
     for left in place.glob(f"{_WORKDIR}*"):
         pid = left.name.removeprefix(_WORKDIR).partition("-")[0]
-        if pid.isdecimal() and not _alive(int(pid)) and not left.is_symlink() and left.stat().st_uid == os.getuid():
+        if (
+            pid.isdecimal()
+            and not _alive(int(pid))
+            and not left.is_symlink()
+            and left.stat().st_uid == os.getuid()
+        ):
             shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f"{_WORKDIR}{os.getpid()}-"))
     atexit.register(_remove, made, os.getpid())
