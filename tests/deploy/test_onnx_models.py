@@ -96,6 +96,19 @@ def test_outputs_that_do_not_follow_the_batch_hold_it_at_one(tmp_path: Path) -> 
     assert any("do not follow the batch" in note for note in model.notes)
 
 
+def test_a_sequence_is_no_batch(tmp_path: Path) -> None:
+    path = files.save(
+        tmp_path / "m.onnx",
+        [helper.make_node("CumSum", ["x", "axis"], ["y"])],
+        [("x", files.FLOAT, ["length", 8])],
+        [("y", files.FLOAT, ["length", 8])],
+        {"axis": np.array(0, np.int64)},
+    )
+    model = OnnxModel.open(path)
+    assert model.fixed_batch == 1
+    assert any("change one another" in note for note in model.notes)
+
+
 def test_open_dimensions_are_asked_for_with_an_option_that_works(tmp_path: Path) -> None:
     path = files.save(
         tmp_path / "conv.onnx",

@@ -83,6 +83,7 @@ def first_sentence(error: BaseException) -> str:
     nodes = re.findall(r"while running (\w+) node", text)
     if nodes and "Status Message: " in text:
         text = f"{nodes[-1]} node: {text.rsplit('Status Message: ', 1)[1]}"
+    text = re.sub(r"^\S+\.(?:h|cc):\d+ .*?\(.*?\) ", "", text)  # file, line and C++ signature
     text = re.sub(r"(?:/[\w.+-]+){2,}/([\w.+-]+)", r"\1", text)
     return text if len(text) <= 300 else text[:297] + "..."
 
