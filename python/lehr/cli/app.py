@@ -216,6 +216,7 @@ def tune(
     written to best.json.
     """
     from lehr.cli import tune as command
+    from lehr.cli.settings import TuneOptions
 
     limits = LimitOptions(
         max_latency_p50=max_latency_p50,
@@ -226,7 +227,7 @@ def tune(
         min_accuracy=min_accuracy,
         min_throughput=min_throughput,
     )
-    options = command.TuneOptions(
+    options = TuneOptions(
         model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
         method=method, preset=preset, seed=seed, without=tuple(without or ()),
         trial_timeout=trial_timeout, memory_limit=memory_limit,

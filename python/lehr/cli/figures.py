@@ -61,8 +61,10 @@ def figure(metric: str, value: float | None) -> str:
 
 def significant(value: float) -> str:
     """Three significant digits, thousands separated, no exponent from 1 to 10^9."""
-    if abs(value) < 1 or abs(value) >= 1e9:
+    if value == 0 or abs(value) >= 1e9:
         return f"{value:.3g}"
+    if abs(value) < 1:
+        return f"{value:#.3g}"
     return f"{value:,.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f}"
 
 

@@ -19,6 +19,7 @@ from lehr.cli.plain import opening
 from lehr.study import Event, FaultFound, Study, StudyOpened, StudyTrial, TrialFinished, TrialStarted
 
 _STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
+_MOST_FAILURES = 8
 _FRAME_LINES = 5  # header of the table, its rule, status line, what runs now, one line to spare
 
 
@@ -80,6 +81,8 @@ class LiveTable:
         self._live.stop()
         if self._plan is not None and self._study is not None and self._study.trials:
             self._console.print(table(self._study.trials, self._study.best, self._plan, self._console.width))
+            for line in rows.failures(self._study.trials)[:_MOST_FAILURES]:
+                self._console.print(line, no_wrap=True, overflow="ellipsis", style="dim")
 
     def frame(self, width: int, height: int) -> RenderableType:
         """What is to be seen now in a terminal of this size."""

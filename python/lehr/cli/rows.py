@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ SHOWN = {
     "oom": "oom",
     "early_stopped": "too slow",
 }
+# What ONNX Runtime puts before its messages.
+_RUNTIME_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 _ALWAYS = ("latency_p95_ms", "memory_peak_mb")
 
 
@@ -47,7 +50,20 @@ def reason(trial: StudyTrial) -> str:
         return "missed " + ", ".join(map(str, missed))
     exception = trial.evidence.get("exception")
     if isinstance(exception, dict):
-        message = str(exception.get("message") or "").strip()
-        return message.splitlines()[0] if message else str(exception.get("type", ""))
-    text = str(trial.evidence.get("reason") or "").strip()
-    return text.splitlines()[0] if text else ""
+        text = str(exception.get("message") or "").strip() or str(exception.get("type", ""))
+    else:
+        text = str(trial.evidence.get("reason") or "").strip()
+    return _RUNTIME_PREFIX.sub("", text.splitlines()[0]) if text else ""
+
+
+def failures(trials: Iterable[StudyTrial]) -> list[str]:
+    """Why trials did not run: one line for each way of failing, the most frequent first."""
+    found: dict[str, list[StudyTrial]] = {}
+    for trial in trials:
+        if trial.outcome != "ok":
+            found.setdefault(f"{trial.outcome} {trial.evidence.get('signature')}", []).append(trial)
+    ordered = sorted(found.values(), key=len, reverse=True)
+    return [
+        f"{SHOWN[kind(group[0])]} (#{', #'.join(str(trial.number) for trial in group)}): {reason(group[0])}"
+        for group in ordered
+    ]

@@ -14,8 +14,8 @@ from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
 from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
 from lehr.cli.output import emit, guarded_stdout, say
+from lehr.cli.settings import memory_limit
 from lehr.cli.signals import orderly_termination
-from lehr.cli.tune import memory_limit
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
