@@ -217,6 +217,24 @@ def test_ctrl_c_prints_the_best_so_far_and_how_to_go_on(
     assert gone(below)
 
 
+def test_a_background_job_that_ignores_ctrl_c_can_be_terminated(lehr: Commands, linear_model: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the command, as in a shell script
+    try:
+        process = lehr.start("tune", linear_model, "--budget", 500, "--json")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    journal = lehr.folder / "lehr.jsonl"
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    document = json.loads(out)
+    assert document["status"] == "interrupted"
+    assert len(document["trials"]) >= 1
+
+
 def test_a_reader_that_leaves_is_no_error(lehr: Commands, linear_model: Path) -> None:
     process = lehr.start("tune", linear_model, "--budget", 500)
     assert process.stdout is not None

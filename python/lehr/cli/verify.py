@@ -13,7 +13,7 @@ from lehr.cli import best_file, figures, units
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
 from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
-from lehr.cli.output import emit, guarded_stdout, say
+from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit
 from lehr.cli.signals import orderly_termination
 
@@ -62,9 +62,8 @@ def verify(options: VerifyOptions) -> Exit:
                 shipped, limits, endings, notes = _measure(options)
             verdict = judge(endings, limits)
         except KeyboardInterrupt:
-            if ending.terminated:
-                return Exit.TERMINATED
-            raise
+            complain("interrupted")
+            return ending.exit_code
     if options.json:
         emit(_document(shipped, limits, endings, verdict, notes))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import importlib
 import importlib.util
 import os
 import re
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHAPE = re.compile(r"(?P<name>.+):(?P<dims>\d+(?:x\d+)*)")
 _WORKDIR = "lehr-work-"
+_RUNTIME = ("onnxruntime", "onnx")
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,17 @@ class Workload:
 
 
 def require_runtime() -> None:
-    """Raises MachineError when the packages that run models are not installed."""
-    missing = [name for name in ("onnxruntime", "onnx") if importlib.util.find_spec(name) is None]
+    """Raises MachineError when the packages that run models are not installed or are broken."""
+    missing = [name for name in _RUNTIME if importlib.util.find_spec(name) is None]
     if missing:
-        raise MachineError(f"{' and '.join(missing)} not installed; install with: pip install 'lehr[cpu]'")
+        verb = "are" if len(missing) > 1 else "is"
+        raise MachineError(f"{' and '.join(missing)} {verb} not installed: pip install 'lehr[cpu]'")
+    for name in _RUNTIME:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken shared library raises more than ImportError
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise MachineError(f"{name} is installed but does not load on this machine: {first}") from error
 
 
 def zoo_workload() -> Workload:
