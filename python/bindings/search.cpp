@@ -74,11 +74,9 @@ void bind_search(py::module_& m) {
            py::arg("overrides"))
       .def("ask",
            [](Optimizer& self) {
-             std::size_t trial = 0;
-             {
-               py::gil_scoped_release release;  // the proposal touches no Python object
-               trial = self.ask();
-             }
+             // The lock of the interpreter is kept: an ask takes microseconds, and it is what lets threads
+             // share one search.
+             const std::size_t trial = self.ask();
              return asked(self, trial);
            })
       .def(

@@ -88,11 +88,12 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise ModelError(f"there is no file {path}")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as stream:  # NumPy would leave the file of a damaged archive open
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
     except ValueError as error:
         if "pickle" in str(error).lower():
             raise ModelError(

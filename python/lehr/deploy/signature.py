@@ -83,6 +83,7 @@ def first_sentence(error: BaseException) -> str:
     nodes = re.findall(r"while running (\w+) node", text)
     if nodes and "Status Message: " in text:
         text = f"{nodes[-1]} node: {text.rsplit('Status Message: ', 1)[1]}"
+    text = re.sub(r"^\S+\.(?:h|cc):\d+ .*?\(.*?\) ", "", text)  # file, line and C++ signature
     text = re.sub(r"(?:/[\w.+-]+){2,}/([\w.+-]+)", r"\1", text)
     return text if len(text) <= 300 else text[:297] + "..."
 
@@ -91,7 +92,7 @@ def read_signature(path: Path) -> Signature:
     """Parse the file, without its external weights.
 
     Raises:
-        ModelError: the file is missing, no ONNX model, cut short, without its weights, or takes what is no tensor.
+        ModelError: the file is missing, cut short, no ONNX model, without its weights, or takes no tensors.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

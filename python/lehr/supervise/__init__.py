@@ -8,6 +8,9 @@ whatever way, every process that it started ends too.
 
 from __future__ import annotations
 
+import sys
+
+from lehr.errors import IsolationError
 from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
 
 __all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
@@ -16,6 +19,8 @@ __all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
 def __getattr__(name: str) -> object:
     # Not imported above: a trial's own process reads this file too, and does not watch others.
     if name == "Supervisor":
+        if sys.platform == "win32":
+            raise IsolationError("isolated trials need a Unix system; Windows is not supported")
         from lehr.supervise.supervisor import Supervisor
 
         return Supervisor

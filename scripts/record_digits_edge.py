@@ -1,0 +1,101 @@
+"""Records `digits_edge`: every configuration of a coarse grid of the bundled zoo's deployment space, measured once.
+
+    python scripts/record_digits_edge.py [--out python/lehr/bench/data/digits_edge.jsonl.gz]
+
+Each configuration runs in a fresh child, without the early stop, in a random order so that a slow spell of the machine
+falls on no family in particular. Wants a quiet machine; takes about ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import gzip
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lehr
+from lehr.deploy.evaluate import PRELOAD, Evaluator
+from lehr.deploy.machine import describe_machine, environment
+from lehr.supervise import Supervisor
+
+DEFAULT_OUT = Path(__file__).resolve().parents[1] / "python/lehr/bench/data/digits_edge.jsonl.gz"
+OBJECTIVE = "throughput_items_s"
+# Upper limits; accuracy is kept from falling by a limit on the error rate.
+CONSTRAINTS = {"latency_p95_ms": 5.0, "error_rate": 0.2}
+
+
+def grid_space() -> lehr.Space:
+    """The tuning space of `lehr tune` on two cores, thinned to four batch sizes and two levels of optimisation."""
+    return lehr.Space(
+        [
+            lehr.Categorical("model", ["mlp", "lenet", "resnet", "mobilenet", "vit"]),
+            lehr.Categorical(
+                "quantization", ["fp32", "fp16", "bf16", "int8_dynamic", "int8_static", "int4_static"]
+            ),
+            lehr.Ordinal("batch_size", [1, 4, 16, 64]),
+            lehr.Int("num_threads", 1, 2),
+            lehr.Ordinal("graph_optimization", ["disabled", "all"]),
+            lehr.Categorical(
+                "execution_mode", ["sequential", "parallel"], when=lehr.param("num_threads") > 1
+            ),
+        ]
+    )
+
+
+def measure(supervisor: Supervisor, evaluator: Evaluator, config: dict[str, Any]) -> dict[str, Any]:
+    ending = supervisor.run(evaluator, config, preload=PRELOAD, timeout_s=120.0)
+    metrics = {k: round(v, 6) for k, v in (ending.result or {}).items() if isinstance(v, float)}
+    if "accuracy" in metrics:
+        metrics["error_rate"] = round(1.0 - metrics["accuracy"], 6)
+    line = {
+        "config": config,
+        "outcome": ending.outcome,
+        "metrics": metrics,
+        "seconds": round(ending.seconds, 4),
+    }
+    if ending.outcome != "ok":
+        line["error"] = ending.evidence.get("signature") or ending.evidence.get("reason")
+    return line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    arguments = parser.parse_args()
+    space = grid_space()
+    configs = list(space.enumerate())
+    random.Random(0).shuffle(configs)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as workdir, Supervisor(environment=environment()) as supervisor:
+        evaluator = Evaluator.for_zoo(workdir)
+        lines = []
+        for config in configs:
+            lines.append(measure(supervisor, evaluator, config))
+            print(f"{len(lines)}/{len(configs)} {time.monotonic() - start:.0f}s {lines[-1]}", flush=True)
+    lines.sort(key=lambda line: json.dumps(line["config"], sort_keys=True))
+    header = {
+        "format": "lehr.replay",
+        "version": 1,
+        "name": "digits_edge",
+        "space": json.loads(space.to_json()),
+        "objective": OBJECTIVE,
+        "direction": "maximize",
+        "constraints": CONSTRAINTS,
+        "recorded": {
+            **describe_machine(),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "command": "python scripts/record_digits_edge.py",
+        },
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in [header, *lines])
+    arguments.out.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+if __name__ == "__main__":
+    main()
