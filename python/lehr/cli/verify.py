@@ -259,7 +259,7 @@ def _words(
             if len(values) > 1
             else ""
         )
-        bound = f"{limit.sign} {figures.figure(name, limit.value)}" if limit else ""
+        bound = f"{limit.sign} {figures.bound(name, limit.value)}" if limit else ""
         said = "" if limit is None or not ran else "met" if limit not in verdict.missed else "MISSED"
         grid.append([figures.METRICS[name].title, figures.figure(name, shipped.metrics.get(name)),
                      figures.figure(name, now), spread, bound, said])  # fmt: skip
@@ -278,7 +278,7 @@ def _words(
     elif verdict.missed:
         misses = "; ".join(
             f"{figures.METRICS[limit.metric].title} {figures.figure(limit.metric, verdict.metrics.get(limit.metric))} "
-            f"is not {limit.sign} {figures.figure(limit.metric, limit.value)}"
+            f"is not {limit.sign} {figures.bound(limit.metric, limit.value)}"
             for limit in verdict.missed
         )
         lines.append(f"FAILED: {misses} (median of {count}).")
