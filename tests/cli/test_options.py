@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lehr.cli.exits import InputError
+from lehr.cli.exits import InputError, MachineError
 from lehr.cli.main import main
-from lehr.cli.workload import parse_shapes
+from lehr.cli.workload import parse_shapes, require_runtime
 
 
 def ended(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -123,3 +123,17 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = ended(["--version"], capsys)
     assert code == 0
     assert out.startswith("lehr ")
+
+
+def test_a_runtime_that_does_not_load_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("libgomp.so.1: cannot open shared object file\nand more")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(
+        MachineError, match=r"onnxruntime is installed but does not load .* shared object file$"
+    ):
+        require_runtime()

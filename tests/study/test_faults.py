@@ -133,6 +133,14 @@ def test_a_missed_limit_or_an_end_without_signature_is_no_fault():
     assert environment_faults(trials, SPACE) == []
 
 
+def test_trials_that_stopped_early_are_no_fault():
+    slow = ("early_stopped: too slow", "EarlyStop", "too slow")
+    trials = history(*[("onnxruntime", "fp32", slow)] * 4)
+    for trial in trials:
+        trial.outcome = "early_stopped"
+    assert environment_faults(trials, SPACE) == []
+
+
 def test_choices_keep_their_type_and_a_single_choice_is_never_blamed():
     space = lehr.Space([lehr.Categorical("flag", [True, 1, None]), lehr.Categorical("only", ["this"])])
     trials = [

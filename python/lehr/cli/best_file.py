@@ -84,7 +84,7 @@ def write(path: Path, best: BestFile) -> None:
     Raises:
         MachineError: the file system refused.
     """
-    text = json.dumps(best.as_json(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(best.as_json(), indent=2, allow_nan=False) + "\n"
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

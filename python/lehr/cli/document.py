@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lehr.cli import misses
+
 if TYPE_CHECKING:
     from lehr.cli.tune import Run
     from lehr.study import Study, StudyTrial
@@ -14,7 +16,7 @@ def tune(
     run: Run, study: Study, baseline: StudyTrial | None, *, interrupted: bool, out: str | None
 ) -> dict[str, Any]:
     """What ``lehr tune --json`` prints."""
-    best, miss, settings = study.best, study.nearest_miss, run.settings
+    best, settings = study.best, run.settings
     status = "interrupted" if interrupted else "ok" if best is not None else "nothing_feasible"
     return {
         "status": status,
@@ -30,11 +32,7 @@ def tune(
         "budget_lost": {
             kind: {"trials": loss.trials, "seconds": loss.seconds} for kind, loss in study.budget_lost.items()
         },
-        "nearest_miss": None if miss is None else {**trial_record(miss), "misses": [
-            {"metric": entry.limit.metric, "limit": entry.limit.value, "value": entry.value, "excess": entry.excess,
-             "relative": entry.relative}
-            for entry in miss.misses
-        ]},
+        "nearest_miss": _near(study) if best is None else None,
         "faults": [
             {"variable": fault.variable, "value": fault.value, "error": fault.error, "failures": fault.failures,
              "message": fault.message}
@@ -77,3 +75,10 @@ def _found(trial: StudyTrial | None) -> dict[str, Any] | None:
         "outcome": trial.outcome,
         "feasible": trial.feasible,
     }
+
+
+def _near(study: Study) -> dict[str, Any] | None:
+    near = misses.nearest(study)
+    if near is None:
+        return None
+    return {**trial_record(near.trial), "misses": [entry.as_json() for entry in near.missed]}

@@ -16,6 +16,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     MACHINE = 3
     """The machine failed us: a package is missing, the storage cannot be written or is in use."""
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

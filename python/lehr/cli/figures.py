@@ -59,6 +59,12 @@ def figure(metric: str, value: float | None) -> str:
     return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}"
 
 
+def bound(metric: str, value: float) -> str:
+    """A limit as it was given, with the metric's unit: ``15 ms``, ``4,000/s``, ``0.99``."""
+    unit = METRICS[metric].unit
+    return f"{value:,.6g}{unit if not unit or unit.startswith('/') else f' {unit}'}"
+
+
 def significant(value: float) -> str:
     """Three significant digits, thousands separated, no exponent from 1 to 10^9."""
     if value == 0 or abs(value) >= 1e9:

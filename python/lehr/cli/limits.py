@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lehr.cli import units
 from lehr.cli.exits import InputError
-from lehr.cli.figures import METRICS, figure
+from lehr.cli.figures import METRICS, bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Limit:
         return {"metric": self.metric, "sign": self.sign, "value": self.value}
 
     def __str__(self) -> str:
-        return f"{METRICS[self.metric].title} {self.sign} {figure(self.metric, self.value)}"
+        return f"{METRICS[self.metric].title} {self.sign} {bound(self.metric, self.value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ _SIGPIPE = 141  # what a shell reports for a program that its reader left
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``lehr`` with the given arguments (``sys.argv`` by default) and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the locale cannot write must not end a search
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _guarded(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -25,7 +25,7 @@ def complain(text: str) -> None:
 
 def emit(document: Mapping[str, Any]) -> None:
     """The one JSON object of ``--json``."""
-    print(json.dumps(document, allow_nan=False, ensure_ascii=False), flush=True)
+    print(json.dumps(document, allow_nan=False), flush=True)
 
 
 @contextlib.contextmanager

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 #: Limits of the zoo when none is given: on two ordinary cores they turn down about two thirds of the space, the default
 #: configuration among it, and leave something feasible on machines several times slower.
 ZOO_LIMITS = (
-    Limit("latency_p95_ms", 10.0),
+    Limit("latency_p95_ms", 15.0),
     Limit("memory_peak_mb", 96.0),
-    Limit("throughput_items_s", 5000.0, upper=False),
+    Limit("throughput_items_s", 4000.0, upper=False),
 )
 _Word = TypeVar("_Word", bound=str)
 

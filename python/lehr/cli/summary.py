@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from lehr.cli import figures, rows
+from lehr.cli import figures, misses, rows
 from lehr.cli.display import Plan
+from lehr.cli.misses import Near
 from lehr.study import Study, StudyTrial
 
 
@@ -45,7 +47,7 @@ def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> lis
     """A small table: a row a metric, a column a source of figures, and the limits. A source may be None."""
     sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
     limits = {
-        limit.metric: f"{limit.sign} {figures.figure(limit.metric, limit.value)}" for limit in plan.limits
+        limit.metric: f"{limit.sign} {figures.bound(limit.metric, limit.value)}" for limit in plan.limits
     }
     grid = [["", *sources, "limit" if limits else ""]]
     grid += [
@@ -78,34 +80,23 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
     if lost:
         lines.append(f"The budget went to: {', '.join(lost)}.")
     lines += [fault.message for fault in study.faults]
-    miss = study.nearest_miss
+    near = misses.nearest(study)
     if baseline is not None:
-        figures_there = figures.shown_metrics(baseline.metrics, rows.columns(plan.objective, plan.limits))
-        lines.append(f"Default ({figures.compact(baseline.config)}): {figures_there or _ended(baseline)}.")
-    if miss is None:
+        there = figures.shown_metrics(baseline.metrics, rows.columns(plan.objective, plan.limits))
+        lines.append(f"Default ({figures.compact(baseline.config)}): {there or _ended(baseline)}.")
+    if near is None:
         lines.append(_cause(study))
         return lines
-    lines.append(f"Hint: {_hint(miss)}")
+    lines.append(f"Hint: {_hint(near)}")
+    stopped = "" if near.finished else " when it was stopped for being far too slow"
     lines.append(
-        f"Nearest miss: trial {miss.number}, {figures.compact(miss.config)}: {'; '.join(_misses(miss))}."
+        f"Nearest miss: trial {near.trial.number}, {figures.compact(near.trial.config)}: "
+        f"{'; '.join(map(str, near.missed))}{stopped}."
     )
     return lines
 
 
-def _misses(trial: StudyTrial) -> list[str]:
-    """By how much each limit was missed: ``p95 latency 23.1 ms, 3.1 ms (16%) above 20 ms``."""
-    found = []
-    for miss in trial.misses:
-        name = miss.limit.metric
-        side = "above" if miss.limit.upper else "below"
-        found.append(
-            f"{figures.METRICS[name].title} {figures.figure(name, miss.value)}, {figures.figure(name, miss.excess)} "
-            f"({miss.relative:.1%}) {side} {figures.figure(name, miss.limit.value)}"
-        )
-    return found
-
-
-def _hint(miss: StudyTrial) -> str:
+def _hint(near: Near) -> str:
     options = {
         "accuracy": "--min-accuracy",
         "memory_peak_mb": "--max-memory",
@@ -113,16 +104,17 @@ def _hint(miss: StudyTrial) -> str:
         "model_size_mb": "--max-model-size",
     }
     wanted = []
-    for entry in miss.misses:
+    for entry in near.missed:
         name = entry.limit.metric
         option = options.get(name) or "--max-" + name.removesuffix("_ms").replace("_", "-")
         wanted.append(f"{option} {_loosened(name, entry.value, upper=entry.limit.upper)}")
-    return f"{' '.join(wanted)} would have let it pass; or give a larger --budget."
+    effect = "have let it pass" if near.finished else "have let it be measured to the end"
+    return f"{' '.join(wanted)} would {effect}; or give a larger --budget."
 
 
 def _loosened(name: str, value: float, *, upper: bool) -> str:
     """A value as an option takes it, rounded to the side that lets the measured figure pass."""
-    step = 0.001 if name == "accuracy" else 10 ** (len(f"{int(abs(value))}") - 3)
+    step = 0.001 if name == "accuracy" else 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
     whole = -(-value // step) if upper else value // step
     unit = "MB" if name.endswith("_mb") else "ms" if name.endswith("_ms") else ""
     return f"{whole * step:.6g}{unit}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -44,7 +45,8 @@ def _tune(options: TuneOptions, ending: Ending) -> Exit:
             interrupted = True
             study = run.study if run is not None else None
         finally:
-            display.end()
+            with contextlib.suppress(OSError):  # a terminal that is gone must not cost best.json
+                display.end()
     if run is None or study is None:
         if options.json:
             emit({"status": "interrupted", "best": None, "baseline": None, "trials": [], "seconds": 0.0})

@@ -13,7 +13,7 @@ from lehr.cli import best_file, figures, units
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
 from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
-from lehr.cli.output import emit, guarded_stdout, say
+from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit
 from lehr.cli.signals import orderly_termination
 
@@ -62,9 +62,8 @@ def verify(options: VerifyOptions) -> Exit:
                 shipped, limits, endings, notes = _measure(options)
             verdict = judge(endings, limits)
         except KeyboardInterrupt:
-            if ending.terminated:
-                return Exit.TERMINATED
-            raise
+            complain("interrupted")
+            return ending.exit_code
     if options.json:
         emit(_document(shipped, limits, endings, verdict, notes))
     else:
@@ -260,7 +259,7 @@ def _words(
             if len(values) > 1
             else ""
         )
-        bound = f"{limit.sign} {figures.figure(name, limit.value)}" if limit else ""
+        bound = f"{limit.sign} {figures.bound(name, limit.value)}" if limit else ""
         said = "" if limit is None or not ran else "met" if limit not in verdict.missed else "MISSED"
         grid.append([figures.METRICS[name].title, figures.figure(name, shipped.metrics.get(name)),
                      figures.figure(name, now), spread, bound, said])  # fmt: skip
@@ -279,7 +278,7 @@ def _words(
     elif verdict.missed:
         misses = "; ".join(
             f"{figures.METRICS[limit.metric].title} {figures.figure(limit.metric, verdict.metrics.get(limit.metric))} "
-            f"is not {limit.sign} {figures.figure(limit.metric, limit.value)}"
+            f"is not {limit.sign} {figures.bound(limit.metric, limit.value)}"
             for limit in verdict.missed
         )
         lines.append(f"FAILED: {misses} (median of {count}).")

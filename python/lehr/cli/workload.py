@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import importlib
 import importlib.util
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lehr.cli.exits import InputError, MachineError
+from lehr.cli.opening import open_model
 
 if TYPE_CHECKING:
     from lehr.deploy.evaluate import Evaluator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHAPE = re.compile(r"(?P<name>.+):(?P<dims>\d+(?:x\d+)*)")
 _WORKDIR = "lehr-work-"
+_RUNTIME = ("onnxruntime", "onnx")
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,17 @@ class Workload:
 
 
 def require_runtime() -> None:
-    """Raises MachineError when the packages that run models are not installed."""
-    missing = [name for name in ("onnxruntime", "onnx") if importlib.util.find_spec(name) is None]
+    """Raises MachineError when the packages that run models are not installed or are broken."""
+    missing = [name for name in _RUNTIME if importlib.util.find_spec(name) is None]
     if missing:
-        raise MachineError(f"{' and '.join(missing)} not installed; install with: pip install 'lehr[cpu]'")
+        verb = "are" if len(missing) > 1 else "is"
+        raise MachineError(f"{' and '.join(missing)} {verb} not installed: pip install 'lehr[cpu]'")
+    for name in _RUNTIME:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken shared library raises more than ImportError
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise MachineError(f"{name} is installed but does not load on this machine: {first}") from error
 
 
 def zoo_workload() -> Workload:
@@ -82,30 +92,28 @@ def model_workload(model: Path, data: Path | None, shapes: Sequence[str]) -> Wor
         ModelError, InputError: model, data or shapes cannot be used.
     """
     require_runtime()
-    from lehr.deploy.evaluate import Evaluator
-
     given = parse_shapes(shapes)
-    evaluator = Evaluator.for_model(model, _workdir(), data, given)
-    opened = next(iter(evaluator.models.values()))
+    if data is not None and not data.is_file():
+        raise InputError(f"there is no file {data}")
+    opened = open_model(model, _workdir(), data, given)
     record = {"path": str(data.resolve()), "sha256": file_digest(data)} if data is not None else None
-    labelled = False
     title = f"{model.name}, inputs made up"
     if data is not None:
-        samples = evaluator.source.load(opened)[0]
-        labelled = samples.labels is not None
-        title = f"{model.name} on {samples.count} {'labelled ' if labelled else ''}samples of {data.name}"
+        title = (
+            f"{model.name} on {opened.samples} {'labelled ' if opened.labelled else ''}samples of {data.name}"
+        )
     listed = {name: list(dims) for name, dims in given.items()}
-    identity = {"model": opened.sha256, "data": record["sha256"] if record else None, "shapes": listed}
+    identity = {"model": opened.model.sha256, "data": record["sha256"] if record else None, "shapes": listed}
     return _workload(
         model.stem,
         title,
-        evaluator,
-        labelled,
+        opened.evaluator,
+        opened.labelled,
         identity,
         is_zoo=False,
         data=record,
         shapes=listed,
-        notes=opened.notes,
+        notes=opened.model.notes,
     )
 
 
