@@ -78,6 +78,7 @@ def main() -> None:
             lines.append(measure(supervisor, evaluator, config))
             print(f"{len(lines)}/{len(configs)} {time.monotonic() - start:.0f}s {lines[-1]}", flush=True)
     lines.sort(key=lambda line: json.dumps(line["config"], sort_keys=True))
+    machine = describe_machine()
     header = {
         "format": "lehr.replay",
         "version": 1,
@@ -87,7 +88,8 @@ def main() -> None:
         "direction": "maximize",
         "constraints": CONSTRAINTS,
         "recorded": {
-            **describe_machine(),
+            "machine": f"{machine['cpu']}, {machine['cores']} cores",
+            **machine,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "command": "python scripts/record_digits_edge.py",
         },
