@@ -3,8 +3,8 @@
     python bench/digits_edge.py [--budget 25] [--seeds 500]
 
 Per method: in how many of the seeds something feasible was found, the mean share of the optimum reached with a 95 %
-bootstrap interval (0 where nothing was feasible), the share of wasted trials, trials to the first feasible result. Seeds
-are hashed, so that no low integers are favoured.
+bootstrap interval (0 where nothing was feasible), the share of wasted trials, trials to the first feasible
+result. Seeds are hashed, so that no low integers are favoured.
 """
 
 from __future__ import annotations
