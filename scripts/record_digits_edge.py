@@ -72,7 +72,7 @@ def main() -> None:
     random.Random(0).shuffle(configs)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as workdir, Supervisor(environment=environment()) as supervisor:
-        evaluator = Evaluator.for_zoo(workdir)
+        evaluator = Evaluator.for_zoo(workdir, accuracy_s=8.0)
         lines = []
         for config in configs:
             lines.append(measure(supervisor, evaluator, config))

@@ -25,6 +25,7 @@ from lehr.trial import Trial
 if TYPE_CHECKING:
     from lehr.conditions import Condition, param
     from lehr.optimizer import Optimizer
+    from lehr.parzen import ParzenEstimator
     from lehr.space import Space
     from lehr.study import Study, load_study, run
     from lehr.variables import Categorical, Float, Int, Ordinal
@@ -42,6 +43,7 @@ _LAZY = {
     "Int": "lehr.variables",
     "Optimizer": "lehr.optimizer",
     "Ordinal": "lehr.variables",
+    "ParzenEstimator": "lehr.parzen",
     "Space": "lehr.space",
     "Study": "lehr.study",
     "load_study": "lehr.study",
@@ -77,6 +79,7 @@ __all__ = [
     "OptionError",
     "Optimizer",
     "Ordinal",
+    "ParzenEstimator",
     "ResultError",
     "Space",
     "SpaceError",
