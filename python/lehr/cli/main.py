@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -57,6 +58,7 @@ def _guarded(arguments: list[str]) -> int:
 def _failed(error: object, code: Exit, json: bool) -> int:
     text = " ".join(str(error).split())
     if json:
-        emit({"status": "error", "error": text, "exit_code": int(code)})
+        with contextlib.suppress(OSError):  # the sentence on stderr remains
+            emit({"status": "error", "error": text, "exit_code": int(code)})
     complain(text)
     return code
