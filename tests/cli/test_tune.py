@@ -251,6 +251,29 @@ def test_a_reader_that_leaves_is_no_error(lehr: Commands, linear_model: Path) ->
     assert process.returncode == 141
 
 
+def test_streams_that_are_closed_or_full(lehr: Commands, linear_model: Path) -> None:
+    command = f"{sys.executable} -m lehr tune {linear_model} --budget 1"
+
+    def shell(redirection: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f"{command} {redirection}"], cwd=lehr.folder, env=environment(), capture_output=True,
+            text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    closed = shell(">&- 2>&- <&-")
+    assert closed.returncode == 0
+    assert (lehr.folder / "best.json").exists()
+    full = shell(">/dev/full")
+    assert full.returncode == 3
+    assert full.stderr == "lehr: cannot read or write: No space left on device\n"
+
+
+def test_another_storage_keeps_the_study_too(lehr: Commands, linear_model: Path) -> None:
+    command = ("tune", linear_model, "--budget", 1, "--storage", "sqlite:///study.db")
+    assert lehr.run(*command).code == 0
+    assert "complete already (1 trial)" in lehr.run(*command).out
+
+
 def test_a_name_cannot_mix_two_models(lehr: Commands, linear_model: Path) -> None:
     other = lehr.folder / "other.onnx"
     other.write_bytes(linear_model.read_bytes() + b"\x92\x06\x01x")

@@ -32,7 +32,7 @@ METRICS: Mapping[str, Metric] = _Metrics(
 )
 
 #: Values that say what they are without the variable's name.
-_SELF_EVIDENT = ("model", "quantization", "execution_mode")
+_SELF_EVIDENT = ("model", "quantization")
 _SHORT = {
     "batch_size": "b",
     "num_threads": "t",
@@ -87,11 +87,13 @@ def seconds(value: float) -> str:
 
 
 def compact(config: Mapping[str, Any]) -> str:
-    """A configuration on one short line: ``resnet int8_static b8 t2 opt=all parallel``."""
+    """A configuration on one short line: ``resnet int8_static b8 t2 opt=all par``."""
     words = []
     for name, value in config.items():
         if name in _SELF_EVIDENT:
             words.append(str(value))
+        elif name == "execution_mode":
+            words.append(str(value)[:3])
         elif name in _SHORT:
             words.append(f"{_SHORT[name]}{value}")
         else:

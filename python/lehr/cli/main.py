@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
 
 from lehr.cli.exits import Exit, InputError, exit_code
-from lehr.cli.output import abandon_stdout, complain, emit
+from lehr.cli.output import abandon_stdout, complain, complete_streams, emit
 from lehr.errors import LehrError
 
 _SIGPIPE = 141  # what a shell reports for a program that its reader left
@@ -16,17 +16,19 @@ _SIGPIPE = 141  # what a shell reports for a program that its reader left
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``lehr`` with the given arguments (``sys.argv`` by default) and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the locale cannot write must not end a search
-            stream.reconfigure(errors="backslashreplace")
+    complete_streams()
     try:
         code = _guarded(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
     except BrokenPipeError:
-        abandon_stdout()
         code = _SIGPIPE
     except KeyboardInterrupt:  # one more Ctrl-C while the first was being dealt with
         code = Exit.INTERRUPTED
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        abandon_stdout()
+        if not isinstance(error, BrokenPipeError) and code != Exit.MACHINE:
+            code = _failed(f"cannot write to stdout: {error.strerror}", Exit.MACHINE, json=False)
     sys.exit(int(code))
 
 
@@ -43,7 +45,8 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _failed(error, Exit.MACHINE, json)
+        where = f" {error.filename}" if error.filename else ""
+        return _failed(f"cannot read or write{where}: {error.strerror or error}", Exit.MACHINE, json)
     except KeyboardInterrupt:
         complain("interrupted")
         return Exit.INTERRUPTED
@@ -55,6 +58,7 @@ def _guarded(arguments: list[str]) -> int:
 def _failed(error: object, code: Exit, json: bool) -> int:
     text = " ".join(str(error).split())
     if json:
-        emit({"status": "error", "error": text, "exit_code": int(code)})
+        with contextlib.suppress(OSError):  # the sentence on stderr remains
+            emit({"status": "error", "error": text, "exit_code": int(code)})
     complain(text)
     return code

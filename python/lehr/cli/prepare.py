@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lehr.cli.display import Plan
 from lehr.cli.limits import Limit
 from lehr.cli.settings import Settings, TuneOptions
 from lehr.cli.study_name import choose, default_name, digest
+from lehr.errors import StorageError
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
@@ -129,8 +129,10 @@ def _name(options: TuneOptions, workload: Workload, mark: str) -> str:
 
 
 def _exists(storage: str, name: str) -> bool:
+    """Whether there is such a study. A storage that cannot be read says why when the run opens it."""
     from lehr.study.storage import StudyStore
 
-    if "://" not in storage and not Path(storage).exists():
+    try:
+        return StudyStore(storage, name, writable=False).exists
+    except StorageError:
         return False
-    return StudyStore(storage, name, writable=False).exists

@@ -149,6 +149,7 @@ class Run:
     ) -> list[str]:
         lines: list[str] = []
         count = len(study)
+        trials = f"{count} trial{'' if count == 1 else 's'}"
         if ended is not None:
             again = shlex.join(
                 [*invoked_as(), *(argument for argument in sys.argv[1:] if argument != "--fresh")]
@@ -156,7 +157,7 @@ class Run:
             lines += ["", f"Interrupted after {count} of {self.settings.budget}. To go on: {again}"]
         elif not self._started:
             lines += [
-                f"This study was complete already ({count} trials); nothing was measured. --fresh starts anew."
+                f"This study was complete already ({trials}); nothing was measured. --fresh starts anew."
             ]
         elif study.stopped == "exhausted":
             lines += ["", f"The space is exhausted: all its {count} configurations were measured."]
