@@ -16,7 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
-_SOURCE = Path(__file__).resolve().parents[2] / "python"
+import lehr
+
+_SOURCE = Path(lehr.__file__).resolve().parents[1]  # where this very lehr was imported from
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Finished:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment of a command: this source tree, no terminal."""
+    """The environment of a command: the lehr under test, no terminal."""
     kept = {
         name: value
         for name, value in os.environ.items()
