@@ -54,7 +54,7 @@ def draw(distribution: BaseDistribution, rng: np.random.Generator, n: int) -> Va
 def oracle(
     distributions: list[BaseDistribution], observations: Values, points: Values, prior_weight: float = 1.0
 ) -> Values:
-    """Optuna's log densities. Its bandwidths of equal values depend on an unstable sort: here it is a stable one."""
+    """Optuna's log densities, save that its sort, on which bandwidths of equal values depend, is stable."""
     stable = types.SimpleNamespace(**{k: getattr(np, k) for k in dir(np) if not k.startswith("__")})
     stable.argsort = functools.partial(np.argsort, kind="stable")
     parameters = parzen_estimator._ParzenEstimatorParameters(

@@ -151,6 +151,8 @@ def _condition(entry: Any, place: str, depth: int = 1) -> Condition:
             if not isinstance(entry["operands"], list):
                 raise _malformed(place, "must have a list of operands")
             operands = [_condition(operand, place, depth + 1) for operand in entry["operands"]]
+            if len(operands) == 1:
+                return operands[0]
             return All(operands) if op == "and" else Any_(operands)
         if op == "not":
             _check_keys(place, entry, {"op", "operand"})

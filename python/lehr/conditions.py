@@ -182,8 +182,8 @@ class _Combination(Condition):
         flat: list[Condition] = []
         for operand in operands:
             flat.extend(operand.operands if isinstance(operand, type(self)) else (operand,))
-        if not flat:
-            raise ConditionError(f"A combination with {self._symbol} needs at least one condition.")
+        if len(flat) < 2:
+            raise ConditionError(f"A combination with {self._symbol} needs at least two conditions.")
         self._set(1 + max(operand._depth for operand in flat), operands=tuple(flat))
 
     def __repr__(self) -> str:

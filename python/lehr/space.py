@@ -93,10 +93,6 @@ class Space:
 
     # Configurations: dicts of the active variables.
 
-    def sample_one(self, rng: _core.Rng) -> Config:
-        """A legal configuration drawn with the caller's own generator."""
-        return self._core.sample(rng)
-
     @overload
     def sample(self, n: None = None, *, seed: int | None = None) -> Config: ...
     @overload

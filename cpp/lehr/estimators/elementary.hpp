@@ -1,10 +1,9 @@
-// exp, log and the Mills ratio of the normal distribution as branch-free polynomials. Inline and free of
-// library calls, so that loops over arrays of them vectorise on any instruction set, and so that every
-// machine computes the same digits. Relative errors are a few units in the last place.
+// exp, log and the Mills ratio of the normal distribution as branch-free polynomials, for a double or for a
+// Block of eight. Free of library calls, so that every machine computes the same digits; relative errors are
+// a few units in the last place. Everything has internal linkage: files compiled for different instruction
+// sets include this, and the linker must not share their copies.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,13 +12,42 @@ namespace lehr::elementary {
 constexpr double log_sqrt_two_pi = 0.91893853320467274178;
 constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
 
+// As many doubles as a register of the instruction set holds that this is compiled for.
+#if defined(__AVX512F__)
+#define LEHR_BLOCK_BYTES 64
+#elif defined(__AVX__)
+#define LEHR_BLOCK_BYTES 32
+#else
+#define LEHR_BLOCK_BYTES 16
+#endif
+typedef double Block __attribute__((vector_size(LEHR_BLOCK_BYTES)));
+typedef std::uint64_t BlockBits __attribute__((vector_size(LEHR_BLOCK_BYTES)));
+constexpr std::size_t block_width = LEHR_BLOCK_BYTES / sizeof(double);
+#undef LEHR_BLOCK_BYTES
+
+template <class T>
+struct BitsOf;
+template <>
+struct BitsOf<double> {
+  using type = std::uint64_t;
+};
+template <>
+struct BitsOf<Block> {
+  using type = BlockBits;
+};
+
+template <class T>
+static inline T same(double value) {
+  return T{} + value;
+}
+
 // c[0] + c[1] t + ... in four interleaved Horner chains: a single chain would wait for every multiplication.
-template <std::size_t N>
-static inline double polynomial(const double (&c)[N], double t) {
+template <class T, std::size_t N>
+static inline T polynomial(const double (&c)[N], T t) {
   static_assert(N % 4 == 0);
-  const double t2 = t * t;
-  const double t4 = t2 * t2;
-  double p0 = c[N - 4], p1 = c[N - 3], p2 = c[N - 2], p3 = c[N - 1];
+  const T t2 = t * t;
+  const T t4 = t2 * t2;
+  T p0 = same<T>(c[N - 4]), p1 = same<T>(c[N - 3]), p2 = same<T>(c[N - 2]), p3 = same<T>(c[N - 1]);
   for (std::size_t i = 2; i <= N / 4; ++i) {
     p0 = p0 * t4 + c[N - 4 * i];
     p1 = p1 * t4 + c[N - 4 * i + 1];
@@ -45,14 +73,17 @@ constexpr double exp_fit[12] = {1,
 
 // e^x for x <= 709. Below -708 the result stays at the smallest normal numbers, which no sum here can tell
 // from zero.
-static inline double exp(double x) {
+template <class T>
+static inline T exp(T x) {
+  using Bits = typename BitsOf<T>::type;
   constexpr double shift = 0x1.8p52;  // adding it leaves the nearest integer in the low bits
-  x = x < -708.0 ? -708.0 : x;
-  const double shifted = x * 1.4426950408889634074 + shift;
-  const double n = shifted - shift;
-  const double r = (x - n * 0x1.62e42fefa38p-1) - n * 0x1.ef35793c7673p-45;  // log 2 in two parts
-  const std::uint64_t exponent = (__builtin_bit_cast(std::uint64_t, shifted) + 1023) << 52;
-  return polynomial(exp_fit, r) * __builtin_bit_cast(double, exponent);
+  const T lowest = same<T>(-708.0);
+  x = x < lowest ? lowest : x;
+  const T shifted = x * 1.4426950408889634074 + shift;
+  const T n = shifted - shift;
+  const T r = (x - n * 0x1.62e42fefa38p-1) - n * 0x1.ef35793c7673p-45;  // log 2 in two parts
+  const Bits exponent = (__builtin_bit_cast(Bits, shifted) + 1023U) << 52U;
+  return polynomial(exp_fit, r) * __builtin_bit_cast(T, exponent);
 }
 
 // Near-minimax fit of (atanh(f) / f - 1) / f^2 in f^2, for |f| <= (sqrt(2) - 1) / (sqrt(2) + 1).
@@ -61,20 +92,23 @@ constexpr double log_fit[8] = {0.33333333333333331,  0.20000000000000442,  0.142
                                0.066343494000734637, 0.065436790099956677};
 
 // Natural logarithm of a positive normal number.
-static inline double log(double x) {
-  // Split x = m 2^e with m in [sqrt(1/2), sqrt(2)): moving the exponent's boundary to sqrt(1/2) keeps log(1
-  // +- tiny) free of cancellation.
+template <class T>
+static inline T log(T x) {
+  using Bits = typename BitsOf<T>::type;
+  // Split x = m 2^e with m in [sqrt(1/2), sqrt(2)): an exponent that steps at sqrt(1/2) keeps log(1 +- tiny)
+  // free of cancellation.
   constexpr std::uint64_t boundary = 0x3fe6a09e667f3bcdULL;
   constexpr std::uint64_t one = 0x3ff0000000000000ULL;
-  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, x) + (one - boundary);
-  const std::uint64_t mantissa = (bits & 0x000fffffffffffffULL) + boundary;
+  const Bits bits = __builtin_bit_cast(Bits, x) + (one - boundary);
+  const Bits mantissa = (bits & 0x000fffffffffffffULL) + boundary;
   // The biased exponent as a double, by planting it in the low bits of 2^52.
-  const double e = __builtin_bit_cast(double, (bits >> 52) | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
-  const double m = __builtin_bit_cast(double, mantissa);
-  const double f = (m - 1.0) / (m + 1.0);
-  const double f2 = f * f;
+  const Bits planted = (bits >> 52U) | 0x4330000000000000ULL;
+  const T e = __builtin_bit_cast(T, planted) - (0x1p52 + 1023.0);
+  const T m = __builtin_bit_cast(T, mantissa);
+  const T f = (m - 1.0) / (m + 1.0);
+  const T f2 = f * f;
   // log m = 2 f + 2 f^3 (1/3 + ...), the parts added from small to large.
-  const double tail = f2 * polynomial(log_fit, f2);
+  const T tail = f2 * polynomial(log_fit, f2);
   return e * 0x1.62e42fefa38p-1 + (2.0 * f + (2.0 * f * tail + e * 0x1.ef35793c7673p-45));
 }
 
@@ -89,12 +123,16 @@ constexpr double mills_fit[24] = {
     6.6358904835050728e-07, -4.0049392924883649e-07, -1.9748120792801438e-07, 4.4730600512793009e-08,
     4.027496644700173e-08,  -1.4722998916630014e-09, -4.2328371287285013e-09, -3.0073979685230726e-10};
 
-static inline double mills(double x) {
-  const double reciprocal = 1.0 / (x + 4.0);
+template <class T>
+static inline T mills(T x) {
+  const T reciprocal = 1.0 / (x + 4.0);
   return polynomial(mills_fit, (x - 4.0) * reciprocal) * reciprocal;
 }
 
 // Upper tail probability 1 - Phi(x) for x >= 0; underflows to about 1e-309 beyond 38.
-static inline double upper_tail(double x) { return inverse_sqrt_two_pi * exp(-0.5 * x * x) * mills(x); }
+template <class T>
+static inline T upper_tail(T x) {
+  return inverse_sqrt_two_pi * exp(-0.5 * x * x) * mills(x);
+}
 
 }  // namespace lehr::elementary

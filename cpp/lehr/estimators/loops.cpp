@@ -12,166 +12,159 @@
 namespace lehr {
 namespace {
 
-constexpr double infinity = __builtin_inf();
+using elementary::Block;
+using elementary::block_width;
+using elementary::same;
+
+inline Block load(const double* from) {
+  Block block;
+  __builtin_memcpy(&block, from, sizeof block);
+  return block;
+}
+
+inline void store(double* to, Block block) { __builtin_memcpy(to, &block, sizeof block); }
 
 // Tells the compiler that no rest of a block is left over.
-std::size_t whole(std::size_t n) { return n / 8 * 8; }
+inline std::size_t whole(std::size_t n) { return n / 8 * 8; }
 
-void accumulate(double* __restrict out, const double* __restrict start, const NormalTerm* normals,
-                std::size_t normal_count, const double* const* rows, std::size_t row_count,
-                std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) out[k] = start[k];
-  // Two at a time: half the traffic on `out`.
-  std::size_t d = normal_count % 2;
-  if (d == 1) {
-    const double* __restrict slope = normals[0].slope;
-    const double* __restrict offset = normals[0].offset;
-    const double at = normals[0].at;
-    for (std::size_t k = 0; k < n; ++k) {
-      const double z = at * slope[k] - offset[k];
-      out[k] -= z * z;
+// Whether any element of a comparison's result is true.
+template <class Mask>
+inline bool any(Mask mask) {
+  auto bits = mask[0];
+  for (std::size_t i = 1; i < block_width; ++i) bits |= mask[i];
+  return bits != 0;
+}
+
+template <std::size_t Blocks>
+inline void exponents(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
+  constexpr std::size_t lanes = Blocks * block_width;
+  for (std::size_t b = 0; b < Blocks; ++b) sum[b] = same<Block>(m.start[k]);
+  for (std::size_t d = 0; d < m.normals; ++d) {
+    const double slope = m.slope[d][k];
+    const double offset = m.offset[d][k];
+    const double* const at = m.at + d * lanes;
+    for (std::size_t b = 0; b < Blocks; ++b) {
+      const Block z = load(at + b * block_width) * slope - offset;
+      sum[b] -= z * z;
     }
   }
-  for (; d < normal_count; d += 2) {
-    const double* __restrict slope = normals[d].slope;
-    const double* __restrict offset = normals[d].offset;
-    const double* __restrict slope2 = normals[d + 1].slope;
-    const double* __restrict offset2 = normals[d + 1].offset;
-    const double at = normals[d].at;
-    const double at2 = normals[d + 1].at;
-    for (std::size_t k = 0; k < n; ++k) {
-      const double z = at * slope[k] - offset[k];
-      const double z2 = at2 * slope2[k] - offset2[k];
-      out[k] -= z * z + z2 * z2;
+  for (std::size_t t = 0; t < m.tables; ++t) {
+    const double* const row = m.table[t] + m.index[t][k] * lanes;
+    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += load(row + b * block_width);
+  }
+}
+
+template <std::size_t Blocks>
+void mix_blocks(double* sums, const Mixture& m) {
+  Block sum[Blocks], least[Blocks], exponent[Blocks];
+  exponents(least, m, m.kernels - 1);
+  for (std::size_t b = 0; b < Blocks; ++b) {
+    sum[b] = Block{};
+    least[b] = least[b] - 40.0;
+  }
+  for (std::size_t k = 0; k < m.kernels; ++k) {
+    exponents(exponent, m, k);
+    auto counts = exponent[0] > least[0];
+    for (std::size_t b = 1; b < Blocks; ++b) counts |= exponent[b] > least[b];
+    if (!any(counts)) continue;
+    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
+  }
+  for (std::size_t b = 0; b < Blocks; ++b) store(sums + b * block_width, sum[b]);
+}
+
+void mix(double* sums, const Mixture& mixture) {
+  constexpr std::size_t blocks = block_length / block_width;
+  if (mixture.lanes == block_length) {
+    mix_blocks<blocks>(sums, mixture);
+  } else if (mixture.lanes == 2 * block_length) {
+    mix_blocks<2 * blocks>(sums, mixture);
+  } else {
+    mix_blocks<3 * blocks>(sums, mixture);
+  }
+}
+
+void log_masses(double* __restrict out, const Binning& binning) {
+  double tails[2 * most_lanes], left[most_lanes], right[most_lanes], masses[most_lanes];
+  const Block zero{};
+  for (std::size_t c = 0; c < binning.components; ++c) {
+    const double mean = binning.mean[c];
+    const double inverse = binning.inverse[c];
+    // The tail beyond each edge, on the side that leads away from the mean, negated where the edge is below
+    // the mean. A mass is then a difference of tails, plus 1 when the mean lies between: no digits are lost
+    // in either tail.
+    for (std::size_t e = 0; e < binning.edges; e += block_width) {
+      const Block z = (load(binning.edge + e) - mean) * inverse;
+      if (binning.narrow) {
+        store(tails + e, z);
+        continue;
+      }
+      const Block tail = elementary::upper_tail(z < zero ? -z : z);
+      store(tails + e, z < zero ? -tail : tail);
     }
-  }
-  d = row_count % 2;
-  if (d == 1) {
-    const double* __restrict row = rows[0];
-    for (std::size_t k = 0; k < n; ++k) out[k] += row[k];
-  }
-  for (; d < row_count; d += 2) {
-    const double* __restrict row = rows[d];
-    const double* __restrict row2 = rows[d + 1];
-    for (std::size_t k = 0; k < n; ++k) out[k] += row[k] + row2[k];
-  }
-}
-
-double log_sum_exp(const double* __restrict terms, std::size_t count) {
-  const std::size_t n = whole(count);
-  // Eight interleaved partial results, whatever the width of a register.
-  double largest[8] = {-infinity, -infinity, -infinity, -infinity,
-                       -infinity, -infinity, -infinity, -infinity};
-  for (std::size_t k = 0; k < n; k += 8) {
-    for (std::size_t i = 0; i < 8; ++i) largest[i] = terms[k + i] > largest[i] ? terms[k + i] : largest[i];
-  }
-  double top = largest[0];
-  for (const double value : largest) top = value > top ? value : top;
-  if (top == -infinity) return top;
-  double sums[8] = {};
-  for (std::size_t k = 0; k < n; k += 8) {
-    // What is e^40 times smaller than the largest term does not change the sum's digits; with many dimensions
-    // that is most blocks.
-    double nearest = terms[k];
-    for (std::size_t i = 1; i < 8; ++i) nearest = terms[k + i] > nearest ? terms[k + i] : nearest;
-    if (nearest < top - 40.0) continue;
-    for (std::size_t i = 0; i < 8; ++i) sums[i] += elementary::exp(terms[k + i] - top);
-  }
-  const double sum =
-      ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-  return top + elementary::log(sum);
-}
-
-void mismatches(double* __restrict row, const double* __restrict codes, double code, double penalty,
-                std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) {
-    const double distance = codes[k] - code;
-    row[k] = distance * distance > 0.25 ? penalty : 0.0;  // false for NaN
-  }
-}
-
-void gather(double* __restrict row, const double* __restrict table, const std::uint32_t* __restrict index,
-            std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) row[k] = table[index[k]];
-}
-
-void signed_tails(double* __restrict tails, const double* __restrict mean, const double* __restrict inverse,
-                  double at, std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) {
-    const double z = (at - mean[k]) * inverse[k];
-    const double tail = elementary::upper_tail(z < 0.0 ? -z : z);
-    tails[k] = z < 0.0 ? -tail : tail;
-  }
-}
-
-void log_masses(double* __restrict out, const double* __restrict left, const double* __restrict right,
-                std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) {
-    const double difference = left[k] - right[k];
-    const double between = (left[k] < 0.0 ? 1.0 : 0.0) * (right[k] > 0.0 ? 1.0 : 0.0);
-    const double mass = between + difference;
-    out[k] = elementary::log(mass > 1e-300 ? mass : 1e-300);
-  }
-}
-
-void exact_log_masses(double* __restrict out, const double* __restrict mean, const double* __restrict inverse,
-                      double left, double right, std::size_t count) {
-  const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) {
-    const double below = (left - mean[k]) * inverse[k];
-    const double above = (right - mean[k]) * inverse[k];
-    const bool mirror = below + above < 0.0;
-    out[k] = elementary::log_interval_mass(mirror ? -above : below, mirror ? -below : above);
+    for (std::size_t v = 0; v < binning.values; ++v) {
+      left[v] = tails[binning.lower[v]];
+      right[v] = tails[binning.upper[v]];
+    }
+    for (std::size_t v = 0; v < binning.values; v += block_width) {
+      const Block a = load(left + v);
+      const Block b = load(right + v);
+      if (binning.narrow) {
+        const Block sum = a + b;
+        store(masses + v, elementary::log_interval_mass(sum < zero ? -b : a, sum < zero ? -a : b));
+        continue;
+      }
+      const Block one = same<Block>(1.0);
+      const Block mass = (a < zero ? (b > zero ? one : zero) : zero) + (a - b);
+      const Block least = same<Block>(1e-300);
+      store(masses + v, elementary::log(mass > least ? mass : least));
+    }
+    for (std::size_t i = 0; i < binning.lanes; ++i) out[c * binning.lanes + i] = masses[binning.value_of[i]];
   }
 }
 
 void unit_masses(double* __restrict lower_tail, double* __restrict mass, const double* __restrict mean,
                  const double* __restrict inverse, std::size_t count) {
   const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; k += 8) {
-    double nearest = mean[k] * inverse[k];
-    for (std::size_t i = 0; i < 8; ++i) {
-      const double below = mean[k + i] * inverse[k + i];
-      const double above = (1.0 - mean[k + i]) * inverse[k + i];
-      const double nearer = below < above ? below : above;
-      nearest = nearer < nearest ? nearer : nearest;
-    }
-    if (nearest > 9.0) {  // tails below 2e-19: the mass is 1 to the last digit
-      for (std::size_t i = 0; i < 8; ++i) {
-        lower_tail[k + i] = 0.0;
-        mass[k + i] = 1.0;
-      }
+  for (std::size_t k = 0; k < n; k += block_width) {
+    const Block slope = load(inverse + k);
+    const Block below = load(mean + k) * slope;
+    const Block above = (1.0 - load(mean + k)) * slope;
+    // Tails below 2e-19 count as 0 whether or not their neighbours allow to skip the work.
+    const Block far = same<Block>(9.0);
+    const Block zero{};
+    if (!any((below < far) | (above < far))) {
+      store(lower_tail + k, zero);
+      store(mass + k, same<Block>(1.0));
       continue;
     }
-    for (std::size_t i = 0; i < 8; ++i) {
-      const double below = elementary::upper_tail(mean[k + i] * inverse[k + i]);
-      const double above = elementary::upper_tail((1.0 - mean[k + i]) * inverse[k + i]);
-      lower_tail[k + i] = below;
-      mass[k + i] = 1.0 - (below + above);
-    }
+    const Block lower = below < far ? elementary::upper_tail(below) : zero;
+    const Block upper = above < far ? elementary::upper_tail(above) : zero;
+    store(lower_tail + k, lower);
+    store(mass + k, 1.0 - (lower + upper));
   }
+}
+
+void gather(double* __restrict out, const double* __restrict table, const std::uint32_t* __restrict index,
+            std::size_t count) {
+  const std::size_t n = whole(count);
+  for (std::size_t k = 0; k < n; ++k) out[k] = table[index[k]];
 }
 
 void multiply(double* __restrict product, const double* __restrict factor, std::size_t count) {
   const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) product[k] *= factor[k];
+  for (std::size_t k = 0; k < n; k += block_width) store(product + k, load(product + k) * load(factor + k));
 }
 
 void add_logarithms(double* __restrict sum, const double* __restrict values, std::size_t count) {
   const std::size_t n = whole(count);
-  for (std::size_t k = 0; k < n; ++k) sum[k] += elementary::log(values[k]);
+  for (std::size_t k = 0; k < n; k += block_width)
+    store(sum + k, load(sum + k) + elementary::log(load(values + k)));
 }
 
 }  // namespace
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
 const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
-    LEHR_TEXT(LEHR_ISA), accumulate,       log_sum_exp, mismatches, gather,        signed_tails,
-    log_masses,          exact_log_masses, unit_masses, multiply,   add_logarithms};
+    LEHR_TEXT(LEHR_ISA), mix, log_masses, unit_masses, gather, multiply, add_logarithms};
 
 }  // namespace lehr

@@ -29,7 +29,7 @@ double horner(const double (&c)[8], double t) {
 double log_ndtr(double x) {
   if (std::isnan(x)) return x;
   if (x <= 0.0) return log_upper_tail(-x);
-  return x > 40.0 ? 0.0 : std::log1p(-elementary::upper_tail(x));
+  return x > 37.0 ? -std::exp(log_upper_tail(x)) : std::log1p(-elementary::upper_tail(x));
 }
 
 double log_normal_mass(double a, double b) {

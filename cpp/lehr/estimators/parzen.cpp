@@ -15,7 +15,6 @@ namespace lehr {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -29,18 +28,25 @@ void ParzenEstimator::Column::prepare(const Dimension& dimension) {
   }
   double lower = given.low, upper = given.high;
   if (discrete()) {
-    // The last value may fall short of `high`; a high that is a value but for rounding is kept to the digit.
-    const double steps = std::floor((upper - lower) / given.step + 1e-9);
-    if (upper - (lower + steps * given.step) > 1e-9 * given.step) upper = lower + steps * given.step;
+    // The last value may fall short of `high`; bounds and step are rounded decimals, so 0.3 / 0.1 must count
+    // as 3.
+    upper = lower + std::floor((upper - lower) / given.step + 1e-9) * given.step;
     high = upper;
     lower -= 0.5 * given.step;
     upper += 0.5 * given.step;
   }
   half_origin = 0.5 * transformed(lower);
   half_extent = 0.5 * transformed(upper) - half_origin;
+  inverse_half_extent = 1.0 / half_extent;
   log_unit = discrete() || single()
                  ? 0.0
                  : -elementary::log_sqrt_two_pi - elementary::log(half_extent) - std::log(2.0);
+  edges.clear();
+  if (!discrete()) return;
+  const double last = std::round((high - given.low) / given.step);
+  if (last >= static_cast<double>(few_values)) return;
+  for (double k = 0.0; k <= last + 1.0; k += 1.0)
+    edges.push_back(position(given.low + (k - 0.5) * given.step));
 }
 
 // The lowest bin of a logarithmic dimension starts above 0 however wide the step.
@@ -49,7 +55,7 @@ double ParzenEstimator::Column::transformed(double value) const {
 }
 
 double ParzenEstimator::Column::position(double value) const {
-  return single() ? 0.5 : (0.5 * transformed(value) - half_origin) / half_extent;
+  return single() ? 0.5 : (0.5 * transformed(value) - half_origin) * inverse_half_extent;
 }
 
 double ParzenEstimator::Column::raw(double at) const {
@@ -57,6 +63,12 @@ double ParzenEstimator::Column::raw(double at) const {
   double value = given.log ? elementary::exp(on_scale) : on_scale;
   if (discrete()) value = given.low + std::nearbyint((value - given.low) / given.step) * given.step;
   return std::clamp(value, given.low, high);
+}
+
+// A stepped value may differ from its grid point by rounding.
+bool ParzenEstimator::Column::contains(double value) const {
+  const double margin = categorical() ? 0.0 : 0.25 * given.step;
+  return value >= given.low - margin && value <= high + margin;
 }
 
 void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
@@ -96,19 +108,20 @@ void ParzenEstimator::fit_weights(std::size_t n, double prior_weight) {
 void ParzenEstimator::fit_categorical(Column& column, const double* first, double prior_weight) {
   const std::size_t n = kernels_ - 1;
   const double choices = static_cast<double>(column.given.choices);
-  column.codes.resize(stride_);
+  const auto none = static_cast<std::uint32_t>(column.given.choices);
+  column.index.assign(stride_, none);
   std::size_t present = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    column.codes[k] = first[k * columns_.size()];
-    present += std::isnan(column.codes[k]) ? 0 : 1;
+    const double code = first[k * columns_.size()];
+    if (!(code >= 0.0 && code < choices)) continue;  // NaN: not active
+    column.index[k] = static_cast<std::uint32_t>(code);
+    ++present;
   }
-  std::fill(column.codes.begin() + static_cast<std::ptrdiff_t>(n), column.codes.end(), nan);
   const double share = prior_weight / static_cast<double>(present + 1);
   const double same = (1.0 + share) / (1.0 + choices * share);
   column.other = share / (1.0 + choices * share);
   column.penalty = column.other > 0.0 ? elementary::log(column.other / same) : -infinity;
-  for (std::size_t k = 0; k < stride_; ++k)
-    column.factor[k] = std::isnan(column.codes[k]) ? 1.0 / choices : same;
+  for (std::size_t k = 0; k < stride_; ++k) column.factor[k] = column.index[k] == none ? 1.0 / choices : same;
 }
 
 void ParzenEstimator::fit_numeric(Column& column, const double* first) {
@@ -117,7 +130,8 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
   order_.clear();
   for (std::size_t k = 0; k < n && !column.single(); ++k) {
     const double value = first[k * width];
-    if (!std::isnan(value)) order_.push_back({column.position(value), static_cast<std::uint32_t>(k)});
+    if (!std::isnan(value))
+      order_.push_back({std::clamp(column.position(value), 0.0, 1.0), static_cast<std::uint32_t>(k)});
   }
   // Equal positions keep the order of observation, so that their bandwidths do not depend on the sort.
   sort_placed(order_, order_scratch_);
@@ -131,8 +145,8 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
   const std::size_t most = whole_blocks(present + 1);
   column.mean.resize(most);
   column.inverse.resize(most);
-  column.component.resize(stride_);
-  std::fill(column.component.begin(), column.component.end(), 0U);
+  column.index.resize(stride_);
+  std::fill(column.index.begin(), column.index.end(), 0U);
   column.mean[0] = 0.5;
   column.inverse[0] = 1.0;
   std::size_t last = 0;
@@ -143,7 +157,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
       column.mean[last] = sorted_[i];
       column.inverse[last] = inverse;
     }
-    column.component[order_[i].index] = static_cast<std::uint32_t>(last);
+    column.index[order_[i].index] = static_cast<std::uint32_t>(last);
   }
   column.components = last + 1;
   const std::size_t padded = whole_blocks(column.components);
@@ -160,14 +174,14 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
     component_factor_[c] = (column.discrete() || column.single() ? 1.0 : column.inverse[c]) / column.mass[c];
   }
   if (column.single()) component_factor_[0] = 1.0;
-  loops_->gather(column.factor.data(), component_factor_.data(), column.component.data(), stride_);
+  loops_->gather(column.factor.data(), component_factor_.data(), column.index.data(), stride_);
 
   if (column.discrete()) return;
   constexpr double sqrt_half = 0.70710678118654752440;
   column.slope.resize(stride_);
   column.offset.resize(stride_);
   for (std::size_t k = 0; k < stride_; ++k) {
-    const std::size_t c = column.component[k];
+    const std::size_t c = column.index[k];
     column.slope[k] = column.inverse[c] * sqrt_half;
     column.offset[k] = column.mean[c] * column.slope[k];
   }
@@ -185,13 +199,13 @@ double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimensi
   const double u = rng.uniform();
   if (column.categorical()) {
     const double choices = static_cast<double>(column.given.choices);
-    const double code = column.codes[kernel];
+    const std::size_t code = column.index[kernel];
     // The kernel is a uniform part, `other` for each choice, and the rest on the observed one.
-    const double uniform_part = std::isnan(code) ? 1.0 : column.other * choices;
-    if (u >= uniform_part) return code;
+    const double uniform_part = code == column.given.choices ? 1.0 : column.other * choices;
+    if (u >= uniform_part) return static_cast<double>(code);
     return std::min(std::floor(u / uniform_part * choices), choices - 1.0);
   }
-  const std::size_t c = column.component[kernel];
+  const std::size_t c = column.index[kernel];
   const double mean = column.mean[c];
   const double inverse = column.inverse[c];
   const double z = truncated_normal_quantile(u, -mean * inverse, (1.0 - mean) * inverse, column.lower_tail[c],

@@ -42,7 +42,7 @@ class ParzenEstimator {
 
   // points: row-major, count x dimensions; NaN dimensions are left out of the product. out: count log
   // densities. For logarithmic dimensions the density is that of the logarithm, for discrete ones it is a
-  // probability. -inf outside the bounds of a continuous dimension. Uses scratch space of the object: one
+  // probability. -inf outside the bounds. Uses scratch space of the object: one
   // caller at a time.
   void log_pdf(std::span<const double> points, std::size_t count, std::span<double> out) const;
 
@@ -55,27 +55,32 @@ class ParzenEstimator {
   struct Column {
     Dimension given;
     double high = 0.0;  // the last legal value
-    double half_origin =
-        0.0;  // transformed lower end, half a step below the lowest value where discrete; halved, and
-    double half_extent = 0.5;  // so is upper end less lower end: their difference cannot overflow
-    double log_unit = 0.0;     // what every kernel's log density gets for the scaling and for sqrt(2 pi)
-    double other = 0.0;        // categorical: probability of each choice that was not observed
-    double penalty = 0.0;      // categorical: log of that over the observed choice's
+    // Transformed lower end (half a step below the lowest value where discrete), and upper end less lower
+    // end. Halved, since the difference of two doubles can overflow.
+    double half_origin = 0.0;
+    double half_extent = 0.5;
+    double inverse_half_extent = 2.0;
+    double log_unit = 0.0;      // what every kernel's log density gets for the scaling and for sqrt(2 pi)
+    double other = 0.0;         // categorical: probability of each choice that was not observed
+    double penalty = 0.0;       // categorical: log of that over the observed choice's
+    std::vector<double> edges;  // discrete with few values: positions of the ends of all bins
     // Per kernel.
     std::vector<double> factor;  // normaliser, by which the kernel's weight is multiplied
-    std::vector<double> codes;   // categorical: observed code, NaN for the prior's
-    std::vector<double> slope,
-        offset;  // continuous: (at * slope - offset)^2 is the negated exponent at a position
-    std::vector<std::uint32_t> component;  // numeric: kernels of equal mean and bandwidth share a component
+    // Continuous: (at * slope - offset)^2 is the negated exponent at a position.
+    std::vector<double> slope, offset;
+    // Categorical: the observed code, `choices` for none. Numeric: the component, kernels of equal mean and
+    // bandwidth sharing one.
+    std::vector<std::uint32_t> index;
     // Per component, ascending in mean; the first is the prior's.
     std::vector<double> mean, inverse, lower_tail, mass;
     std::size_t components = 0;
 
+    static constexpr std::size_t few_values = 64;
     void prepare(const Dimension& dimension);
     bool categorical() const { return given.choices > 0; }
     bool discrete() const { return given.step > 0.0; }
     bool single() const { return half_extent == 0.0; }  // continuous with one value: nothing to say
-    bool contains(double value) const { return value >= given.low && value <= high; }
+    bool contains(double value) const;
     double transformed(double value) const;
     double position(double value) const;
     double raw(double at) const;  // the legal value at a position
@@ -85,13 +90,14 @@ class ParzenEstimator {
   void fit_categorical(Column& column, const double* first, double prior_weight);
   void fit_numeric(Column& column, const double* first);
 
-  // Stages of log_pdf, each over all points.
-  void start_rows(std::span<const double> points, std::size_t count) const;
-  void list_dimensions(std::span<const double> points, std::size_t count) const;
-  void list_discrete(std::size_t d, std::span<const double> points, std::size_t count) const;
-  void tabulate(const Column& column, std::size_t first_value) const;
+  // Stages of log_pdf. A batch is at most most_lanes points that have the same dimensions.
+  void start(const double* point) const;
+  void score_batch(std::span<const double> points, std::span<double> out) const;
+  void add_categorical(std::size_t d, std::span<const double> points) const;
+  void add_discrete(std::size_t d, std::span<const double> points) const;
+  void add_continuous(std::size_t d, std::span<const double> points) const;
+  double* new_table(const Column& column, std::size_t rows) const;
   double exact(const double* point) const;
-  void start(const double* point, double* out) const;
 
   std::size_t kernels_ = 0;
   std::size_t stride_ = 0;  // kernels_ in whole blocks
@@ -104,18 +110,16 @@ class ParzenEstimator {
   std::vector<Placed> order_, order_scratch_;
   std::vector<double> sorted_, widths_, component_factor_;
 
-  // Scratch of log_pdf: a row is the share of one value of a discrete dimension.
-  struct Row {
-    const Column* column;
-    double code;         // categorical
-    std::size_t masses;  // numeric: where its log masses begin in masses_
-  };
-  mutable std::vector<double> starts_, terms_, rows_, masses_, tails_, product_;
-  mutable std::vector<Row> row_list_;
-  mutable std::vector<NormalTerm> normals_, chunk_normals_;
-  mutable std::vector<std::uint32_t> start_of_, normals_of_, rows_of_, normal_count_, row_count_, patterns_;
-  mutable std::vector<Placed> values_;
-  mutable std::vector<const double*> row_pointers_;
+  // Scratch of log_pdf.
+  mutable std::vector<std::uint32_t> todo_, later_, batch_;
+  mutable std::vector<Placed> values_, values_scratch_;
+  mutable std::vector<double> start_, product_;  // of the current pattern of dimensions
+  mutable double ceiling_ = 0.0;                 // taken off start_
+  mutable std::size_t lanes_ = 0;
+  mutable std::vector<double> rows_, at_;
+  mutable std::vector<const double*> slopes_, offsets_, tables_;
+  mutable std::vector<const std::uint32_t*> indices_;
+  mutable std::vector<std::vector<double>> tables_storage_;
 };
 
 }  // namespace lehr

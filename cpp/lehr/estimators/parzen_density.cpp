@@ -1,10 +1,13 @@
-// Log densities of a Parzen estimator, arranged for many kernels and a few points: what a kernel needs only
-// once is done once, each distinct value of a discrete dimension is worked out once, and the sums run over
-// chunks of kernels that stay in the first-level cache while every point passes over them.
+// Log densities of a Parzen estimator, arranged for many kernels and a few points at a time: what a kernel
+// needs only once is done once, and each distinct value of a discrete dimension is worked out once for each
+// distinct kernel.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "lehr/estimators/interval_mass.hpp"
 #include "lehr/estimators/parzen.hpp"
 
 namespace lehr {
@@ -12,17 +15,15 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-constexpr std::size_t chunk_length = 128;
-
 // Normalisers of so many dimensions are multiplied before a logarithm is taken: far from overflow.
 constexpr std::size_t product_length = 16;
 
-// The tables of discrete dimensions know no log mass below -690.8. A kernel's other factors add at most 5.7 a
-// dimension (log of 101 / 0.34), so a total above this bound by a margin of 40 cannot have been touched.
-double trusted_above(std::size_t dimensions) { return -690.0 + 40.0 + 5.7 * static_cast<double>(dimensions); }
+// Log masses below -690.8 and exponents below -708 are cut off there (loops.hpp). A sum above this cannot
+// tell.
+constexpr double trusted_sum = 1e-270;
 
-// Bins narrower than this part of the domain lose too many digits in differences of tails.
-constexpr double narrowest_bin = 1e-5;
+// In bins narrower than this part of the domain, differences of tails lose too many digits.
+constexpr double narrow_bin = 1e-5;
 
 bool same_dimensions(const double* a, const double* b, std::size_t width) {
   for (std::size_t d = 0; d < width; ++d) {
@@ -31,202 +32,243 @@ bool same_dimensions(const double* a, const double* b, std::size_t width) {
   return true;
 }
 
+// The bins of one dimension that the points of a batch fall into.
+struct Bins {
+  std::array<double, 2 * most_lanes> edge;  // positions of their ends, neighbours sharing one
+  std::array<std::uint32_t, most_lanes> lower{}, upper{}, of_point{};
+  std::size_t edges = 0, count = 0;
+
+  void append(double left, double right, bool adjacent) {
+    if (!adjacent) edge[edges++] = left;
+    edge[edges++] = right;
+    lower[count] = static_cast<std::uint32_t>(edges - 2);
+    upper[count] = static_cast<std::uint32_t>(edges - 1);
+    ++count;
+  }
+};
+
 }  // namespace
 
 void ParzenEstimator::log_pdf(std::span<const double> points, std::size_t count,
                               std::span<double> out) const {
   const std::size_t width = columns_.size();
-  start_rows(points, count);
-  list_dimensions(points, count);
-
-  terms_.resize(count * stride_);
-  rows_.resize(row_list_.size() * chunk_length);
-  chunk_normals_.resize(width);
-  row_pointers_.resize(width);
-  for (std::size_t k = 0; k < stride_; k += chunk_length) {
-    const std::size_t length = std::min(chunk_length, stride_ - k);
-    for (std::size_t r = 0; r < row_list_.size(); ++r) {
-      const Row& row = row_list_[r];
-      double* const values = rows_.data() + r * chunk_length;
-      if (row.column->categorical()) {
-        loops_->mismatches(values, row.column->codes.data() + k, row.code, row.column->penalty, length);
-      } else {
-        loops_->gather(values, masses_.data() + row.masses, row.column->component.data() + k, length);
-      }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::size_t j = 0; j < normal_count_[i]; ++j) {
-        const NormalTerm& term = normals_[i * width + j];
-        chunk_normals_[j] = {term.slope + k, term.offset + k, term.at};
-      }
-      for (std::size_t j = 0; j < row_count_[i]; ++j) {
-        row_pointers_[j] = rows_.data() + rows_of_[i * width + j] * chunk_length;
-      }
-      loops_->accumulate(terms_.data() + i * stride_ + k, starts_.data() + start_of_[i] * stride_ + k,
-                         chunk_normals_.data(), normal_count_[i], row_pointers_.data(), row_count_[i],
-                         length);
-    }
+  if (width == 0) {
+    std::fill_n(out.begin(), count, 0.0);
+    return;
   }
-
+  todo_.clear();
   for (std::size_t i = 0; i < count; ++i) {
-    const double* const point = points.data() + i * width;
-    double constant = 0.0;
     bool inside = true;
     for (std::size_t d = 0; d < width; ++d) {
-      if (std::isnan(point[d])) continue;
-      constant += columns_[d].log_unit;
-      inside = inside && columns_[d].contains(point[d]);
+      const double value = points[i * width + d];
+      inside = inside && (std::isnan(value) || columns_[d].contains(value));
     }
-    if (!inside) {
+    if (inside) {
+      todo_.push_back(static_cast<std::uint32_t>(i));
+    } else {
       out[i] = -infinity;
-      continue;
     }
-    double sum = loops_->log_sum_exp(terms_.data() + i * stride_, stride_);
-    if (sum < trusted_above(width)) sum = exact(point);
-    out[i] = constant + sum;
+  }
+  // The normalisers depend on which dimensions a point has: points that have the same ones go together.
+  std::array<double, most_lanes> sums;
+  while (!todo_.empty()) {
+    const double* const model = points.data() + todo_.front() * width;
+    start(model);
+    later_.clear();
+    batch_.clear();
+    at_.clear();
+    std::size_t in_batch = 0;
+    const auto flush = [&] {
+      score_batch(std::span<const double>(rows_).first(in_batch * width),
+                  std::span<double>(sums).first(in_batch));
+      for (std::size_t i = 0; i < in_batch; ++i) out[batch_[i]] = sums[i];
+      batch_.clear();
+      in_batch = 0;
+    };
+    rows_.resize(most_lanes * width);
+    for (const std::uint32_t i : todo_) {
+      const double* const point = points.data() + i * width;
+      if (!same_dimensions(point, model, width)) {
+        later_.push_back(i);
+        continue;
+      }
+      batch_.push_back(i);
+      std::copy_n(point, width, rows_.begin() + static_cast<std::ptrdiff_t>(in_batch * width));
+      if (++in_batch == most_lanes) flush();
+    }
+    if (in_batch > 0) flush();
+    todo_.swap(later_);
   }
 }
 
-// Every point's terms start as the log of weight times normalisers over the dimensions that it has. Points
-// that have the same ones share them.
-void ParzenEstimator::start_rows(std::span<const double> points, std::size_t count) const {
-  const std::size_t width = columns_.size();
-  patterns_.clear();
-  start_of_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const double* const point = points.data() + i * width;
-    std::size_t p = 0;
-    while (p < patterns_.size() && !same_dimensions(point, points.data() + patterns_[p] * width, width)) ++p;
-    start_of_[i] = static_cast<std::uint32_t>(p);
-    if (p < patterns_.size()) continue;
-    patterns_.push_back(static_cast<std::uint32_t>(i));
-    starts_.resize(std::max(starts_.size(), patterns_.size() * stride_));
-    start(point, starts_.data() + p * stride_);
-  }
-}
-
-void ParzenEstimator::start(const double* point, double* out) const {
+// Logs of weight times normalisers over the dimensions that a point has, less the largest of them.
+void ParzenEstimator::start(const double* point) const {
   product_.resize(stride_);
+  start_.assign(stride_, 0.0);
   std::copy(weights_.begin(), weights_.end(), product_.begin());
   std::fill(product_.begin() + static_cast<std::ptrdiff_t>(kernels_), product_.end(), 1.0);
-  std::fill_n(out, stride_, 0.0);
   std::size_t multiplied = 0;
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     if (std::isnan(point[d])) continue;
     loops_->multiply(product_.data(), columns_[d].factor.data(), stride_);
     if (++multiplied % product_length == 0) {
-      loops_->add_logarithms(out, product_.data(), stride_);
+      loops_->add_logarithms(start_.data(), product_.data(), stride_);
       std::fill(product_.begin(), product_.end(), 1.0);
     }
   }
-  loops_->add_logarithms(out, product_.data(), stride_);
-  const std::size_t real =
-      weights_.back() > 0.0 ? kernels_ : kernels_ - 1;  // a prior without weight is no kernel
-  std::fill(out + real, out + stride_, -infinity);
+  loops_->add_logarithms(start_.data(), product_.data(), stride_);
+  if (weights_.back() == 0.0) start_[kernels_ - 1] = -infinity;
+  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  for (double& value : start_) value -= ceiling_;
 }
 
-void ParzenEstimator::list_dimensions(std::span<const double> points, std::size_t count) const {
+void ParzenEstimator::score_batch(std::span<const double> points, std::span<double> out) const {
   const std::size_t width = columns_.size();
-  normals_.resize(count * width);
-  rows_of_.resize(count * width);
-  normal_count_.assign(count, 0);
-  row_count_.assign(count, 0);
-  row_list_.clear();
-  std::size_t masses = 0;
+  const std::size_t count = points.size() / width;
+  lanes_ = whole_blocks(count);
+  at_.clear();
+  slopes_.clear();
+  offsets_.clear();
+  tables_.clear();
+  indices_.clear();
+  double constant = ceiling_;
   for (std::size_t d = 0; d < width; ++d) {
-    const Column& column = columns_[d];
-    if (column.categorical() || column.discrete()) {
-      list_discrete(d, points, count);
-      continue;
-    }
-    if (column.single()) continue;
-    for (std::size_t i = 0; i < count; ++i) {
-      const double value = points[i * width + d];
-      if (std::isnan(value)) continue;
-      normals_[i * width + normal_count_[i]++] = {column.slope.data(), column.offset.data(),
-                                                  column.position(value)};
+    if (std::isnan(points[d])) continue;
+    constant += columns_[d].log_unit;
+    if (columns_[d].categorical()) {
+      add_categorical(d, points);
+    } else if (columns_[d].discrete()) {
+      add_discrete(d, points);
+    } else if (!columns_[d].single()) {
+      add_continuous(d, points);
     }
   }
-  // Tables of the numeric ones.
-  for (Row& row : row_list_) {
-    if (row.column->categorical()) continue;
-    row.masses = masses;
-    masses += whole_blocks(row.column->components);
-  }
-  masses_.resize(masses);
-  for (std::size_t r = 0; r < row_list_.size(); ++r) {
-    const bool first = r == 0 || row_list_[r].column != row_list_[r - 1].column;
-    if (first && !row_list_[r].column->categorical()) tabulate(*row_list_[r].column, r);
-  }
-}
-
-// One row for each distinct value of a discrete dimension, ascending.
-void ParzenEstimator::list_discrete(std::size_t d, std::span<const double> points, std::size_t count) const {
-  const std::size_t width = columns_.size();
-  values_.clear();
+  std::array<double, most_lanes> sums, logs{};
+  loops_->mix(sums.data(), {kernels_, lanes_, start_.data(), slopes_.size(), slopes_.data(), offsets_.data(),
+                            at_.data(), tables_.size(), tables_.data(), indices_.data()});
+  loops_->add_logarithms(logs.data(), sums.data(), lanes_);
   for (std::size_t i = 0; i < count; ++i) {
-    const double value = points[i * width + d];
-    if (!std::isnan(value)) values_.push_back({value, static_cast<std::uint32_t>(i)});
-  }
-  std::sort(values_.begin(), values_.end(), [](const Placed& a, const Placed& b) { return a.at < b.at; });
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    if (i == 0 || values_[i].at != values_[i - 1].at) row_list_.push_back({&columns_[d], values_[i].at, 0});
-    const std::size_t point = values_[i].index;
-    rows_of_[point * width + row_count_[point]++] = static_cast<std::uint32_t>(row_list_.size() - 1);
+    out[i] = constant + (sums[i] > trusted_sum ? logs[i] : exact(points.data() + i * width));
   }
 }
 
-// Log masses of the bins of one dimension's values, for its components. Neighbouring bins share an edge.
-void ParzenEstimator::tabulate(const Column& column, std::size_t first_row) const {
-  const std::size_t n = whole_blocks(column.components);
-  tails_.resize(2 * n);
-  double* left = tails_.data();
-  double* right = tails_.data() + n;
-  const double half = 0.5 * column.given.step;
-  for (std::size_t r = first_row; r < row_list_.size() && row_list_[r].column == &column; ++r) {
-    const double value = row_list_[r].code;
-    const double lower = column.position(value - half);
-    const double upper = column.position(value + half);
-    double* const out = masses_.data() + row_list_[r].masses;
-    if (upper - lower < narrowest_bin) {
-      loops_->exact_log_masses(out, column.mean.data(), column.inverse.data(), lower, upper, n);
-      continue;
+double* ParzenEstimator::new_table(const Column& column, std::size_t rows) const {
+  const std::size_t t = tables_.size();
+  if (tables_storage_.size() <= t) tables_storage_.resize(t + 1);
+  if (tables_storage_[t].size() < rows * lanes_) tables_storage_[t].resize(rows * lanes_);
+  tables_.push_back(tables_storage_[t].data());
+  indices_.push_back(column.index.data());
+  return tables_storage_[t].data();
+}
+
+void ParzenEstimator::add_continuous(std::size_t d, std::span<const double> points) const {
+  const Column& column = columns_[d];
+  const std::size_t width = columns_.size();
+  slopes_.push_back(column.slope.data());
+  offsets_.push_back(column.offset.data());
+  for (std::size_t i = 0; i < points.size() / width; ++i)
+    at_.push_back(column.position(points[i * width + d]));
+  at_.resize(slopes_.size() * lanes_, 0.5);
+}
+
+void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> points) const {
+  const Column& column = columns_[d];
+  const std::size_t width = columns_.size();
+  double* const table = new_table(column, column.given.choices + 1);
+  std::fill_n(table, column.given.choices * lanes_, column.penalty);
+  std::fill_n(table + column.given.choices * lanes_, lanes_, 0.0);
+  for (std::size_t i = 0; i < points.size() / width; ++i) {
+    table[static_cast<std::size_t>(points[i * width + d]) * lanes_ + i] = 0.0;
+  }
+}
+
+void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points) const {
+  const Column& column = columns_[d];
+  const std::size_t width = columns_.size();
+  const std::size_t n = points.size() / width;
+  const double step = column.given.step;
+  Bins bins;
+  if (!column.edges.empty()) {
+    // Few values: which are there is a bit each.
+    std::array<std::uint8_t, most_lanes> place;
+    std::array<std::uint8_t, Column::few_values> rank;
+    std::uint64_t present = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      place[i] = static_cast<std::uint8_t>((points[i * width + d] - column.given.low) / step + 0.5);
+      present |= std::uint64_t{1} << place[i];
     }
-    const bool adjacent = r > first_row && value - row_list_[r - 1].code < 3.0 * half;
-    if (!adjacent) loops_->signed_tails(left, column.mean.data(), column.inverse.data(), lower, n);
-    loops_->signed_tails(right, column.mean.data(), column.inverse.data(), upper, n);
-    loops_->log_masses(out, left, right, n);
-    std::swap(left, right);
+    int previous = -2;
+    while (present != 0) {
+      const int k = std::countr_zero(present);
+      present &= present - 1;
+      rank[k] = static_cast<std::uint8_t>(bins.count);
+      bins.append(column.edges[k], column.edges[k + 1], k == previous + 1);
+      previous = k;
+    }
+    for (std::size_t i = 0; i < n; ++i) bins.of_point[i] = rank[place[i]];
+  } else {
+    values_.clear();
+    for (std::size_t i = 0; i < n; ++i)
+      values_.push_back({points[i * width + d], static_cast<std::uint32_t>(i)});
+    sort_placed(values_, values_scratch_);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double value = values_[i].at;
+      if (i == 0 || value != values_[i - 1].at) {
+        const bool adjacent = i > 0 && value - values_[i - 1].at < 1.5 * step;
+        bins.append(adjacent ? 0.0 : column.position(value - 0.5 * step), column.position(value + 0.5 * step),
+                    adjacent);
+      }
+      bins.of_point[values_[i].index] = static_cast<std::uint32_t>(bins.count - 1);
+    }
   }
+  bool narrow = false;
+  for (std::size_t v = 0; v < bins.count; ++v) {
+    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < narrow_bin;
+  }
+  const std::size_t padded = whole_blocks(bins.edges);
+  std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
+  loops_->log_masses(
+      new_table(column, column.components),
+      {column.components, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+       bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
-// One point where even the nearest kernel is so far that tables without underflow are needed.
+// One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
 double ParzenEstimator::exact(const double* point) const {
-  terms_.resize(std::max(terms_.size(), stride_));
-  std::vector<double> sums(stride_), row(stride_), masses;
-  start(point, sums.data());
+  std::vector<double> exponents(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     const Column& column = columns_[d];
     const double value = point[d];
-    if (std::isnan(value) || (column.single() && !column.categorical() && !column.discrete())) continue;
+    if (std::isnan(value)) continue;
     if (column.categorical()) {
-      loops_->mismatches(row.data(), column.codes.data(), value, column.penalty, stride_);
+      for (std::size_t k = 0; k < kernels_; ++k) {
+        const std::size_t code = column.index[k];
+        if (code != column.given.choices && static_cast<double>(code) != value)
+          exponents[k] += column.penalty;
+      }
     } else if (column.discrete()) {
-      const double half = 0.5 * column.given.step;
-      masses.resize(whole_blocks(column.components));
-      loops_->exact_log_masses(masses.data(), column.mean.data(), column.inverse.data(),
-                               column.position(value - half), column.position(value + half), masses.size());
-      loops_->gather(row.data(), masses.data(), column.component.data(), stride_);
-    } else {
+      const double lower = column.position(value - 0.5 * column.given.step);
+      const double upper = column.position(value + 0.5 * column.given.step);
+      for (std::size_t k = 0; k < kernels_; ++k) {
+        const std::size_t c = column.index[k];
+        const double a = (lower - column.mean[c]) * column.inverse[c];
+        const double b = (upper - column.mean[c]) * column.inverse[c];
+        exponents[k] +=
+            a + b < 0.0 ? elementary::log_interval_mass(-b, -a) : elementary::log_interval_mass(a, b);
+      }
+    } else if (!column.single()) {
       const double at = column.position(value);
-      for (std::size_t k = 0; k < stride_; ++k) {
+      for (std::size_t k = 0; k < kernels_; ++k) {
         const double z = at * column.slope[k] - column.offset[k];
-        row[k] = -z * z;
+        exponents[k] -= z * z;
       }
     }
-    for (std::size_t k = 0; k < stride_; ++k) sums[k] += row[k];
   }
-  return loops_->log_sum_exp(sums.data(), stride_);
+  const double largest = *std::max_element(exponents.begin(), exponents.end());
+  if (largest == -infinity) return -infinity;
+  double sum = 0.0;
+  for (const double exponent : exponents) sum += elementary::exp(exponent - largest);
+  return largest + elementary::log(sum);
 }
 
 }  // namespace lehr

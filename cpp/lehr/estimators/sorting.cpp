@@ -29,16 +29,15 @@ void sort_placed(std::vector<Placed>& items, std::vector<Placed>& scratch) {
     insertion_sort(items, n * n);
     return;
   }
-  // Radix sort by the leading 22 bits of the position, then insertion: what is left to do is near its place.
-  constexpr std::size_t digits = 2048;
-  const auto key = [](const Placed& item) {
-    return static_cast<std::uint32_t>(std::clamp(item.at, 0.0, 1.0) * 4194303.0);
-  };
+  // Radix sort by the leading 20 bits of the position, then insertion: what is left to do is near its place.
+  constexpr std::size_t digits = 1024;
+  constexpr double largest_key = digits * digits - 1;
   std::array<std::uint32_t, digits> low{}, high{};
-  for (const Placed& item : items) {
-    const std::uint32_t k = key(item);
-    ++low[k % digits];
-    ++high[k / digits];
+  for (Placed& item : items) {
+    const double scaled = item.at * largest_key;
+    item.key = static_cast<std::uint32_t>(scaled > 0.0 ? std::min(scaled, largest_key) : 0.0);
+    ++low[item.key % digits];
+    ++high[item.key / digits];
   }
   std::uint32_t low_sum = 0, high_sum = 0;
   for (std::size_t i = 0; i < digits; ++i) {
@@ -49,8 +48,8 @@ void sort_placed(std::vector<Placed>& items, std::vector<Placed>& scratch) {
     high_sum += h;
   }
   scratch.resize(n);
-  for (const Placed& item : items) scratch[low[key(item) % digits]++] = item;
-  for (const Placed& item : scratch) items[high[key(item) / digits]++] = item;
+  for (const Placed& item : items) scratch[low[item.key % digits]++] = item;
+  for (const Placed& item : scratch) items[high[item.key / digits]++] = item;
   if (insertion_sort(items, 16 * n) > 16 * n) {
     // Many positions crowd into one key.
     std::stable_sort(items.begin(), items.end(),

@@ -7,11 +7,12 @@
 namespace lehr {
 
 struct Placed {
-  double at;  // for sort_placed: in [0, 1]
+  double at;
   std::uint32_t index;
+  std::uint32_t key = 0;  // of the sort's own
 };
 
-// Ascending by position; equal ones keep their order. scratch is reused.
+// Ascending by position; equal ones keep their order. Fastest for positions in [0, 1]. scratch is reused.
 void sort_placed(std::vector<Placed>& items, std::vector<Placed>& scratch);
 
 }  // namespace lehr

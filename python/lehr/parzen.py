@@ -1,0 +1,139 @@
+"""The density engine of TPE on its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lehr import _core
+from lehr.errors import OptionError
+from lehr.space import Config, Space, _index
+from lehr.variables import Categorical, Float, Int, Ordinal, Variable
+
+
+class ParzenEstimator:
+    """A Parzen estimator over configurations: the mixture of product kernels at the heart of TPE.
+
+    One kernel per observation and one for the prior, each a product over the variables: truncated normals (on
+    the logarithm where ``log``), their masses on the grid of a discrete variable, and smoothed choices of a
+    categorical one. :class:`Ordinal` counts as the integer position of the value. Variables with a single
+    value say nothing and are left out.
+
+    The estimator is that of Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (2011), with the
+    constants and the densities of Optuna 5's multivariate TPE: bandwidths reach to the farther neighbour and
+    at least 1 / min(100, n + 2) of the domain ("magic clipping"), the last 25 observations weigh 1 and
+    earlier ones less. Watanabe, "Tree-Structured Parzen Estimator" (arXiv 2304.11127, 2023), explains what
+    each of these does.
+
+    Args:
+        space: the space that the configurations belong to. Its forbidden combinations do not cut the density.
+        observations: legal configurations, oldest first, all with the same active variables; may be empty
+            when every variable of the space is always active.
+        prior_weight: weight of the prior's kernel, >= 0; that of a recent observation is 1.
+
+    Raises:
+        ConfigurationError: when an observation is not a legal configuration of the space.
+        OptionError: when observations differ in their active variables, or the prior's weight is out of
+            range.
+    """
+
+    def __init__(
+        self, space: Space, observations: Iterable[Mapping[str, Any]], *, prior_weight: float = 1.0
+    ) -> None:
+        self._space = space
+        codes = _codes(space, observations)
+        if not len(codes) and any(_when(variable) is not None for variable in space):
+            raise OptionError(
+                "Without observations it is unknown which variables are active; give at least one, "
+                "or a space without conditions."
+            )
+        self._active = ~np.isnan(codes[0]) if len(codes) else np.ones(len(space), dtype=np.bool_)
+        self._check_active("observations", codes)
+        self._used = [i for i, v in enumerate(space) if self._active[i] and _cardinality(v) != 1]
+        self._core = _core.ParzenEstimator(
+            [_dimension(space.variables[i]) for i in self._used], codes[:, self._used], prior_weight
+        )
+
+    def log_pdf(self, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+        """Log densities of configurations with the same active variables as the observations, shape (n,).
+
+        Discrete variables contribute probabilities, continuous ones densities in their own unit, those with
+        ``log`` the density of the natural logarithm.
+
+        Raises:
+            ConfigurationError: when a configuration is not legal.
+            OptionError: when the active variables differ from those of the observations.
+        """
+        codes = _codes(self._space, configs)
+        self._check_active("configs", codes)
+        return self._core.log_pdf(codes[:, self._used])
+
+    def sample(self, n: int, seed: int) -> list[Config]:
+        """Draw n configurations from the density; the same seed gives the same ones.
+
+        Each has the active variables of the observations. Conditions and forbidden combinations do not
+        restrict the draw: where they depend on the drawn values, check with ``config in space``.
+
+        Raises:
+            OptionError: when ``n`` or ``seed`` is not an int >= 0, or the seed is 2**64 or more.
+        """
+        count = _index("n", n, 0)
+        drawn = self._core.sample(count, _seed(seed))
+        codes = np.where(self._active, 0.0, math.nan) + np.zeros((count, 1))
+        codes[:, self._used] = drawn
+        for i, variable in enumerate(self._space):
+            if self._active[i] and i not in self._used and isinstance(variable, (Int, Float)):
+                codes[:, i] = variable.low
+        return [self._space._core.decode(row) for row in codes.tolist()]
+
+    def _check_active(self, what: str, codes: npt.NDArray[np.float64]) -> None:
+        for row, active in enumerate(~np.isnan(codes)):
+            if (active != self._active).any():
+                name = self._space.names[int(np.argmax(active != self._active))]
+                state = "active" if active[self._space.names.index(name)] else "not active"
+                raise OptionError(
+                    f"{what} must all have the same active variables, but {name} is {state} in "
+                    f"number {row + 1} and {'not ' if state == 'active' else ''}active in the first "
+                    "observation; split them into groups that agree."
+                )
+
+
+def _codes(space: Space, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+    rows = [space._encode(config) for config in configs]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(space))
+
+
+def _seed(seed: int) -> int:
+    seed = _index("seed", seed, 0)
+    if seed >= 2**64:
+        raise OptionError(f"seed must be below 2**64, not {seed}.")
+    return seed
+
+
+def _when(variable: Variable) -> object:
+    return getattr(variable, "when", None)
+
+
+def _cardinality(variable: Variable) -> int:
+    """Number of values; 0 when continuous with more than one."""
+    if isinstance(variable, Categorical):
+        return len(variable.choices)
+    if isinstance(variable, Ordinal):
+        return len(variable.values)
+    core = variable._core_variable(None)
+    if not core.discrete:
+        return int(core.low == core.high)
+    return core.cardinality
+
+
+def _dimension(variable: Variable) -> _core.Dimension:
+    if isinstance(variable, Categorical):
+        return _core.Dimension(choices=len(variable.choices))
+    if isinstance(variable, Ordinal):
+        return _core.Dimension(low=0.0, high=len(variable.values) - 1.0, step=1.0)
+    core = variable._core_variable(None)
+    return _core.Dimension(low=core.low, high=core.high, log=core.log, step=core.step)
