@@ -24,9 +24,9 @@ from lehr.deploy.machine import describe_machine, environment
 from lehr.supervise import Supervisor
 
 DEFAULT_OUT = Path(__file__).resolve().parents[1] / "python/lehr/bench/data/digits_edge.jsonl.gz"
-OBJECTIVE = "throughput_items_s"
-# Upper limits; accuracy is kept from falling by a limit on the error rate.
-CONSTRAINTS = {"latency_p95_ms": 5.0, "error_rate": 0.2}
+OBJECTIVE = "accuracy"
+# Upper limits. Half a millisecond an item is a throughput of 2,000 a second.
+CONSTRAINTS = {"latency_p95_ms": 5.0, "item_ms": 0.5}
 
 
 def grid_space() -> lehr.Space:
@@ -50,8 +50,8 @@ def grid_space() -> lehr.Space:
 def measure(supervisor: Supervisor, evaluator: Evaluator, config: dict[str, Any]) -> dict[str, Any]:
     ending = supervisor.run(evaluator, config, preload=PRELOAD, timeout_s=120.0)
     metrics = {k: round(v, 6) for k, v in (ending.result or {}).items() if isinstance(v, float)}
-    if "accuracy" in metrics:
-        metrics["error_rate"] = round(1.0 - metrics["accuracy"], 6)
+    if "throughput_items_s" in metrics:
+        metrics["item_ms"] = round(1e3 / metrics["throughput_items_s"], 6)
     line = {
         "config": config,
         "outcome": ending.outcome,
@@ -72,12 +72,13 @@ def main() -> None:
     random.Random(0).shuffle(configs)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as workdir, Supervisor(environment=environment()) as supervisor:
-        evaluator = Evaluator.for_zoo(workdir)
+        evaluator = Evaluator.for_zoo(workdir, accuracy_s=8.0)
         lines = []
         for config in configs:
             lines.append(measure(supervisor, evaluator, config))
             print(f"{len(lines)}/{len(configs)} {time.monotonic() - start:.0f}s {lines[-1]}", flush=True)
     lines.sort(key=lambda line: json.dumps(line["config"], sort_keys=True))
+    machine = describe_machine()
     header = {
         "format": "lehr.replay",
         "version": 1,
@@ -87,7 +88,8 @@ def main() -> None:
         "direction": "maximize",
         "constraints": CONSTRAINTS,
         "recorded": {
-            **describe_machine(),
+            "machine": f"{machine['cpu']}, {machine['cores']} cores",
+            **machine,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "command": "python scripts/record_digits_edge.py",
         },

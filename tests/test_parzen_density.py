@@ -336,7 +336,7 @@ print(estimator.log_pdf(draw(50)).tobytes().hex(), estimator.sample(50, 3).tobyt
 def test_every_instruction_set_yields_the_same_digits() -> None:
     outputs = set()
     for cpu in ("baseline", "avx2", "avx512"):  # one that the processor lacks falls back to another
-        environment = {**os.environ, "LEHR_CPU": cpu}
+        environment = {**os.environ, "LEHR_FORCE_ISA": cpu}
         done = subprocess.run(
             [sys.executable, "-c", SCORE], env=environment, capture_output=True, text=True, check=True
         )

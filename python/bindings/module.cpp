@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_neighbours(m);
   lehr::python::bind_policies(m);
   lehr::python::bind_search(m);
+  lehr::python::bind_recall(m);
 }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module as _import_module
-from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from lehr.errors import (
@@ -32,11 +30,6 @@ if TYPE_CHECKING:
     from lehr.study import Study, load_study, run
     from lehr.variables import Categorical, Float, Int, Ordinal
 
-try:
-    __version__ = _version("lehr")
-except _PackageNotFoundError:  # a source tree that was not installed
-    __version__ = "0+unknown"
-
 # Loaded at first use: a trial's child process imports this package too, and pays for what it imports.
 _LAZY = {
     "Categorical": "lehr.variables",
@@ -57,11 +50,22 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _LAZY:
         raise AttributeError(f"module 'lehr' has no attribute {name!r}")
     value = getattr(_import_module(_LAZY[name]), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lehr")
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

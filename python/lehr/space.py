@@ -5,13 +5,17 @@ from __future__ import annotations
 import operator
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lehr import _core
 from lehr._space_json import space_from_json, space_to_json
 from lehr.conditions import Condition, Scalar, scalar_problem
 from lehr.errors import ConfigurationError, OptionError
 from lehr.variables import Variable
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+    from optuna.distributions import BaseDistribution
 
 Config = dict[str, Scalar]
 
@@ -217,6 +221,40 @@ class Space:
                 describes a space with mistakes. Text from strangers is safe to read.
         """
         return cls(*space_from_json(text))
+
+    # From other tools.
+
+    @classmethod
+    def from_optuna(cls, distributions: Mapping[str, BaseDistribution]) -> Space:
+        """The space of Optuna's distributions by name; Optuna has no conditions to carry over.
+
+        Raises:
+            SpaceError: with every mistake at once: distributions of other kinds, choices or bounds that a
+                space does not take.
+        """
+        from lehr.integrations.from_optuna import space_from_optuna
+
+        return space_from_optuna(distributions)
+
+    @classmethod
+    def from_configspace(cls, space: ConfigurationSpace, *, drop_priors: bool = False) -> Space:
+        """The space of a ``ConfigSpace.ConfigurationSpace``, with its conditions and forbidden clauses.
+
+        A configuration is legal here exactly when it is there. Constants become categoricals with one choice.
+        Default values and meta data have no place in a space; enqueue ``space.get_default_configuration()``
+        to try the defaults first.
+
+        Args:
+            drop_priors: keep the range of a variable with a normal or beta prior, and the choices of one with
+                weights, instead of refusing them.
+
+        Raises:
+            SpaceError: with everything that has no counterpart: priors and weights, forbidden clauses that
+                compare two variables, values other than None, bool, int, float and str.
+        """
+        from lehr.integrations.from_configspace import space_from_configspace
+
+        return space_from_configspace(space, drop_priors=drop_priors)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and repr(self) == repr(other)

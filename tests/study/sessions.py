@@ -1,7 +1,8 @@
 """Runs studies in processes that a test may kill. Started once, it forks a fresh process for each run it is told of.
 
-Reads lines ``{"storage": ..., "seed": ..., "budget": ..., "mark": ..., "slow": seconds}`` and answers each with the new
-process's id, and later with how that process ended, as ``[pid, status]``.
+Reads lines ``{"storage": ..., "seed": ..., "budget": ..., "mark": ..., "slow": seconds}`` and answers each with
+``["pid", pid]``. At the next line it waits for that process and says ``["ended", status]``; until then the process
+id stays taken, so that a signal never meets a stranger.
 """
 
 from __future__ import annotations
@@ -54,10 +55,19 @@ def _session(order):
             print(json.dumps(["finished", event.trial.number]), flush=True)
 
     try:
-        run(order["storage"], order["seed"], order["budget"], order.get("mark"), order.get("slow", 0.0), on_event=tell)
+        run(
+            order["storage"],
+            order["seed"],
+            order["budget"],
+            order.get("mark"),
+            order.get("slow", 0.0),
+            on_event=tell,
+        )
     except KeyboardInterrupt as interrupt:
         study = interrupt.study
-        print(json.dumps(["interrupted", len(study.trials), study.stopped, len(study.trials) > 0]), flush=True)
+        print(
+            json.dumps(["interrupted", len(study.trials), study.stopped, len(study.trials) > 0]), flush=True
+        )
         return 130
     except lehr.StorageError as error:
         print(json.dumps(["error", str(error)]), flush=True)
@@ -78,6 +88,7 @@ def main():
                 sys.stdout.flush()
                 os._exit(status)
         print(json.dumps(["pid", pid]), flush=True)
+        sys.stdin.readline()
         _, status = os.waitpid(pid, 0)
         print(json.dumps(["ended", os.waitstatus_to_exitcode(status)]), flush=True)
 

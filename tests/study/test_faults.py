@@ -69,12 +69,12 @@ def test_one_success_with_the_value_clears_it():
 
 
 def test_another_error_with_the_value_clears_it():
-    rows = [("onnxruntime", "fp32", MISSING)] * 3 + [("onnxruntime", "int8", KERNEL), ("eager", "int8", None)]
-    assert blamed(*rows) == []
+    rows = [("onnxruntime", "fp32", MISSING)] * 3 + [("onnxruntime", "int8", KERNEL)]
+    assert blamed(*rows, ("eager", "fp32", None), ("eager", "int8", None)) == []
 
 
 def test_an_error_seen_elsewhere_is_not_the_value():
-    rows = [("onnxruntime", "fp32", MISSING)] * 3 + [("eager", "fp32", MISSING), ("eager", "int8", None)]
+    rows = [("onnxruntime", "fp32", MISSING)] * 3 + [("eager", "fp32", MISSING), ("eager", "fp32", None)]
     assert blamed(*rows) == []
 
 
@@ -130,6 +130,14 @@ def test_a_missed_limit_or_an_end_without_signature_is_no_fault():
     trials = history(*[("eager", "fp32", None)] * 4)
     for trial in trials:
         trial.outcome = "timeout"
+    assert environment_faults(trials, SPACE) == []
+
+
+def test_trials_that_stopped_early_are_no_fault():
+    slow = ("early_stopped: too slow", "EarlyStop", "too slow")
+    trials = history(*[("onnxruntime", "fp32", slow)] * 4)
+    for trial in trials:
+        trial.outcome = "early_stopped"
     assert environment_faults(trials, SPACE) == []
 
 

@@ -110,6 +110,8 @@ def test_damage_in_the_middle_is_not_cut_but_told(filled):
     filled.write_bytes(damaged)
     with pytest.raises(lehr.StorageError, match="damaged at line 3, and more lines follow"):
         repair_journal(filled)
+    with pytest.raises(lehr.StorageError, match="damaged at line 3, and more lines follow"):
+        lehr.load_study(filled)
     assert filled.read_bytes() == damaged
 
 

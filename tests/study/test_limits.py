@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lehr import OptionError
@@ -98,6 +98,7 @@ def test_refuses_the_same_limit_twice_and_an_empty_range():
         parse_limits(["batch >= 8", "batch <= 2"])
 
 
+@settings(deadline=None)
 @given(
     value=st.floats(-1e9, 1e9),
     limit=st.floats(-1e9, 1e9),

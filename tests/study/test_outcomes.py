@@ -12,7 +12,20 @@ from optuna.trial import TrialState
 
 import lehr
 
-HOWS = ["ok", "raise", "signal", "exit", "hang", "memory", "early", "nan", "infinite", "missing", "text", "none"]
+HOWS = [
+    "ok",
+    "raise",
+    "signal",
+    "exit",
+    "hang",
+    "memory",
+    "early",
+    "nan",
+    "infinite",
+    "missing",
+    "text",
+    "none",
+]
 ENDS = {"ok": "ok", "hang": "timeout", "memory": "oom", "early": "early_stopped"}
 
 
@@ -93,7 +106,12 @@ def test_everything_reads_back_as_it_was(ended):
     loaded = lehr.load_study(path)
     assert loaded.trials == study.trials
     assert loaded.limits == study.limits
-    assert (loaded.name, loaded.objective, loaded.direction, loaded.budget) == ("study", "score", "maximize", len(HOWS))
+    assert (loaded.name, loaded.objective, loaded.direction, loaded.budget) == (
+        "study",
+        "score",
+        "maximize",
+        len(HOWS),
+    )
     assert loaded.space == study.space
     assert loaded.stopped == study.stopped == "budget"
     assert loaded.explain() == study.explain()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ import optuna
 import pytest
 
 import lehr
-from lehr.study.lock import RunLock
+from lehr.study import TrialFinished
+from lehr.study.lock import RunLock, deferred_interrupt
 
 OPTIONS = {"objective": "score", "constraints": ["latency_ms <= 20"], "budget": 3}
 
@@ -30,7 +32,8 @@ OPTIONS = {"objective": "score", "constraints": ["latency_ms <= 20"], "budget": 
         ("redis://127.0.0.1:1/0", "cannot open"),
     ],
 )
-def test_an_unusable_place_is_refused_up_front_in_a_sentence(space, tmp_path, in_process, monkeypatch, place, words):
+@pytest.mark.usefixtures("in_process")
+def test_an_unusable_place_is_refused_up_front_in_a_sentence(space, tmp_path, monkeypatch, place, words):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("")
     Path("folder").mkdir()
@@ -44,7 +47,9 @@ def test_an_unusable_place_is_refused_up_front_in_a_sentence(space, tmp_path, in
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that even root cannot write to")
 def test_a_folder_that_cannot_be_written_to_is_refused_up_front(space, in_process):
-    with pytest.raises(lehr.StorageError, match=r"cannot write beside /sys/kernel/study.journal: .*; choose another folder"):
+    with pytest.raises(
+        lehr.StorageError, match=r"cannot write beside /sys/kernel/study.journal: .*; choose another folder"
+    ):
         lehr.run(evaluations.modelled, space, storage="/sys/kernel/study.journal", **OPTIONS)
 
 
@@ -102,25 +107,36 @@ def test_the_default_place_is_a_journal_in_the_working_folder(space, tmp_path, i
     assert len(lehr.load_study()) == 3
 
 
-def test_a_full_disk_loses_nothing_and_the_study_goes_on_once_it_is_freed(space, journal, in_process, monkeypatch):
+def test_a_relative_place_stays_where_it_was_when_the_working_folder_changes(
+    space, tmp_path, in_process, monkeypatch
+):
+    (tmp_path / "studies").mkdir()
+    monkeypatch.chdir(tmp_path)
+    study = lehr.run(
+        evaluations.modelled, space, storage="studies/s.journal", on_event=lambda _: os.chdir("/"), **OPTIONS
+    )
+    assert sorted(os.listdir(tmp_path / "studies")) == ["s.journal", "s.jsonl"]
+    assert lehr.load_study(tmp_path / "studies" / "s.journal").trials == study.trials
+
+
+@pytest.mark.parametrize("writes", range(0, 30, 3))
+def test_a_full_disk_loses_nothing_and_the_study_goes_on_once_it_is_freed(
+    space, journal, in_process, monkeypatch, writes
+):
     whole = lehr.run(evaluations.modelled, space, storage=None, **OPTIONS)
-    write, room = os.write, [9]
+    write, room = os.write, [writes]
 
     def full(descriptor, data):
         room[0] -= 1
-        if room[0] < 0:
+        if room[0] < -1:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(descriptor, bytes(data)[:40]) if room[0] == 0 else write(descriptor, data)
+        return write(descriptor, bytes(data)[:40]) if room[0] == -1 else write(descriptor, data)
 
-    for writes in (9, 12, 15, 18, 21, 24):
-        room[0] = writes
-        with monkeypatch.context() as patch:
-            patch.setattr("lehr.study.journal.os.write", full)
-            with pytest.raises(lehr.StorageError, match=r"No space left on device"):
-                lehr.run(evaluations.modelled, space, storage=journal, **OPTIONS)
-        if journal.exists() and writes > 9:
-            known = lehr.load_study(journal).trials
-            assert [trial.config for trial in known] == [trial.config for trial in whole.trials[: len(known)]]
+    with monkeypatch.context() as patch:
+        patch.setattr("lehr.study.journal.os.write", full)
+        with pytest.raises(lehr.StorageError, match=r"No space left on device"):
+            lehr.run(evaluations.modelled, space, storage=journal, **OPTIONS)
+    assert journal.read_bytes().endswith(b"\n") or not journal.read_bytes()
     study = lehr.run(evaluations.modelled, space, storage=journal, **OPTIONS)
     assert [trial.config for trial in study.trials] == [trial.config for trial in whole.trials]
 
@@ -130,7 +146,7 @@ import resource, sys
 import sessions, lehr
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
-    sessions.run(sys.argv[1], 5, 12)
+    sessions.run(sys.argv[1], 5, 6)
 except lehr.StorageError as error:
     print(error)
     sys.exit(3)
@@ -142,7 +158,7 @@ def test_a_file_size_limit_of_the_system_is_met_in_a_sentence(journal):
 
     paths = os.pathsep.join([str(Path(lehr.__file__).parents[1]), str(Path(__file__).parent)])
     ended = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(journal), "12000"],
+        [sys.executable, "-c", FULL_DISK, str(journal), "8000"],
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
@@ -152,9 +168,9 @@ def test_a_file_size_limit_of_the_system_is_met_in_a_sentence(journal):
     assert ended.returncode == 3, ended.stderr
     assert "File too large; every finished trial is safe" in ended.stdout
     known = lehr.load_study(journal)
-    assert 0 < len(known) < 12
-    study = sessions.run(journal, 5, 12)
-    whole = sessions.run(None, 5, 12)
+    assert 0 < len(known) < 6
+    study = sessions.run(journal, 5, 6)
+    whole = sessions.run(None, 5, 6)
     assert [trial.config for trial in study.trials] == [trial.config for trial in whole.trials]
 
 
@@ -206,3 +222,49 @@ def test_a_kill_inside_an_append_does_not_hold_up_the_next_run(space, journal, i
     os.symlink(journal, journal.parent / "study.journal.lock")
     study = lehr.run(evaluations.modelled, space, storage=journal, **OPTIONS)
     assert len(study) == 3
+
+
+def test_a_trial_added_by_somebody_else_meanwhile_is_noticed(space, in_process):
+    """Where no file can be locked (a database on a server), a second writer is at least never overlooked."""
+    storage = optuna.storages.InMemoryStorage()
+
+    def intrude(event):
+        if isinstance(event, TrialFinished):
+            event.study.optuna_study.add_trial(optuna.trial.create_trial(value=1.0))
+
+    with pytest.raises(
+        lehr.StorageError, match=r"from somebody else during this run \(expected trial 1, got 2\)"
+    ):
+        lehr.run(evaluations.modelled, space, storage=storage, on_event=intrude, **OPTIONS)
+
+
+def test_ctrl_c_waits_for_a_record_to_be_whole():
+    done = []
+
+    def write():
+        with deferred_interrupt():
+            with deferred_interrupt():
+                os.kill(os.getpid(), signal.SIGINT)
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+        assert done == ["inner", "outer"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_left_to_whoever_handles_it():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append("theirs"))
+    try:
+        with deferred_interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert seen == ["theirs"]
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -39,7 +39,10 @@ class MarkedSupervisor(Supervisor):
 
     def run(self, *args, **options):
         ending = super().run(*args, **options)
-        helpers = {helper.pid for idle in self._idle.values() for helper in idle}
+        idle_helpers = [helper for idle in self._idle.values() for helper in idle]
+        for helper in idle_helpers:
+            helper.is_ready(60)  # it may still be importing, and forks once for nothing at the end of that
+        helpers = {helper.pid for helper in idle_helpers}
         left = {pid: name for pid, name in marked_processes(self.mark).items() if pid not in helpers}
         assert not left
         assert "reason" in ending.evidence or ending.outcome == "ok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import threading
 import time
@@ -106,8 +107,33 @@ def test_a_fault_leaves_its_signal_and_its_python_frames(supervisor, body, name)
     ending = supervisor.run(body)
     assert ending.outcome == "crashed"
     assert ending.evidence["signal"] == name
-    assert ending.evidence["signature"] == name
-    assert f"in {body.__name__}" in ending.evidence["stderr_tail"]
+    fault = ending.evidence["fault"]
+    assert f" in {body.__name__}" in fault["traceback_tail"]
+    assert "_child.py" not in fault["traceback_tail"]
+    assert f"({fault['frame']})" in ending.evidence["reason"]
+    assert ending.evidence["signature"] == f"{name} in {re.sub(':[0-9]+', '', fault['frame'])}"
+    assert "stderr_tail" not in ending.evidence
+
+
+def test_the_innermost_frame_of_a_deep_fault(supervisor):
+    ending = supervisor.run(bodies.read_null_deep_down, 60)
+    assert ending.evidence["fault"]["frame"].startswith("__init__.py:")
+    assert ending.evidence["fault"]["frame"].endswith(" in string_at")
+
+
+def test_an_error_before_a_process_that_will_not_leave(supervisor):
+    ending = supervisor.run(bodies.raise_and_hang_at_exit)
+    assert ending.outcome == "crashed"
+    assert ending.evidence["exception"]["type"] == "ValueError"
+    assert ending.evidence["sent_by"] == "lehr: lingering after its end"
+
+
+def test_a_result_channel_that_the_evaluation_closed(supervisor, tmp_path):
+    ending = supervisor.run(bodies.close_everything_and_open, str(tmp_path / "file"))
+    assert ending.outcome == "crashed"
+    assert "without a result" in ending.evidence["reason"]
+    assert "closed lehr's result channel" in ending.evidence["stderr_tail"]
+    assert (tmp_path / "file").read_bytes() == b"mine"
 
 
 def test_sigkill_from_elsewhere_is_not_called_out_of_memory(supervisor):

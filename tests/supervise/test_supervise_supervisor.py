@@ -38,7 +38,7 @@ def test_the_surroundings_of_a_trial(new_supervisor, tmp_path, monkeypatch, isol
         assert found["variable"] == "set"
         assert found["sigint"]
         assert "sys" not in found["main"]
-        assert found["descriptors"] == 5  # stdin, stdout, stderr, the result channel, and the listing itself
+        assert found["descriptors"] == 6  # three streams, result channel, fault file, and the listing itself
         assert found["threads"] == 1
 
 

@@ -15,6 +15,8 @@ import pytest
 import trial_bodies as bodies
 from conftest import MARK, marked_processes, wait_until_gone
 
+from lehr import IsolationError
+
 
 @pytest.mark.parametrize(
     ("body", "args"),
@@ -62,6 +64,29 @@ def test_a_helper_that_is_killed_ends_the_trial_and_is_replaced(new_supervisor):
         assert supervisor.run(bodies.double, 1).result == {"value": 2}
 
 
+def test_an_import_that_kills_every_helper_ends_in_an_error_and_leaves_nothing(
+    new_supervisor, tmp_path, monkeypatch
+):
+    """The trial has not begun when its helper dies, so it is tried again; but not for ever."""
+    text = """
+    import os, signal, sys, time
+    if "pytest" not in sys.modules:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    def body(): return 1
+    """
+    (tmp_path / "lehr_test_killing.py").write_text(textwrap.dedent(text))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    supervisor = new_supervisor()
+    with pytest.raises(IsolationError, match="die before they can start a trial"):
+        supervisor.run(__import__("lehr_test_killing").body)
+    assert not marked_processes(supervisor.mark)
+    assert supervisor.run(bodies.double, 1).outcome == "ok"
+
+
 def test_a_helper_that_dies_while_idle_is_replaced(new_supervisor):
     supervisor = new_supervisor()
     assert supervisor.run(bodies.double, 1).outcome == "ok"
@@ -102,7 +127,7 @@ def parent_script(tmp_path, body: str) -> tuple[list[str], dict[str, str], str]:
     return [sys.executable, str(script), str(tmp_path / "up")], environment, mark
 
 
-def start_parent(tmp_path, body: str) -> tuple[subprocess.Popen[bytes], str]:
+def start_parent(tmp_path, body: str, processes: int = 4) -> tuple[subprocess.Popen[bytes], str]:
     command, environment, mark = parent_script(tmp_path, body)
     parent = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -112,7 +137,7 @@ def start_parent(tmp_path, body: str) -> tuple[subprocess.Popen[bytes], str]:
         assert parent.poll() is None, parent.communicate()
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    assert len(marked_processes(mark)) >= 4  # parent, helper, trial, daemon
+    assert len(marked_processes(mark)) >= processes  # parent, helper, trial, daemon
     return parent, mark
 
 
@@ -140,6 +165,22 @@ def test_a_parent_killed_with_sigkill_takes_everything_along(tmp_path, body):
         left = wait_until_gone(mark, 5.0)
         parent.stdout.close()
         parent.stderr.close()
+    assert not left
+
+
+def test_a_parent_killed_while_its_helper_imports(tmp_path):
+    (tmp_path / "lehr_test_slow.py").write_text(
+        "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(600)"
+    )
+    body = """
+    sys.path.insert(0, os.path.dirname(sys.argv[1]))
+    Supervisor().run(trial, preload=["lehr_test_slow"])
+    """
+    parent, mark = start_parent(tmp_path, body, processes=2)
+    with parent:
+        parent.kill()
+        parent.wait()
+        left = wait_until_gone(mark, 5.0)
     assert not left
 
 

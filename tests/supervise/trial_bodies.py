@@ -64,6 +64,12 @@ def read_null():
     ctypes.string_at(0)
 
 
+def read_null_deep_down(depth):
+    if depth:
+        read_null_deep_down(depth - 1)
+    ctypes.string_at(0)
+
+
 def kill_self():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -238,6 +244,17 @@ def crash_at_exit():
 def hang_at_exit():
     atexit.register(time.sleep, 600)
     return {"value": 1}
+
+
+def raise_and_hang_at_exit():
+    atexit.register(time.sleep, 600)
+    raise_value_error()
+
+
+def close_everything_and_open(path):
+    os.closerange(3, 64)
+    files = [os.open(path, os.O_WRONLY | os.O_CREAT) for _ in range(20)]
+    os.write(files[0], b"mine")
 
 
 def write_at_exit(path):

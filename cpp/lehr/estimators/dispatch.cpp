@@ -26,7 +26,7 @@ const Loops* loops_named(const char* name) {
 
 const Loops& loops() {
   static const Loops& chosen = []() -> const Loops& {
-    if (const char* const forced = std::getenv("LEHR_CPU")) {
+    if (const char* const forced = std::getenv("LEHR_FORCE_ISA")) {
       if (const Loops* const table = loops_named(forced)) return *table;
     }
     for (const char* const name : {"avx512", "avx2"}) {

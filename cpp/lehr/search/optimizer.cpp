@@ -113,6 +113,28 @@ std::size_t Optimizer::add(const Configuration& configuration, const Result& res
   return trial;
 }
 
+std::size_t Optimizer::recall(const Configuration& partial, const Result* result, bool settled) {
+  if (result) check_result(history_->size(), *result);
+  const std::size_t trial = history_->ask(partial, Origin::added);
+  if (settled) seen_->add_partial(trial);
+  events_.push_back({trial, false});
+  if (result) tell(trial, *result);
+  return trial;
+}
+
+Proposal Optimizer::propose(std::uint64_t seed, std::uint64_t stream) {
+  const auto purpose = static_cast<std::uint64_t>(Purpose::propose);
+  try {
+    Rng rng(seed, stream, purpose);
+    return searcher_->propose(rng);
+  } catch (const ExhaustedError&) {
+    Rng rng(seed, stream, purpose);
+    if (options_.method == Method::grid) return {space_->sample(rng), Origin::random};
+    const Seen::Repeats allowed(*seen_);
+    return searcher_->propose(rng);
+  }
+}
+
 TpeSearch& Optimizer::tpe() const {
   if (auto* search = dynamic_cast<TpeSearch*>(searcher_.get())) return *search;
   if (auto* search = dynamic_cast<HybridSearch*>(searcher_.get())) return search->tpe();

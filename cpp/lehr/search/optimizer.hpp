@@ -37,6 +37,13 @@ class Optimizer {
   // Throws ResultError, and then nothing has changed: unknown trial, told twice, objective not finite or
   // missing, a constrained metric missing or NaN.
   void tell(std::size_t trial, const Result& result);
+  // A trial of a search that learns its space on the way: NaN also stands for a variable that the trial never
+  // looked at. Pending when there is no result. With `settled`, whatever agrees with it on the variables it
+  // did look at counts as evaluated. Throws ResultError.
+  std::size_t recall(const Configuration& partial, const Result* result, bool settled);
+  // What the search would propose with the random draws of trial `stream` under `seed`; registers nothing. A
+  // finite space that has nothing new left gives a repeat.
+  Proposal propose(std::uint64_t seed, std::uint64_t stream);
   // A result from elsewhere.
   std::size_t add(const Configuration& configuration, const Result& result);
   // To be asked next, before what the search would propose; known configurations too.

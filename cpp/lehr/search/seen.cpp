@@ -36,8 +36,41 @@ void Seen::add(std::size_t trial) {
   if (!repeats_) trials_.emplace(hash(history_->codes(trial)), trial);
 }
 
+void Seen::add_partial(std::size_t trial) {
+  if (repeats_) return;
+  const std::span<const double> codes = history_->codes(trial);
+  std::vector<std::size_t> variables;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (!std::isnan(codes[i])) variables.push_back(i);
+  }
+  if (variables.size() == codes.size()) return add(trial);
+  if (variables.empty()) return;
+  auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
+                              [&](const Pattern& known) { return known.variables == variables; });
+  if (pattern == patterns_.end()) pattern = patterns_.insert(pattern, {std::move(variables), {}});
+  looked_at_.clear();
+  for (const std::size_t i : pattern->variables) looked_at_.push_back(codes[i]);
+  pattern->trials.emplace(hash(looked_at_), trial);
+}
+
+bool Seen::agrees_with_partial(std::span<const double> codes) const {
+  for (const Pattern& pattern : patterns_) {
+    looked_at_.clear();
+    for (const std::size_t i : pattern.variables) looked_at_.push_back(codes[i]);
+    const auto [first, last] = pattern.trials.equal_range(hash(looked_at_));
+    const bool found = std::any_of(first, last, [&](const auto& entry) {
+      const std::span<const double> known = history_->codes(entry.second);
+      return std::all_of(pattern.variables.begin(), pattern.variables.end(),
+                         [&](std::size_t i) { return known[i] == codes[i]; });
+    });
+    if (found) return true;
+  }
+  return false;
+}
+
 bool Seen::contains(std::span<const double> codes) const {
   if (repeats_) return false;
+  if (agrees_with_partial(codes)) return true;
   const auto [first, last] = trials_.equal_range(hash(codes));
   return std::any_of(first, last,
                      [&](const auto& entry) { return equal(history_->codes(entry.second), codes); });
@@ -49,6 +82,8 @@ Configuration Seen::draw(Rng& rng) const {
     Configuration configuration = space_->sample(rng);
     if (!contains(configuration)) return configuration;
   }
+  // A partial trial rules out all that agrees with it, which can be a whole space that has no end to walk.
+  if (!patterns_.empty()) return space_->sample(rng);
   return draw_remaining(rng);
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lehr/search/history.hpp"
@@ -18,8 +19,24 @@ class Seen {
   Seen(const Space& space, const History& history, bool repeats);
 
   void add(std::size_t trial);  // a trial of the history
+  // A trial that is known by the variables it looked at, NaN elsewhere: whatever agrees with it on these is
+  // seen. A trial that looked at nothing says nothing.
+  void add_partial(std::size_t trial);
   bool contains(std::span<const double> codes) const;
   bool repeats() const { return repeats_; }
+
+  // Allows repeats while it lives.
+  class Repeats {
+   public:
+    explicit Repeats(Seen& seen) : seen_(&seen), before_(std::exchange(seen.repeats_, true)) {}
+    ~Repeats() { seen_->repeats_ = before_; }
+    Repeats(const Repeats&) = delete;
+    Repeats& operator=(const Repeats&) = delete;
+
+   private:
+    Seen* seen_;
+    bool before_;
+  };
 
   // A legal configuration not seen yet, drawn at random, preferring those that `allowed` accepts. Throws
   // ExhaustedError when a finite space has none left.
@@ -35,12 +52,20 @@ class Seen {
 
  private:
   Configuration draw_remaining(Rng& rng) const;
+  bool agrees_with_partial(std::span<const double> codes) const;
 
   const Space* space_;
   const History* history_;
   bool repeats_;
   bool continuous_;
   std::unordered_multimap<std::uint64_t, std::size_t> trials_;
+  // Partial trials by the variables they looked at: there are as many patterns as branches were taken.
+  struct Pattern {
+    std::vector<std::size_t> variables;
+    std::unordered_multimap<std::uint64_t, std::size_t> trials;
+  };
+  std::vector<Pattern> patterns_;
+  mutable std::vector<double> looked_at_;
 };
 
 }  // namespace lehr

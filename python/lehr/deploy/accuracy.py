@@ -1,4 +1,4 @@
-"""How good the answers are: accuracy against labels, or fidelity to the model as given where there are none."""
+"""How good the answers are: accuracy against labels, else fidelity to the model as given."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ Run = Callable[[dict[str, NDArray[Any]]], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """``value`` in 0..1 over ``items`` items, of which ``not_finite`` held NaN or infinite outputs and counted as wrong."""
+    """``value`` in 0..1 over ``items`` items, of which ``not_finite`` held NaN or infinite outputs and
+    counted as wrong.
+    """
 
     value: float
     items: int
@@ -32,7 +34,9 @@ class Score:
 
 
 def items_of(model: OnnxModel, outputs: Sequence[Any], count: int) -> list[Item]:
-    """Cut one call's outputs into its first ``count`` items. Outputs that follow no batch belong to a lone item only."""
+    """Cut one call's outputs into its first ``count`` items. Outputs that follow no batch belong to a lone
+    item only.
+    """
     kept = [
         (output.batch_axis, np.asarray(value))
         for output, value in zip(model.outputs, outputs, strict=True)
@@ -60,14 +64,15 @@ def class_output(model: OnnxModel, samples: Samples) -> int:
     if not scores and not values:
         listed = ", ".join(f"{kind} {list(shape)}" for kind, shape in shapes)
         raise ModelError(
-            f"the data has labels, but {model.path.name} gives no class scores [C] per item, only {listed}; leave the "
-            "labels out to compare with the fp32 model instead"
+            f"the data has labels, but {model.path.name} gives no class scores [C] per item, only {listed}; "
+            "leave the labels out to compare with the fp32 model instead"
         )
     if scores:
         columns = shapes[scores[0]][1][0]
         if samples.classes is not None and len(samples.classes) != columns:
             raise ModelError(
-                f"'classes' in the data lists {len(samples.classes)} classes, but {model.path.name} has {columns} scores"
+                f"'classes' in the data lists {len(samples.classes)} classes, "
+                f"but {model.path.name} has {columns} scores"
             )
         if samples.classes is None:
             if samples.labels.dtype.kind == "U":
@@ -77,8 +82,8 @@ def class_output(model: OnnxModel, samples: Samples) -> int:
             low, high = int(samples.labels.min()), int(samples.labels.max())
             if low < 0 or high >= columns:
                 raise ModelError(
-                    f"labels run from {low} to {high}, but {model.path.name} has {columns} scores, 0 to {columns - 1}; "
-                    "add an array 'classes' that says which label each output column stands for"
+                    f"labels run from {low} to {high}, but {model.path.name} has {columns} scores; add an "
+                    "array 'classes' that says which label each output column stands for"
                 )
     return (scores or values)[0]
 
@@ -111,8 +116,9 @@ def label_scorer(model: OnnxModel, samples: Samples) -> Callable[[int, Item], fl
 def fidelity(item: Item, reference: Item) -> float:
     """Agreement of one item with the reference, 0..1, averaged over its outputs.
 
-    Scores ``[C]`` with C >= 2 agree when the largest is the same one. Anything else: 1 - |y - r| / |r| in Euclidean norm,
-    not below 0; outputs of different shapes (detections of another number) do not agree at all.
+    Scores ``[C]`` with C >= 2 agree when the largest is the same one. Anything else: 1 - |y - r| / |r| in
+    Euclidean norm, not below 0; outputs of different shapes (detections of another number) do not agree at
+    all.
     """
     shares = []
     for answer, truth in zip(item, reference, strict=True):
@@ -121,9 +127,9 @@ def fidelity(item: Item, reference: Item) -> float:
         elif answer.dtype.kind == "f" and answer.ndim == 1 and len(answer) >= 2:
             shares.append(float(np.argmax(answer) == np.argmax(truth)))
         else:
-            error = np.linalg.norm((answer.astype(np.float64) - truth.astype(np.float64)).ravel())
-            scale = np.linalg.norm(truth.astype(np.float64).ravel())
-            shares.append(1.0 if error == 0 else 0.0 if scale == 0 else float(max(0.0, 1.0 - error / scale)))
+            error = float(np.linalg.norm((answer.astype(np.float64) - truth.astype(np.float64)).ravel()))
+            scale = float(np.linalg.norm(truth.astype(np.float64).ravel()))
+            shares.append(1.0 if error == 0 else 0.0 if scale == 0 else max(0.0, 1.0 - error / scale))
     return sum(shares) / len(shares)
 
 
@@ -132,6 +138,7 @@ def evaluate(
     model: OnnxModel,
     samples: Samples,
     batch: int,
+    *,
     score: Callable[[int, Item], float],
     seconds: float,
 ) -> Score:
@@ -155,14 +162,15 @@ def evaluate(
 
 
 def save_reference(run: Run, model: OnnxModel, samples: Samples, path: Path) -> None:
-    """Store the outputs of the model as given for the first items, in calls of one (or of its fixed batch size)."""
-    size, arrays = model.fixed_batch or 1, {}
+    """Store the given model's outputs for the first items, in calls of one or of its fixed batch size."""
+    size = model.fixed_batch or 1
+    arrays: dict[str, NDArray[Any]] = {}
     for start in range(0, min(samples.count, FIDELITY_ITEMS), size):
         valid = min(size, samples.count - start)
         for number, item in enumerate(items_of(model, run(samples.batch(start, size)), valid), start):
             arrays |= {f"{number}/{output}": value for output, value in enumerate(item)}
     with path.open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # mypy takes them for allow_pickle
 
 
 def fidelity_scorer(path: Path) -> Callable[[int, Item], float]:

@@ -1,6 +1,4 @@
-"""Samples to run a model on: from a file, from the zoo, or made up; checked against the model before anything is
-measured.
-"""
+"""Samples to run a model on: from a file, from the zoo, or made up; checked against the model."""
 
 from __future__ import annotations
 
@@ -29,8 +27,8 @@ _MADE_UP_BYTES, _MADE_UP_COUNT = 32e6, 64
 class Samples:
     """Inputs of ``count`` items by input name, in the model's types; labels where they are known.
 
-    ``axes`` holds each input's item axis; None for an input that is the same for every item. ``classes[i]`` is the label
-    that output column ``i`` stands for.
+    ``axes`` holds each input's item axis; None for an input that is the same for every item. ``classes[i]``
+    is the label that output column ``i`` stands for.
     """
 
     inputs: dict[str, NDArray[Any]]
@@ -54,7 +52,9 @@ class Samples:
         return feed
 
     def batch(self, start: int, size: int) -> dict[str, NDArray[Any]]:
-        """Items ``start`` to ``start + size``; past the end the samples begin again, so that every call is full."""
+        """Items ``start`` to ``start + size``; past the end the samples begin again, so that every call is
+        full.
+        """
         return self.feed(np.arange(start, start + size) % self.count)
 
     def take(self, items: NDArray[np.intp]) -> Samples:
@@ -88,16 +88,17 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise ModelError(f"there is no file {path}")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as stream:  # NumPy would leave the file of a damaged archive open
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
     except ValueError as error:
         if "pickle" in str(error).lower():
             raise ModelError(
-                f"{path.name} holds Python objects, which lehr does not load, or is no NumPy file; save plain arrays "
-                "with numpy.savez"
+                f"{path.name} holds Python objects, which lehr does not load, or is no NumPy file; "
+                "save plain arrays with numpy.savez"
             ) from error
         raise ModelError(f"{path.name} is damaged or no NumPy file: {error}") from error
     except Exception as error:  # a damaged archive ends in errors of zipfile, zlib, tokenize or numpy
@@ -135,8 +136,8 @@ def input_arrays(
         raise ModelError(f"{file} has no array for input '{missing[0]}' ({have}){hint}")
     if unknown:
         raise ModelError(
-            f"{file} has an array '{unknown[0]}', which is no input of the model ({', '.join(repr(n) for n in names)}) "
-            f"nor one of {', '.join(repr(n) for n in sorted(reserved))}"
+            f"{file} has an array '{unknown[0]}', which is no input of the model "
+            f"({', '.join(repr(n) for n in names)}) nor one of {', '.join(repr(n) for n in sorted(reserved))}"
         )
     return inputs, rest
 
@@ -173,7 +174,8 @@ def samples_for(model: OnnxModel, arrays: Arrays, file: str = "the data") -> Sam
         if not fits:
             wanted = tuple("N" if axis == spec.batch_axis else size for axis, size in enumerate(spec.shape))
             raise ModelError(
-                f"input '{spec.name}' takes {describe(wanted)}, but {file} holds {describe(array.shape)} for it"
+                f"input '{spec.name}' takes {describe(wanted)}, "
+                f"but {file} holds {describe(array.shape)} for it"
             )
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
@@ -216,8 +218,8 @@ def _labels(rest: Arrays, count: int, file: str) -> tuple[NDArray[Any] | None, N
         labels = labels[:, 0]
     if labels.shape != (count,) or labels.dtype.kind not in "iubU":
         raise ModelError(
-            f"'{given[0]}' in {file} must be one class per sample, {count} integers or strings, not {labels.dtype} "
-            f"{describe(labels.shape)}"
+            f"'{given[0]}' in {file} must be one class per sample, {count} integers or strings, "
+            f"not {labels.dtype} {describe(labels.shape)}"
         )
     classes = rest.get(CLASSES)
     if classes is not None and (classes.ndim != 1 or len(set(classes.tolist())) != len(classes)):
@@ -248,7 +250,9 @@ def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
 
 
 def zoo_samples(variant: zoo.Variant = "noisy") -> tuple[Samples, Samples]:
-    """Held-out images of the zoo with their labels, and calibration images, which come from the training part."""
+    """Held-out images of the zoo with their labels, and calibration images, which come from the training
+    part.
+    """
     with np.load(zoo.data_path(), allow_pickle=False) as file:
         held_out = (
             zoo.noisy_to_input(file["noisy"]) if variant == "noisy" else zoo.pixels_to_input(file["clean"])

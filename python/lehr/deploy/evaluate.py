@@ -1,6 +1,4 @@
-"""One configuration of one model, measured: quantise, load, time, judge the answers. The runtime's errors come
-through.
-"""
+"""One configuration of one model, measured: quantise, load, time, judge the answers."""
 
 from __future__ import annotations
 
@@ -22,17 +20,18 @@ from lehr.errors import ConfigurationError
 from lehr.supervise import EarlyStop, current_trial
 
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
-"""What the process that forks the trials should have imported. No quantiser: its memory would be charged to the trial."""
+"""What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
 
 
 @dataclass(frozen=True)
 class Evaluator:
     """Measures one configuration of the deployment space; call it in a fresh child.
 
-    Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples, converted
-    models, reference outputs), which all trials of a run share; whoever made it removes it. ``limits`` are upper limits by
-    metric, for the early stop, where no trial context gives them. ``accuracy_s`` bounds the time spent on accuracy; a
-    quarter of it is enough for a configuration that already missed a latency limit.
+    Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples,
+    converted models, reference outputs), which all trials of a run share; whoever made it removes it.
+    ``limits`` are upper limits by metric, for the early stop, where no trial context gives them.
+    ``accuracy_s`` bounds the time spent on accuracy; a quarter of it is enough for a configuration that
+    already missed a latency limit.
     """
 
     models: Mapping[str, OnnxModel]
@@ -56,7 +55,7 @@ class Evaluator:
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         **options: Any,
     ) -> Evaluator:
-        """One model of the user's; without ``data`` its inputs are made up and fidelity to fp32 stands for accuracy.
+        """One model of the user's; without ``data``, inputs are made up and accuracy is fidelity to fp32.
 
         Everything about model and data is checked here, before any trial.
 
@@ -84,14 +83,15 @@ class Evaluator:
     def __call__(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Measure ``config``.
 
-        Returns a dictionary of numbers: ``accuracy`` (0..1) over ``accuracy_samples`` items; ``latency_mean_ms``,
-        ``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms`` a call over ``latency_samples`` calls (percentiles that
-        the count does not support are absent); ``throughput_items_s``; ``memory_peak_mb``, this process' peak from
-        loading to the last timed call; ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran,
-        what accuracy means here, and what is odd.
+        Returns a dictionary of numbers: ``accuracy`` (0..1) over ``accuracy_samples`` items;
+        ``latency_mean_ms``, ``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms`` a call over
+        ``latency_samples`` calls (percentiles that the count does not support are absent);
+        ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
+        ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
+        here, and what is odd.
 
         Raises:
-            EarlyStop: the trial timeout struck, or a limited percentile cannot be measured in the time there is.
+            EarlyStop: the trial timeout struck, or a limited percentile cannot be measured in time.
             Exception: whatever quantiser or runtime raised, unchanged.
         """
         model = self.model_of(config)
@@ -116,7 +116,7 @@ class Evaluator:
             samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
             scorer = accuracy.fidelity_scorer(prepared.reference)
         score = accuracy.evaluate(
-            lambda inputs: session.run(None, inputs), model, samples, batch, scorer, seconds
+            lambda inputs: session.run(None, inputs), model, samples, batch, score=scorer, seconds=seconds
         )
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
@@ -157,7 +157,7 @@ class Evaluator:
         try:
             samples = latency.measure(call, plan, timeout=timeout)
         except latency.TooSlow as slow:
-            # What was seen stands in for the limited metrics: a mean of three, good enough to rank failures by.
+            # The mean of three stands in for the limited metrics: good enough to rank failures by.
             partial = dict.fromkeys(limited, slow.mean_ms)
             raise EarlyStop(str(slow), partial | latency.summarise(slow.samples_ms)) from slow
         timings = latency.summarise(samples)

@@ -22,9 +22,9 @@ TRIAL_TIMEOUT_SAMPLES = 3
 class LatencyPlan:
     """How long to measure. The cold first call is always warm-up and never counted.
 
-    Warm-up ends after ``warmup_calls`` calls or ``warmup_s`` seconds. Timing ends after ``calls`` calls, or after
-    ``time_s`` seconds once there are ``required`` samples (20 support a p95), or after ``cap_s`` seconds whatever the
-    count is. A call that has begun is finished, so the bounds hold to within one call.
+    Warm-up ends after ``warmup_calls`` calls or ``warmup_s`` seconds. Timing ends after ``calls`` calls, or
+    after ``time_s`` seconds once there are ``required`` samples (20 support a p95), or after ``cap_s``
+    seconds whatever the count is. A call that has begun is finished, so the bounds hold to within one call.
     """
 
     warmup_calls: int = 10
@@ -43,10 +43,10 @@ class LatencyPlan:
 
 @dataclass(frozen=True, slots=True)
 class TrialTimeout:
-    """The paper's trial timeout (arXiv 2604.25073): after warm-up, too slow by far is not worth measuring exactly.
+    """The paper's trial timeout (arXiv 2604.25073): what is too slow by far is not measured exactly.
 
-    The mean of the first three timed calls is held against 5 times the tightest latency limit, 3 times once a feasible
-    result is known.
+    After warm-up, the mean of the first three timed calls is held against 5 times the tightest latency limit,
+    3 times once a feasible result is known.
     """
 
     limit_ms: float
@@ -84,12 +84,16 @@ def tightest_latency_limit(limits: Mapping[str, float]) -> float | None:
 
 
 def samples_needed(share: float) -> int:
-    """How many samples a percentile needs before at least one is expected beyond it: 2 for p50, 20 for p95, 100 for p99."""
+    """How many samples a percentile needs before at least one is expected beyond it: 2 for p50, 20 for p95,
+    100 for p99.
+    """
     return math.ceil(round(1.0 / (1.0 - share), 9))
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile, a value that was observed; None where there are too few samples to support it."""
+    """The nearest-rank percentile, a value that was observed; None where there are too few samples to support
+    it.
+    """
     if len(samples) < samples_needed(share):
         return None
     return sorted(samples)[math.ceil(round(share * len(samples), 9)) - 1]
@@ -97,7 +101,7 @@ def percentile(samples: Sequence[float], share: float) -> float | None:
 
 def measure(
     call: Callable[[], object],
-    plan: LatencyPlan = LatencyPlan(),  # noqa: B008 (frozen)
+    plan: LatencyPlan = LatencyPlan(),
     *,
     timeout: TrialTimeout | None = None,
     clock: Clock = time.perf_counter_ns,

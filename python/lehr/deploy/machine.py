@@ -20,7 +20,7 @@ def _read(path: str) -> str | None:
 
 
 def _cgroup_file(name: str) -> list[str]:
-    """Contents of a cgroup v2 file, from this process' group up to the root (limits of every ancestor apply)."""
+    """Contents of a cgroup v2 file, from our group up to the root: every ancestor's limit applies."""
     group = next(
         (line[3:] for line in (_read("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/"
     )
@@ -35,7 +35,9 @@ def _cgroup_file(name: str) -> list[str]:
 
 
 def quota_cores(texts: list[str]) -> float | None:
-    """The smallest CPU quota among the contents of ``cpu.max`` files, in cores; None where nothing is limited."""
+    """The smallest CPU quota among the contents of ``cpu.max`` files, in cores; None where nothing is
+    limited.
+    """
     quotas = []
     for text in texts:
         quota, _, period = text.strip().partition(" ")
@@ -45,7 +47,9 @@ def quota_cores(texts: list[str]) -> float | None:
 
 
 def available_cores() -> int:
-    """Cores this process may use: its affinity, lowered by a cgroup quota (rounded up, so that 1.5 cores are 2)."""
+    """Cores this process may use: its affinity, lowered by a cgroup quota (rounded up, so that 1.5 cores are
+    2).
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     texts = _cgroup_file("cpu.max")
     v1 = [_read(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us") for part in ("quota", "period")]
@@ -98,9 +102,11 @@ def describe_machine() -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
-    """Environment variables for children that measure: threads that wait must sleep, not spin against each other.
+    """Environment variables for children that measure: threads that wait must sleep, not spin against each
+    other.
 
-    numpy's own pool is held to one thread; it is no part of what is measured, and a forked child should start with none.
+    numpy's own pool is held to one thread; it is no part of what is measured, and a forked child should start
+    with none.
     """
     return {
         "OMP_WAIT_POLICY": "PASSIVE",

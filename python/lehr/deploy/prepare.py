@@ -1,6 +1,4 @@
-"""What a trial needs before it loads a model: samples, the converted file, reference outputs. Made once, kept in
-files.
-"""
+"""What a trial needs before it loads a model: samples, the converted file, reference outputs."""
 
 from __future__ import annotations
 
@@ -55,7 +53,7 @@ class DataSource:
             return cls("file", path, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
 
     def arrays_for(self, model: str | Path) -> Arrays | None:
-        """The file's input arrays by input name, for a model that is yet to be opened; None without a file."""
+        """The file's arrays by input name, for a model that is yet to be opened; None without a file."""
         if self.path is None:
             return None
         from lehr.deploy.signature import read_signature

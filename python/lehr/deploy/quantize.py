@@ -1,4 +1,6 @@
-"""The recipes: from an ONNX file and calibration samples to the file that is deployed. Failures are exceptions."""
+"""The recipes: from an ONNX file and calibration samples to the file that is deployed. Failures are
+exceptions.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ _BF16_OPSET = 22  # the first whose convolutions and poolings name bfloat16 amon
 def quantize(recipe: str, model: OnnxModel, calibration: Samples, target: Path) -> None:
     """Write the model, converted as ``recipe`` says, to ``target``. Inputs and outputs keep their types.
 
-    ``fp32`` is the model as given and is written as it is, in one file. Temporary files live in ``target``'s folder.
+    ``fp32`` is the model as given and is written as it is, in one file. Temporary files live in ``target``'s
+    folder.
 
     Raises:
         OptionError: there is no such recipe.
@@ -42,7 +45,9 @@ def quantize(recipe: str, model: OnnxModel, calibration: Samples, target: Path) 
 
 @contextlib.contextmanager
 def _quietly(folder: str) -> Iterator[None]:
-    """Advice of the quantisers is no evidence: keep it off stderr; and keep their temporary files in our folder."""
+    """Advice of the quantisers is no evidence: keep it off stderr; and keep their temporary files in our
+    folder.
+    """
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
@@ -94,8 +99,9 @@ def _fp16(model: OnnxModel, calibration: Samples, folder: Path, target: Path) ->
 def _bf16(model: OnnxModel, calibration: Samples, folder: Path, target: Path) -> None:
     """bfloat16 weights and operators; casts at the borders.
 
-    The half-precision converter decides what is converted and where casts go; then every half becomes a bfloat16, with
-    weights rounded from their original values. No kernel is looked for: whether it runs is the runtime's answer.
+    The half-precision converter decides what is converted and where casts go; then every half becomes a
+    bfloat16, with weights rounded from their original values. No kernel is looked for: whether it runs is the
+    runtime's answer.
     """
     import onnx
 
@@ -185,13 +191,19 @@ def _static(model: OnnxModel, calibration: Samples, folder: Path, target: Path, 
             return None if start is None else calibration.batch(start, size)
 
     quantize_static(
-        _prepared(model, folder), target, Reader(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QInt8,
+        _prepared(model, folder),
+        target,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QInt8,
         weight_type=weights,
-    )  # fmt: skip
+    )
 
 
 def _prepared(model: OnnxModel, folder: Path) -> Path:
-    """Shapes inferred and operators fused, which the quantisers advise; the model as it is where that does not work."""
+    """Shapes inferred and operators fused, which the quantisers advise; the model as it is where that does
+    not work.
+    """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     prepared = folder / "prepared.onnx"

@@ -23,8 +23,8 @@ _LEVEL_NAMES = dict(
 def open_session(path: Path, config: Mapping[str, Any]) -> Any:
     """Load ``path`` with the configuration's ``num_threads``, ``graph_optimization`` and ``execution_mode``.
 
-    ``num_threads`` is the budget of threads: 'sequential' spends it inside each operator, 'parallel' on operators side by
-    side. Without it the runtime decides. Waiting threads sleep instead of spinning.
+    ``num_threads`` is the budget of threads: 'sequential' spends it inside each operator, 'parallel' on
+    operators side by side. Without it the runtime decides. Waiting threads sleep instead of spinning.
 
     Raises:
         ConfigurationError: a value is unknown.

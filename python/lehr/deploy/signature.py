@@ -21,6 +21,8 @@ _DTYPES = {
 
 Dim = int | str | None
 """A known size, a symbol, or unknown."""
+Declared = tuple[str, tuple[Dim, ...] | None, int | None]
+"""Name, dimensions (None for an unknown rank) and batch axis of an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class InputSpec:
     free_batch: bool
 
     def shape_at(self, batch: int) -> tuple[int, ...]:
-        """The shape of a call with ``batch`` items (a fixed batch axis is set to it as well: the runtime will judge)."""
+        """The shape of a call with ``batch`` items (a fixed batch axis is set to it as well: the runtime will
+        judge).
+        """
         return tuple(batch if axis == self.batch_axis else size for axis, size in enumerate(self.shape))
 
     def without_batch(self) -> InputSpec:
@@ -64,7 +68,9 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Inputs as declared: name, dtype, dims (None for an unknown rank); and the files that hold external weights."""
+    """Inputs as declared: name, dtype, dims (None for an unknown rank); and the files that hold external
+    weights.
+    """
 
     inputs: tuple[tuple[str, str, tuple[Dim, ...] | None], ...]
     external_files: tuple[Path, ...]
@@ -77,6 +83,7 @@ def first_sentence(error: BaseException) -> str:
     nodes = re.findall(r"while running (\w+) node", text)
     if nodes and "Status Message: " in text:
         text = f"{nodes[-1]} node: {text.rsplit('Status Message: ', 1)[1]}"
+    text = re.sub(r"^\S+\.(?:h|cc):\d+ .*?\(.*?\) ", "", text)  # file, line and C++ signature
     text = re.sub(r"(?:/[\w.+-]+){2,}/([\w.+-]+)", r"\1", text)
     return text if len(text) <= 300 else text[:297] + "..."
 
@@ -85,10 +92,10 @@ def read_signature(path: Path) -> Signature:
     """Parse the file, without its external weights.
 
     Raises:
-        ModelError: the file is missing, is no ONNX model, is cut short, lacks its weights, or takes what is no tensor.
+        ModelError: the file is missing, cut short, no ONNX model, without its weights, or takes no tensors.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     if not path.exists():
         raise ModelError(f"there is no file {path}")
@@ -118,7 +125,7 @@ def read_signature(path: Path) -> Signature:
 
 
 def _external_files(model: Any, path: Path) -> tuple[Path, ...]:
-    files = {}
+    files: dict[Path, None] = {}
     for tensor in model.graph.initializer:
         if tensor.data_location == 1:  # EXTERNAL
             location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
@@ -140,8 +147,8 @@ def _dtype(model: str, value: Any) -> str:
 
         name = onnx.TensorProto.DataType.Name(number).lower()
         raise ModelError(
-            f"input '{value.name}' of {model} takes {name} values; lehr can feed numbers and booleans, so export the "
-            "model without the part before them"
+            f"input '{value.name}' of {model} takes {name} values; lehr can feed numbers and booleans, so "
+            "export the model without the part before them"
         )
     return _DTYPES[number]
 
@@ -162,9 +169,9 @@ def _dims(value: Any) -> tuple[Dim, ...] | None:
 def batch_axes(inputs: tuple[tuple[str, str, tuple[Dim, ...] | None], ...]) -> dict[str, int | None]:
     """Which axis of each input is the batch, by what is declared.
 
-    An open first axis is the batch. In an input whose first axis is not open (a recurrent state [2, N, 128]) it is the
-    axis that carries the same symbol, or else the only open one. When nothing at all is open, the first axis is, in
-    every input of two dimensions or more whose first size is that of the first such input.
+    An open first axis is the batch. In an input whose first axis is not open (a recurrent state [2, N, 128])
+    it is the axis that carries the same symbol, or else the only open one. When nothing at all is open, the
+    first axis is, in every input of two dimensions or more whose first size is that of the first such input.
     """
     symbols = {dims[0] for _, _, dims in inputs if dims and isinstance(dims[0], str)}
     axes: dict[str, int | None] = {}
@@ -200,7 +207,8 @@ def resolve_inputs(
                 f"{model} has no input '{name}'; its inputs are {', '.join(repr(n) for n in names)}"
             )
     axes = batch_axes(signature.inputs)
-    specs, missing = [], []
+    specs: list[InputSpec] = []
+    missing: list[Declared] = []
     for name, dtype, dims in signature.inputs:
         axis, known = axes[name], dims
         if dims is None:
@@ -245,12 +253,15 @@ def _check_given(model: str, name: str, dims: tuple[Dim, ...], given: tuple[int,
     )
     if not fits or any(size < 1 for size in given):
         raise ModelError(
-            f"--shape {name}:{'x'.join(map(str, given))} does not fit {model}, whose input '{name}' is {describe(dims)}"
+            f"--shape {name}:{'x'.join(map(str, given))} does not fit {model}, "
+            f"whose input '{name}' is {describe(dims)}"
         )
 
 
 def _fill(dims: tuple[Dim, ...], axis: int | None, samples: NDArray[Any] | None) -> tuple[Dim, ...]:
-    """Take open dimensions from the samples, which have the input's rank, or one more where there is no batch axis."""
+    """Take open dimensions from the samples, which have the input's rank, or one more where there is no batch
+    axis.
+    """
     if samples is None:
         return dims
     shape = samples.shape[1:] if axis is None and samples.ndim == len(dims) + 1 else samples.shape
@@ -266,7 +277,7 @@ def describe(dims: tuple[Dim, ...] | None) -> str:
     return "[" + ", ".join("?" if dim is None else str(dim) for dim in dims) + "]"
 
 
-def _ask_for_shapes(model: str, missing: list[tuple[str, tuple[Dim, ...] | None, int | None]]) -> str:
+def _ask_for_shapes(model: str, missing: list[Declared]) -> str:
     """One sentence with an option that can be copied: known sizes are filled in, likely ones proposed."""
     options, known = [], []
     for name, dims, axis in missing:
@@ -274,8 +285,8 @@ def _ask_for_shapes(model: str, missing: list[tuple[str, tuple[Dim, ...] | None,
         example = _example(dims, axis)
         options.append(f"--shape {name}:{'x'.join(map(str, example))}")
     return (
-        f"{model} leaves dimensions open ({'; '.join(known)}): say which to use, for example {' '.join(options)}, "
-        "or give samples with --data"
+        f"{model} leaves dimensions open ({'; '.join(known)}): say which to use, "
+        f"for example {' '.join(options)}, or give samples with --data"
     )
 
 

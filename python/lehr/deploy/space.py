@@ -17,11 +17,12 @@ MAX_BATCH = 64
 
 
 def deployment_space(models: Mapping[str, OnnxModel], cores: int, max_batch: int = MAX_BATCH) -> Space:
-    """Everything that can be chosen for these models on the CPU; nothing is left out because it is expected to fail.
+    """Everything that can be chosen for these models on the CPU; nothing is left out because it is expected
+    to fail.
 
     ``model`` is there when there are several, ``batch_size`` (1..max_batch, log) unless a model fixes it,
-    ``num_threads`` (1..cores) and ``execution_mode`` on more than one core. With one thread there is nothing to run in
-    parallel, so ``execution_mode`` is active only from two threads on.
+    ``num_threads`` (1..cores) and ``execution_mode`` on more than one core. With one thread there is nothing
+    to run in parallel, so ``execution_mode`` is active only from two threads on.
     """
     from lehr import Categorical, Int, Ordinal, Space, param  # a trial's own process has no use for it
 
@@ -42,7 +43,8 @@ def deployment_space(models: Mapping[str, OnnxModel], cores: int, max_batch: int
 def baseline(models: Mapping[str, OnnxModel], cores: int, max_batch: int = MAX_BATCH) -> dict[str, Any]:
     """What one deploys without tuning: fp32, one item a call, all cores, the runtime's default optimisation.
 
-    Of the zoo it is the family with the best accuracy recorded on the clean images; of other sets the first model.
+    Of the zoo it is the family with the best accuracy recorded on the clean images; of other sets the first
+    model.
     """
     config: dict[str, Any] = {}
     if len(models) > 1:

@@ -40,8 +40,9 @@ def _rebuild(record: dict[str, str]) -> BaseException:
 def run_stage(work: Callable[[], None]) -> None:
     """Call ``work``, which leaves its results in files, in a forked child; its exception is raised here.
 
-    The child stays in the caller's session and process group, so whoever kills the trial's tree kills it too. Where a
-    fork is not safe (the process has threads already) ``work`` runs here; nothing but the memory figure differs.
+    The child stays in the caller's session and process group, so whoever kills the trial's tree kills it too.
+    Where a fork is not safe (the process has threads already) ``work`` runs here; nothing but the memory
+    figure differs.
 
     Raises:
         Exception: whatever ``work`` raised, with the stage's traceback as a note.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.limits import Limit, parse_limits
-from lehr.study.run import run
+from lehr.study.session import run
 from lehr.study.study import Loss, Study, load_study
 from lehr.study.trial import Miss, StudyTrial
 

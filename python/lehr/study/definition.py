@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
-from lehr.errors import StorageError
+from lehr.errors import SpaceError, StorageError
 from lehr.optimizer import Method
 from lehr.space import Space
 from lehr.study.limits import Limit
@@ -92,6 +92,8 @@ class Definition:
                 seed=int(stored["seed"]),
                 initial=tuple(dict(config) for config in stored["initial"]),
             )
+        except SpaceError as error:
+            raise StorageError(f"{where}: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{where}: its definition is damaged ({error}); start under another name"

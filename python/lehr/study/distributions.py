@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -58,8 +60,19 @@ def _distribution(variable: Variable, *, labelled: bool) -> BaseDistribution:
         last = variable.low + (variable.high - variable.low) // variable.step * variable.step
         return IntDistribution(variable.low, last, log=variable.log, step=variable.step)
     assert isinstance(variable, Float)
+    return _float_distribution(variable)
+
+
+def _float_distribution(variable: Float) -> FloatDistribution:
     low, high, step = variable.low, variable.high, variable.step
     if step is None:
         return FloatDistribution(low, high, log=variable.log)
-    count = math.floor((high - low) / step * (1 + 1e-12))
-    return FloatDistribution(low, low + count * step, step=step)
+    # As the core counts: the quotient is off by a few units in the last place of its terms.
+    tolerance = 8 * sys.float_info.epsilon * (1 + max(abs(low), abs(high), step) / step)
+    count = math.floor((high - low) / step + tolerance)
+    first, width = Decimal(str(low)), Decimal(str(step))
+    last = float(first + count * width)
+    # Optuna counts steps in decimals and drops a last value that does not fit them: it gets the bare range then.
+    if (Decimal(str(last)) - first) % width == 0 and count < 10**6:
+        return FloatDistribution(low, last, step=step)
+    return FloatDistribution(low, max(high, low + count * step))

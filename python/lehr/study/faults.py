@@ -75,7 +75,9 @@ def environment_faults(trials: Iterable[Trial], space: Space) -> list[Environmen
     by_signature: dict[str, list[Trial]] = {}
     for trial in trials:
         signature = trial.evidence.get("signature")
-        if trial.outcome != "ok" and isinstance(signature, str) and signature:
+        # A trial that stopped itself early ran: it was too slow for a limit, which is no fault of the machine.
+        broken = trial.outcome not in ("ok", "early_stopped")
+        if broken and isinstance(signature, str) and signature:
             by_signature.setdefault(signature, []).append(trial)
     faults: list[EnvironmentFault] = []
     for signature, failed in by_signature.items():

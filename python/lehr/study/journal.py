@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,21 +33,29 @@ class Journal(JournalFileBackend):
         self._writable = writable
         self._append_lock = JournalFileSymlinkLock(str(path))
         self._postponed = False
+        fresh = not path.exists()
         super().__init__(str(path), lock_obj=self._append_lock)
+        if fresh:
+            sync_folder(path)
 
     @contextmanager
-    def one_sync(self) -> Iterator[None]:
-        """Postpone the fsync of each append to the end of the block. The order of the records is kept."""
+    def group(self, *, sync: bool) -> Iterator[None]:
+        """Sync once at the end of the block, or not at all, instead of after each append.
+
+        The order of the records is kept, and what was written survives the death of this process at once; the sync
+        is for the death of the machine.
+        """
         self._postponed = True
         try:
             yield
         finally:
             self._postponed = False
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if sync:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append records, all or none of them, and sync them to the disk."""
@@ -73,81 +81,66 @@ class Journal(JournalFileBackend):
             while view:
                 view = view[os.write(descriptor, view) :]
             if not self._postponed:
-                os.fsync(descriptor)
+                os.fdatasync(descriptor)
         except BaseException:
             os.ftruncate(descriptor, before)
             raise
 
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """As Optuna's."""
-        yield from super().read_logs(log_number_from)
-
 
 @dataclass(frozen=True)
 class Check:
-    """What a look through a journal found: how many bytes and lines from its start are sound, and what
-    follows them.
-    """
+    """What a look through a journal found: how many bytes from its start are sound, of how many."""
 
     sound_bytes: int
-    sound_lines: int
     total_bytes: int
-    more_follows: bool
 
 
 def check_journal(path: Path) -> Check:
-    """Read a journal through.
+    """Read a journal through. Only its last line may be damaged, as a crash of the machine leaves it.
 
     Raises:
-        StorageError: it is not a journal, or cannot be read.
+        StorageError: it is not a journal, cannot be read, or a line before the last one is damaged, so that
+            cutting there would lose what follows.
     """
     sound_bytes = sound_lines = 0
-    broken = more = False
-    first = b""
     try:
         with path.open("rb") as file:
             for line in file:
-                first = first or line
-                if broken:
-                    more = True
+                # A line without its end is the last one; another run may be writing it at this moment.
+                if not line.endswith(b"\n") or not _is_record(line):
+                    if sound_lines == 0 and not _may_begin_a_record(line):
+                        raise StorageError(
+                            f"{path} is not an Optuna journal: give another file as storage, or remove this one"
+                        )
+                    if line.endswith(b"\n") and file.readline():
+                        raise StorageError(_damaged(path, sound_lines))
                     break
-                if line.endswith(b"\n") and _is_record(line):
-                    sound_bytes += len(line)
-                    sound_lines += 1
-                else:
-                    broken = True
-            total = os.fstat(file.fileno()).st_size
+                sound_bytes += len(line)
+                sound_lines += 1
+            return Check(sound_bytes, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    if sound_lines == 0 and total > 0 and not _may_begin_a_record(first):
-        raise StorageError(
-            f"{path} is not an Optuna journal: give another file as storage, or remove this one"
-        )
-    return Check(sound_bytes, sound_lines, total, more)
 
 
 def repair_journal(path: Path) -> Path | None:
-    """Cut a last line that was only half written, as a crash of the machine leaves it, and keep a copy of the
-    whole file.
+    """Cut a damaged last line, and keep a copy of the whole file. Only for the holder of the run lock.
 
     Returns:
         The copy, or None when nothing was wrong.
 
     Raises:
-        StorageError: a line before the last one is damaged, so that cutting would lose what follows it.
+        StorageError: as :func:`check_journal`, or the file cannot be cut.
     """
     check = check_journal(path)
     if check.sound_bytes == check.total_bytes:
         return None
-    if check.more_follows:
-        line = check.sound_lines + 1
-        raise StorageError(
-            f"{path} is damaged at line {line}, and more lines follow: restore the file from a copy, or keep "
-            f"what comes before with 'head -n {check.sound_lines} {path.name} > repaired.journal' and use "
-            "that as storage"
-        )
-    copy = _free_name(path)
+    lock = JournalFileSymlinkLock(str(path))  # another tool may be writing the line at this moment
+    lock.acquire()
     try:
+        check = check_journal(path)
+        if check.sound_bytes == check.total_bytes:
+            return None
+        copy = _free_name(path)
         shutil.copy2(path, copy)
         with path.open("r+b") as file:
             file.truncate(check.sound_bytes)
@@ -156,6 +149,8 @@ def repair_journal(path: Path) -> Path | None:
         raise StorageError(
             f"{path} ends in half a line, and cutting it failed: {error.strerror}; free the disk, run again"
         ) from error
+    finally:
+        lock.release()
     return copy
 
 
@@ -177,12 +172,28 @@ def remove_stale_lock(path: Path) -> None:
         time.sleep(0.02)
 
 
+def sync_folder(path: Path) -> None:
+    """Make a file's name survive the death of the machine, once it was created or renamed."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _is_record(line: bytes) -> bool:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(record, dict) and isinstance(record.get("op_code"), int)
+
+
+def _damaged(path: Path, sound_lines: int) -> str:
+    return (
+        f"{path} is damaged at line {sound_lines + 1}, and more lines follow: restore the file from a copy, or keep "
+        f"what comes before with 'head -n {sound_lines} {path.name} > repaired.journal' and use that as storage"
+    )
 
 
 def _may_begin_a_record(line: bytes) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lehr.errors import StorageError
+from lehr.study.journal import sync_folder
 from lehr.study.trial import StudyTrial
 
 
@@ -53,7 +54,7 @@ class TrialLog:
                     view = memoryview(line)
                     while view:
                         view = view[os.write(descriptor, view) :]
-                    os.fsync(descriptor)
+                    os.fdatasync(descriptor)
                 except BaseException:
                     os.ftruncate(descriptor, before)
                     raise
@@ -97,6 +98,7 @@ def _replace(path: Path, lines: list[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    sync_folder(path)
 
 
 def _free_name(path: Path) -> Path:

@@ -106,14 +106,15 @@ class _WithoutSnapshots(BaseJournalBackend):
 
 def _file_of(storage: StorageLike) -> Path | None:
     """The file that a storage lives in, or None."""
+    # Absolute: the working folder may change while a run is on, and Optuna's lock is a link to the path.
     if isinstance(storage, Path):
-        return storage
+        return storage.absolute()
     if not isinstance(storage, str):
         return None
     if storage.startswith("sqlite:"):
         rest = storage.partition("///")[2].partition("?")[0]
-        return Path(rest) if rest and rest != ":memory:" else None
-    return None if "://" in storage else Path(storage)
+        return Path(rest).absolute() if rest and rest != ":memory:" else None
+    return None if "://" in storage else Path(storage).absolute()
 
 
 def _shown(storage: StorageLike) -> str:

@@ -124,9 +124,14 @@ class StudyStore:
         Raises:
             StorageError: it cannot be written, or was created for another direction.
         """
-        directions = [StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE]
+        directions = [
+            StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE
+        ]
         with self._writing("create"):
-            if self._study_id is not None and self._storage.get_study_directions(self._study_id) != directions:
+            if (
+                self._study_id is not None
+                and self._storage.get_study_directions(self._study_id) != directions
+            ):
                 raise StorageError(f"{self.where} was not made by lehr: give this run another name")
             if self._study_id is None:
                 with _quiet_optuna():
@@ -175,7 +180,8 @@ class StudyStore:
             distributions={name: translation.distributions[name] for name in config},
             user_attrs={"config": config, "origin": origin, "lehr": __version__},
         )
-        with self._writing(f"write trial {number} to"):
+        # Not synced: should the machine die, the trial is asked again, the same. Its end is synced with it.
+        with self._writing(f"write trial {number} to", sync=False):
             trial_id = self._storage.create_new_trial(self._study_id, template)
             found = self._storage.get_trial(trial_id).number
         if found != number:
@@ -242,10 +248,9 @@ class StudyStore:
         return Recorded(stored.number, config, origin, trial)
 
     @contextmanager
-    def _writing(self, action: str) -> Iterator[None]:
-        group: AbstractContextManager[None] = (
-            self._open.journal.one_sync() if self._open.journal else nullcontext()
-        )
+    def _writing(self, action: str, *, sync: bool = True) -> Iterator[None]:
+        journal = self._open.journal
+        group: AbstractContextManager[None] = journal.group(sync=sync) if journal else nullcontext()
         with deferred_interrupt(), self._guard(action), group:
             yield
 

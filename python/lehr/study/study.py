@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -201,7 +202,7 @@ class Study:
         return f"<lehr.Study {self.name!r}: {len(self._trials)} of {self.budget} trials, {found}>"
 
     def _add(self, trial: StudyTrial) -> None:
-        self._trials.append(trial)
+        insort(self._trials, trial, key=lambda known: known.number)
 
 
 def load_study(storage: StorageLike = "study.journal", name: str = "study") -> Study:

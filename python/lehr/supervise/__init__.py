@@ -8,14 +8,23 @@ whatever way, every process that it started ends too.
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lehr.errors import IsolationError
 from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
+
+if TYPE_CHECKING:
+    from lehr.supervise.supervisor import Supervisor
 
 __all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     # Not imported above: a trial's own process reads this file too, and does not watch others.
     if name == "Supervisor":
+        if sys.platform == "win32":
+            raise IsolationError("isolated trials need a Unix system; Windows is not supported")
         from lehr.supervise.supervisor import Supervisor
 
         return Supervisor

@@ -182,23 +182,26 @@ def _send_result(send: Callable[[dict[str, Any]], None], kind: str, value: Any, 
     return 0
 
 
-def _prepare_streams() -> None:
+def _prepare_streams(fault: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     with contextlib.suppress(AttributeError, ValueError, OSError, RuntimeError):
-        faulthandler.enable()  # a segmentation fault then leaves the Python frames in stderr_tail
+        faulthandler.enable(
+            fault
+        )  # a file of its own, else our tail of stderr would lose the innermost frames
 
 
-def run_trial(channel: int, payload: int, cwd: int) -> NoReturn:
+def run_trial(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:
     """Evaluate the payload, send the record, leave. Session, signals and streams are set up already."""
     status = 1
     me = os.getpid()
+    pipe = os.fstat(channel).st_ino
     try:
         with contextlib.suppress(OSError):
             os.fchdir(cwd)
         os.close(cwd)
-        _prepare_streams()
+        _prepare_streams(fault)
         spec, pickled = _read_payload(payload)
         os.close(payload)
         set_path(spec["sys_path"])
@@ -207,6 +210,10 @@ def run_trial(channel: int, payload: int, cwd: int) -> NoReturn:
         def send(message: dict[str, Any]) -> None:
             if os.getpid() != me:  # the evaluation forked, and its copy came back here: it has no say
                 os._exit(1)
+            if (
+                os.fstat(channel).st_ino != pipe
+            ):  # the evaluation closed it, and opened a file of its own there
+                raise OSError("the evaluation closed lehr's result channel")
             with contextlib.suppress(BrokenPipeError):
                 _wire.write_all(channel, _wire.encode(message))
 
@@ -227,8 +234,8 @@ def run_trial(channel: int, payload: int, cwd: int) -> NoReturn:
         os._exit(status)
 
 
-def main(channel: int, payload: int, cwd: int) -> NoReturn:
+def main(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:
     """Entry of a fresh interpreter (spawn), whose session and streams the helper has set up before exec."""
-    for fd in (channel, payload, cwd):
+    for fd in (channel, payload, cwd, fault):
         os.set_inheritable(fd, False)
-    run_trial(channel, payload, cwd)
+    run_trial(channel, payload, cwd, fault)

@@ -40,6 +40,8 @@ class Facts:
     kernel_oom_kills: int = 0
     data: int = 0
     data_limit: int | None = None
+    fault: str = ""
+    """What faulthandler wrote when the process died of a fault."""
     seconds: float = 0.0
     timeout_s: float | None = None
     start_limit_s: float = 0.0
@@ -56,6 +58,29 @@ def signature_of(kind: str, text: str) -> str:
     line = re.sub(r"(?<![\w.])(?:~|\.{1,2})?(?:/[\w.@+-]+){2,}/?", "PATH", line)
     line = re.sub(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])", "N", line)
     return f"{kind}: {line}"[:200].rstrip(": ")
+
+
+_OURS = re.compile(r'^  File ".*[/\\]lehr[/\\]supervise[/\\]_\w+\.py", line ')
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
+
+
+def read_fault(text: str) -> dict[str, str] | None:
+    """What faulthandler wrote: ``message``, ``frame`` of the thread at fault, ``traceback_tail`` (innermost
+    first)."""
+    if not text.startswith("Fatal Python error: "):
+        return None
+    lines = [line for line in text.splitlines() if not _OURS.match(line)]
+    result = {
+        "message": lines[0].removeprefix("Fatal Python error: "),
+        "traceback_tail": "\n".join(lines[1:]).strip(),
+    }
+    current = next(
+        (index for index, line in enumerate(lines) if line.startswith("Current thread ")), len(lines)
+    )
+    if match := _FRAME.match("".join(lines[current + 1 : current + 2])):
+        path, number, function = match.groups()
+        result["frame"] = f"{os.path.basename(path)}:{number} in {function}"
+    return result
 
 
 def end(facts: Facts) -> Ending:
@@ -83,7 +108,11 @@ def end(facts: Facts) -> Ending:
     else:
         if signal_name is not None:
             evidence["signal"] = signal_name
-            evidence["sent_by"] = "unknown (not lehr)"
+            evidence["sent_by"] = (
+                "unknown (not lehr)" if facts.killed is None else "lehr: lingering after its end"
+            )
+            if fault := read_fault(facts.fault):
+                evidence["fault"] = fault
         elif exit_code is not None:
             evidence["exit_code"] = exit_code
         outcome, reason, signature = _failure(facts, evidence, signal_name, exit_code)
@@ -203,8 +232,11 @@ def _signalled(
         evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
         return "oom", "The evaluation aborted while it was at its memory limit.", "oom: SIGABRT at the limit"
     what = f": {_FAULTS[signal_name]}" if signal_name in _FAULTS else ""
+    frame = evidence.get("fault", {}).get("frame")
+    where = f" ({frame})" if frame else ""
+    function = re.sub(r":\d+ in ", " in ", f" in {frame}") if frame else ""
     return (
         "crashed",
-        f"The evaluation died of {signal_name}{when}{what}.",
-        f"{signal_name}{when}",
+        f"The evaluation died of {signal_name}{when}{what}{where}.",
+        f"{signal_name}{when}{function}",
     )

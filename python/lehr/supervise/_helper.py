@@ -17,11 +17,18 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lehr.supervise import _child
-from lehr.supervise._linux import become_subreaper, die_with_parent, open_pidfd, prefer_as_oom_victim
+from lehr.supervise._linux import (
+    become_subreaper,
+    die_with_parent,
+    open_pidfd,
+    outlive_parent_thread,
+    prefer_as_oom_victim,
+)
 from lehr.supervise._tree import Reaper, drain
 from lehr.supervise._wire import BadFrame, Channel
 
@@ -56,7 +63,9 @@ def threads_left_after_fork() -> int:
     there belongs to a library that does not, and a child forked beside it could find a lock that nobody
     will ever release.
     """
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own word on fork beside threads
+        pid = os.fork()
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
@@ -140,9 +149,14 @@ class Helper:
     def _set_up(self, message: dict[str, Any]) -> None:
         self._parent = message["parent"]
         self._parent_pidfd = open_pidfd(self._parent)
+        # While it imports, the helper cannot watch its parent. The thread that started it waits for it
+        # meanwhile.
+        if not die_with_parent(self._parent, signal.SIGKILL):
+            os._exit(0)
         _child.set_path(message["sys_path"])
         sys.argv = list(message["argv"])
         self._import(message["preload"])
+        outlive_parent_thread()
         self._channel.send({"is": "ready", "threads": threads_left_after_fork() if message["preload"] else 1})
 
     def _import(self, modules: Sequence[str]) -> None:
@@ -184,7 +198,7 @@ class Helper:
             os.close(pidfd)
 
     def _become_trial(self, helper: int, fresh: bool, descriptors: list[int]) -> NoReturn:
-        channel, payload, out, err, cwd = descriptors
+        channel, payload, cwd, fault, out, err = descriptors
         os.setsid()
         if not die_with_parent(helper, signal.SIGKILL):
             os._exit(127)
@@ -203,11 +217,11 @@ class Helper:
                 os.close(fd)
         prefer_as_oom_victim()
         if fresh:
-            for fd in (channel, payload, cwd):
+            for fd in (channel, payload, cwd, fault):
                 os.set_inheritable(fd, True)
-            command = interpreter_command("trial", channel, payload, cwd)
+            command = interpreter_command("trial", channel, payload, cwd, fault)
             os.execv(command[0], command)
-        _child.run_trial(channel, payload, cwd)
+        _child.run_trial(channel, payload, cwd, fault)
 
 
 def main(control: int) -> NoReturn:

@@ -32,6 +32,11 @@ def die_with_parent(parent_pid: int, signal_number: int) -> bool:
     return os.getppid() == parent_pid  # it may have died between fork and prctl
 
 
+def outlive_parent_thread() -> None:
+    """Take ``die_with_parent`` back."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def open_pidfd(pid: int) -> int | None:
     """A descriptor that names this very process, readable once it has ended; None where there is none."""
     opener = getattr(os, "pidfd_open", None)

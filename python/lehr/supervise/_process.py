@@ -25,6 +25,9 @@ from lehr.supervise._wire import BadFrame, Channel
 MARKER = "LEHR_HELPER"
 """Environment variable that all processes of a helper inherit: how to find them when it is dead."""
 
+_QUIET_IMPORTS = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Defaults for trials: onnxruntime else starts a telemetry thread when imported, which makes fork unsafe."""
+
 _LEAVE_S = 1.0
 
 
@@ -69,7 +72,7 @@ class HelperProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env={**os.environ, **environment, MARKER: self._marker},
+                env={**_QUIET_IMPORTS, **os.environ, **environment, MARKER: self._marker},
                 pass_fds=[theirs.fileno()],
                 cwd="/",  # ours may be gone; each trial goes to where its caller is
                 start_new_session=True,
@@ -111,14 +114,13 @@ class HelperProcess:
 
     def is_ready(self, limit_s: float) -> bool:
         """Wait for the end of the warming; False when it failed, or left a thread that fork would break."""
-        if not self._warming:
-            return self.process.poll() is None
-        try:
-            self._await("warmed", limit_s)
-        except HelperGone:
-            return False
-        self._warming = False
-        return self.threads == 1
+        if self._warming:
+            try:
+                self._await("warmed", limit_s)
+            except HelperGone:
+                return False
+            self._warming = False
+        return self.threads == 1 and self.process.poll() is None
 
     def resume(self) -> None:
         """Wake the helper up if somebody stopped it."""
@@ -194,8 +196,10 @@ class HelperProcess:
             return
         self._close()
         try:
-            self.process.wait(_LEAVE_S)
+            orderly = self.process.wait(_LEAVE_S) == 0
         except subprocess.TimeoutExpired:
+            orderly = False
+        if not orderly:
             self.kill_by_force()
 
     def _close(self) -> None:

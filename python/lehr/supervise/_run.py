@@ -19,7 +19,7 @@ from lehr.supervise._helper import KILL_LIMIT_S
 from lehr.supervise._linux import kernel_oom_kills
 from lehr.supervise._memory import MB, MemoryWatch
 from lehr.supervise._process import HelperGone, HelperProcess
-from lehr.supervise._tail import Tail
+from lehr.supervise._tail import TAIL_BYTES, Tail
 from lehr.supervise.trial import Ending
 
 LINGER_S = 2.0
@@ -50,6 +50,7 @@ class TrialRun:
         self._selector: selectors.BaseSelector | None = None
         self._watch: MemoryWatch | None = None
         self._pidfd: int | None = None
+        self._fault = -1
         self._ended = False
         self._sent_at = self._begun_at = self._over_at = self._killed_at = 0.0
         self.modules: list[str] = []
@@ -60,7 +61,12 @@ class TrialRun:
         """Start, wait, kill what is left, classify."""
         oom_kills = kernel_oom_kills()
         with contextlib.ExitStack() as stack:
-            channel, out, err = self._start(stack, spec, pickled)
+            try:
+                channel, out, err = self._start(stack, spec, pickled)
+            except OSError as error:
+                raise IsolationError(
+                    f"cannot prepare the trial's pipes and payload: {error.strerror}"
+                ) from error
             self._selector = stack.enter_context(selectors.DefaultSelector())
             self._selector.register(channel, selectors.EVENT_READ, self._read_channel)
             self._selector.register(out.fd, selectors.EVENT_READ, out)
@@ -71,17 +77,18 @@ class TrialRun:
                 while not self._ended:
                     self._step()
             except HelperGone as gone:
-                if self._watch is None:
-                    raise  # it had not begun: the caller can try another helper
                 self._facts.helper_died = str(gone)
                 self._kill_without_helper()
+                self._read_channel(channel)
+                if not self._facts.begun and self._facts.record is None:
+                    raise  # the evaluation has not run: the caller can try another helper
             # Every writer is dead now: what is in the pipes is all there will be.
             self._read_channel(channel)
             out.read_rest()
             err.read_rest()
+            self._add_evidence(out, err)
         facts = self._facts
         facts.kernel_oom_kills = kernel_oom_kills() - oom_kills
-        self._add_evidence(out, err)
         self.helper_is_good = facts.helper_died is None and not facts.left
         return end(facts)
 
@@ -104,10 +111,12 @@ class TrialRun:
             write_payload(payload, spec, pickled)
             here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
             sent.callback(os.close, here)
+            self._fault = _anonymous_file()
+            stack.callback(os.close, self._fault)
             channel, out, err = given
             self._sent_at = time.monotonic()
             command = {"do": "run", "exec": self._isolation == "spawn"}
-            self._helper.send(command, [channel, payload, out, err, here])
+            self._helper.send(command, [channel, payload, here, self._fault, out, err])
         return ends[0], Tail(ends[1]), Tail(ends[2])
 
     def _step(self) -> None:
@@ -244,6 +253,7 @@ class TrialRun:
                 evidence["memory_mb"] = points
         if peak:
             evidence["peak_memory_mb"] = round(peak / MB, 2)
+        facts.fault = os.pread(self._fault, TAIL_BYTES, 0).decode("utf-8", "replace")
         facts.evidence = evidence
 
 

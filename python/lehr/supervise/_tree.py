@@ -89,7 +89,7 @@ class Reaper:
 
     def main_has_ended(self) -> bool:
         """Reap orphans that ended by themselves; True when the main process is dead (it stays unreaped)."""
-        while True:
+        while hasattr(os, "waitid"):
             # WNOWAIT: as long as the main process is not reaped, neither its pid nor its group can be reused.
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if found is None:
@@ -98,6 +98,9 @@ class Reaper:
                 return True
             os.waitpid(found.si_pid, 0)
             self.others += 1
+        pid, status = os.waitpid(self._main, os.WNOHANG)
+        self.status = status if pid else None
+        return pid != 0
 
     def kill_all(self, limit_s: float) -> list[int]:
         """Kill and reap until no process is left. Returns the pids that would not die within ``limit_s``."""
@@ -105,7 +108,7 @@ class Reaper:
         strangers: Iterable[int] = ()
         if not IS_LINUX:  # no subreaper: what detaches itself must be found before its parents die
             strangers = descendants_of(os.getpid())
-        if self.status is None:
+        if self.status is None or not IS_LINUX:
             kill_group_quietly(self._main)
         while True:
             remaining = children_of(os.getpid())

@@ -52,8 +52,6 @@ class Supervisor:
     ) -> None:
         if isolation not in {"auto", "fork", "spawn"}:
             raise OptionError(f"isolation is {isolation!r}; choose 'auto', 'fork' or 'spawn'")
-        if sys.platform == "win32":
-            raise OptionError("isolated trials need a Unix system; Windows is not supported")
         if isolation == "fork" and not IS_LINUX:
             raise OptionError("isolation 'fork' is safe on Linux only; choose 'auto' or 'spawn'")
         self._isolation: Literal["fork", "spawn"] = "fork" if isolation != "spawn" and IS_LINUX else "spawn"

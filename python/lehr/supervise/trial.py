@@ -64,6 +64,8 @@ class Ending:
     - ``reason``: one plain sentence
     - ``exit_code`` or ``signal`` (a name such as SIGSEGV), and ``sent_by`` for a signal
     - ``exception``: ``type``, ``message``, ``frame`` ('file.py:12 in f'), ``traceback_tail``
+    - ``fault``: for a fault such as SIGSEGV: ``message``, ``frame``, ``traceback_tail`` (innermost frame
+    first)
     - ``stderr_tail``, ``stdout_tail``: the last lines, at most 8 KiB each
     - ``peak_memory_mb``, and ``memory_mb``: at most 32 pairs of seconds and megabytes
     - ``limits``: the limit that was hit and its value

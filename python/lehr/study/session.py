@@ -113,28 +113,28 @@ def run(
         initial=_distinct(space, initial),
     )
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
-    with StudyStore(storage, name, writable=True) as store:
+    supervisor = Supervisor(isolation=isolation, environment=environment)  # likewise; starts nothing yet
+    with StudyStore(storage, name, writable=True) as store, supervisor:
         _open_study(store, definition, resume=resume)
         session = _Session(store, definition, optimizer, budget, on_event)
-        with Supervisor(isolation=isolation, environment=environment) as supervisor:
 
-            def evaluated(number: int, config: dict[str, Any]) -> Ending:
-                return supervisor.run(
-                    evaluate,
-                    dict(config),
-                    preload=tuple(preload(dict(config)) if callable(preload) else preload),
+        def evaluated(number: int, config: dict[str, Any]) -> Ending:
+            return supervisor.run(
+                evaluate,
+                dict(config),
+                preload=tuple(preload(dict(config)) if callable(preload) else preload),
+                timeout_s=trial_timeout_s,
+                memory_limit_mb=memory_limit_mb,
+                context=TrialContext(
+                    number=number,
+                    feasible_found=session.study.best is not None,
+                    constraints={limit.key: limit.bound for limit in definition.limits},
                     timeout_s=trial_timeout_s,
                     memory_limit_mb=memory_limit_mb,
-                    context=TrialContext(
-                        number=number,
-                        feasible_found=session.study.best is not None,
-                        constraints={limit.key: limit.bound for limit in definition.limits},
-                        timeout_s=trial_timeout_s,
-                        memory_limit_mb=memory_limit_mb,
-                    ),
-                )
+                ),
+            )
 
-            return session.drive(evaluated, max_seconds)
+        return session.drive(evaluated, max_seconds)
 
 
 class _Session:

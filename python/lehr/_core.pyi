@@ -1,0 +1,450 @@
+"""
+The native core of lehr.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import typing
+
+import numpy
+import numpy.typing
+
+__all__: list[str] = [
+    "Blacklist",
+    "Dimension",
+    "Enumerator",
+    "Optimizer",
+    "ParzenEstimator",
+    "Rng",
+    "Space",
+    "Temperature",
+    "Variable",
+    "accept_score",
+    "accept_violation",
+    "all_neighbours",
+    "below_count",
+    "check_space",
+    "condition_text",
+    "doubling_horizon",
+    "elite_restart_due",
+    "handoff_waits_for",
+    "log_ndtr",
+    "log_normal_mass",
+    "ndtri",
+    "numeric_move",
+    "recency_weights",
+    "score_unit",
+    "snap_back_probability",
+    "structural_move",
+    "structural_probability",
+    "truncated_normal_log_pdf",
+    "truncated_normal_quantile",
+    "truncated_normal_sample",
+    "violation",
+    "violation_unit",
+]
+
+class Dimension:
+    """
+    What the Parzen estimator must know of a dimension.
+    """
+    def __init__(
+        self,
+        *,
+        choices: typing.SupportsInt | typing.SupportsIndex = 0,
+        low: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        high: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        log: bool = False,
+        step: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> None: ...
+    @property
+    def choices(self) -> int: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def log(self) -> bool: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def step(self) -> float: ...
+
+class ParzenEstimator:
+    """
+    A mixture of product kernels over codes; NaN where inactive.
+    """
+    def __init__(
+        self,
+        dimensions: collections.abc.Sequence[Dimension],
+        observations: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        prior_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> None: ...
+    def fit(
+        self,
+        observations: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        prior_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> None: ...
+    def log_pdf(
+        self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def sample(
+        self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def kernels(self) -> int: ...
+
+class Rng:
+    """
+    xoshiro256++ seeded by SplitMix64; the same sequence on every machine.
+    """
+    @typing.overload
+    def __init__(self, seed: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @typing.overload
+    def __init__(
+        self,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        number: typing.SupportsInt | typing.SupportsIndex,
+        purpose: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def below(self, n: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def next(self) -> int: ...
+    def normal(self) -> float: ...
+    def uniform(self) -> float: ...
+    @property
+    def state(self) -> typing.Annotated[list[int], "FixedSize(4)"]: ...
+    @state.setter
+    def state(
+        self,
+        arg1: typing.Annotated[
+            collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"
+        ],
+    ) -> None: ...
+
+class Variable:
+    """
+    One variable of a space; `when` is a condition as nested tuples, or None.
+    """
+    @staticmethod
+    def listed(
+        kind: str, name: str, choices: collections.abc.Iterable[typing.Any], when: typing.Any = None
+    ) -> Variable: ...
+    @staticmethod
+    def ranged(
+        kind: str,
+        name: str,
+        low: typing.SupportsFloat | typing.SupportsIndex,
+        high: typing.SupportsFloat | typing.SupportsIndex,
+        log: bool,
+        step: typing.SupportsFloat | typing.SupportsIndex,
+        when: typing.Any = None,
+    ) -> Variable: ...
+    def code(self, k: typing.SupportsInt | typing.SupportsIndex) -> float: ...
+    def from_unit(self, position: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+    def legal(self, code: typing.SupportsFloat | typing.SupportsIndex) -> bool: ...
+    def nearest(self, code: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+    def to_unit(self, code: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+    @property
+    def cardinality(self) -> int: ...
+    @property
+    def discrete(self) -> bool: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def log(self) -> bool: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def step(self) -> float: ...
+
+class Enumerator:
+    """
+    Legal configurations as dicts, in lexicographic order of codes.
+    """
+    def __iter__(self) -> Enumerator: ...
+    def __next__(self) -> dict[str, typing.Any]: ...
+
+class Space:
+    """
+    A hierarchical mixed space. Configurations are lists of codes, NaN where inactive.
+    """
+    def __init__(
+        self, variables: collections.abc.Sequence[Variable], forbidden: collections.abc.Iterable[typing.Any]
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def active(
+        self,
+        i: typing.SupportsInt | typing.SupportsIndex,
+        codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> bool: ...
+    def count(self) -> str | None: ...
+    def decode(
+        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> dict[str, typing.Any]: ...
+    def encode(self, config: dict[str, typing.Any]) -> list[float]: ...
+    def enumerate(self, resolution: typing.SupportsInt | typing.SupportsIndex) -> Enumerator: ...
+    def is_forbidden(
+        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> bool: ...
+    def legal(self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> bool: ...
+    def sample(self, rng: Rng) -> dict[str, typing.Any]: ...
+    def sample_codes(self, rng: Rng) -> list[float]: ...
+    def variable(self, i: typing.SupportsInt | typing.SupportsIndex) -> Variable: ...
+
+class Temperature:
+    """
+    Adaptive temperature of the annealing (Eq. 8), paper constants.
+    """
+    def __init__(self) -> None: ...
+    def enter_optimisation(self) -> None: ...
+    def improved(self, stage: str) -> None: ...
+    def not_improved(self) -> None: ...
+    @property
+    def unimproved(self) -> int: ...
+    @property
+    def value(self) -> float: ...
+
+class Blacklist:
+    """
+    Masks of categorical values and pairs that keep failing.
+    """
+    def __init__(
+        self,
+        space: Space,
+        pairs: bool = True,
+        threshold: typing.SupportsInt | typing.SupportsIndex = 3,
+        cool_down: typing.SupportsInt | typing.SupportsIndex = 8,
+    ) -> None: ...
+    def entries(self) -> list[typing.Any]: ...
+    def masked(
+        self,
+        variable: typing.SupportsInt | typing.SupportsIndex,
+        code: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> bool: ...
+    def observe(
+        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], feasible: bool
+    ) -> None: ...
+    def pair_masked(
+        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> bool: ...
+
+class Optimizer:
+    """
+    Ask and tell over one space; see lehr.Optimizer.
+    """
+    def __init__(
+        self,
+        space: Space,
+        method: str,
+        preset: str,
+        direction: str,
+        constraints: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+        budget: typing.SupportsInt | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        allow_repeats: bool | None,
+        overrides: collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def add(
+        self,
+        config: dict[str, typing.Any],
+        outcome: str,
+        objective: typing.SupportsFloat | typing.SupportsIndex,
+        metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> int: ...
+    def ask(self) -> tuple[typing.Any, ...]: ...
+    def enqueue(self, config: dict[str, typing.Any]) -> None: ...
+    def events(self) -> list[typing.Any]: ...
+    def explain(self) -> str: ...
+    def pending(self, trial: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
+    def queue(self) -> list[typing.Any]: ...
+    def record(self, trial: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
+    def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
+    def score(self, configs: list[typing.Any]) -> list[float]: ...
+    def split(self) -> tuple[list[int], list[int]]: ...
+    def tell(
+        self,
+        trial: typing.SupportsInt | typing.SupportsIndex,
+        outcome: str,
+        objective: typing.SupportsFloat | typing.SupportsIndex,
+        metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> None: ...
+    @property
+    def allow_repeats(self) -> bool: ...
+    @property
+    def best(self) -> int | None: ...
+    @property
+    def options(self) -> dict[str, typing.Any]: ...
+    @property
+    def phase(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def temperature(self) -> float | None: ...
+
+def accept_score(
+    current: typing.SupportsFloat | typing.SupportsIndex,
+    proposed: typing.SupportsFloat | typing.SupportsIndex,
+    feasible: bool,
+    temperature: typing.SupportsFloat | typing.SupportsIndex,
+    unit: typing.SupportsFloat | typing.SupportsIndex,
+    accept_equal: bool = True,
+) -> float:
+    """
+    Probability of moving in the optimisation stage (Eq. 11, 12).
+    """
+
+def accept_violation(
+    current: typing.SupportsFloat | typing.SupportsIndex,
+    proposed: typing.SupportsFloat | typing.SupportsIndex,
+    temperature: typing.SupportsFloat | typing.SupportsIndex,
+    unit: typing.SupportsFloat | typing.SupportsIndex,
+    accept_equal: bool = True,
+) -> float:
+    """
+    Probability of moving in the feasibility stage (Eq. 9, 10).
+    """
+
+def all_neighbours(
+    space: Space, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], rng: Rng
+) -> list[list[float]]:
+    """
+    Every legal one-step neighbour.
+    """
+
+def below_count(
+    n: typing.SupportsInt | typing.SupportsIndex,
+    share: typing.SupportsFloat | typing.SupportsIndex = 0.1,
+    limit: typing.SupportsInt | typing.SupportsIndex = 25,
+) -> int: ...
+def check_space(
+    variables: collections.abc.Sequence[Variable],
+    forbidden: collections.abc.Iterable[typing.Any],
+    mistakes: collections.abc.Sequence[str],
+    unusable: collections.abc.Sequence[bool],
+) -> None:
+    """
+    Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
+    """
+
+def condition_text(condition: typing.Any) -> str:
+    """
+    A condition in words.
+    """
+
+def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
+def elite_restart_due(
+    n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
+) -> bool: ...
+def handoff_waits_for(
+    trials: typing.SupportsInt | typing.SupportsIndex,
+    feasible: typing.SupportsInt | typing.SupportsIndex,
+    bad: typing.SupportsInt | typing.SupportsIndex,
+    diversity: collections.abc.Sequence[
+        tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]
+    ],
+) -> list[str]:
+    """
+    What the handoff to TPE still waits for (Eq. 14); empty when it is due.
+    """
+
+def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
+    """
+    Log of the standard normal distribution function.
+    """
+
+def log_normal_mass(
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> typing.Any:
+    """
+    Log of the standard normal mass in [a, b].
+    """
+
+def ndtri(p: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
+    """
+    Inverse of the standard normal distribution function.
+    """
+
+def numeric_move(
+    space: Space,
+    codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    scale: typing.SupportsFloat | typing.SupportsIndex,
+    own_scale: bool,
+    mask: collections.abc.Callable[[int, float], bool] | None,
+    rng: Rng,
+) -> list[float] | None:
+    """
+    One other variable moved; None when there is no legal move.
+    """
+
+def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    How much each of n observations counts, oldest first.
+    """
+
+def score_unit(
+    lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
+) -> float: ...
+def snap_back_probability(
+    n: typing.SupportsFloat | typing.SupportsIndex,
+    horizon: typing.SupportsFloat | typing.SupportsIndex,
+    weight: typing.SupportsFloat | typing.SupportsIndex = 0.4,
+) -> float: ...
+def structural_move(
+    space: Space,
+    codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    mask: collections.abc.Callable[[int, float], bool] | None,
+    rng: Rng,
+) -> list[float] | None:
+    """
+    One categorical variable changed; None when there is no legal move.
+    """
+
+def structural_probability(
+    n: typing.SupportsFloat | typing.SupportsIndex,
+    n_init: typing.SupportsFloat | typing.SupportsIndex,
+    horizon: typing.SupportsFloat | typing.SupportsIndex,
+    adaptive: bool = True,
+) -> float:
+    """
+    Probability of a structural move (Eq. 13).
+    """
+
+def truncated_normal_log_pdf(
+    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    deviation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    low: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    high: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> typing.Any: ...
+def truncated_normal_quantile(
+    u: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> typing.Any: ...
+def truncated_normal_sample(
+    a: typing.SupportsFloat | typing.SupportsIndex,
+    b: typing.SupportsFloat | typing.SupportsIndex,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Draws from the standard normal distribution truncated to [a, b].
+    """
+
+def violation(
+    metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    relative: bool = True,
+) -> float:
+    """
+    Sum of excesses over the limits (Eq. 3).
+    """
+
+def violation_unit(
+    limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], relative: bool = True
+) -> float: ...

@@ -1,0 +1,7 @@
+"""The command line: ``lehr tune`` and ``lehr verify``. Each command imports what it needs."""
+
+from __future__ import annotations
+
+from lehr.cli.main import main
+
+__all__ = ["main"]

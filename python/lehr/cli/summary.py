@@ -1,0 +1,137 @@
+"""The last lines: the best configuration beside the default one, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lehr.cli import figures, misses, rows
+from lehr.cli.display import Plan
+from lehr.cli.misses import Near
+from lehr.study import Study, StudyTrial
+
+
+def best_lines(
+    best: StudyTrial, baseline: StudyTrial | None, plan: Plan, out: str | None, command: str
+) -> list[str]:
+    """Configuration and figures of the best; the very last line says both in one."""
+    names = rows.columns(plan.objective, plan.limits)
+    lines = ["", f"Best of the search: trial {best.number}"]
+    lines += [f"  {name} = {value}" for name, value in best.config.items()]
+    lines += comparison(
+        names, {"best": best.metrics, "default": baseline.metrics if baseline else None}, plan
+    )
+    if out is not None:
+        lines.append(f"Written to {out}. To measure it again: {command}")
+    lines.append(last_line(best, baseline, plan))
+    return lines
+
+
+def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
+    """``Best: resnet int8_static b1: accuracy 0.966, ... | default: accuracy 0.966, ...``"""
+    names = rows.columns(plan.objective, plan.limits)
+    ordered = (plan.objective.metric, *(name for name in names if name != plan.objective.metric))
+    found = f"Best: {figures.compact(best.config)}: {figures.shown_metrics(best.metrics, ordered)}"
+    if baseline is None:
+        return f"{found} (the default configuration was dropped from the space)"
+    if baseline.number == best.number:
+        return f"{found} (this is the default configuration: nothing better was found)"
+    if not baseline.metrics:
+        return f"{found}; the default {_ended(baseline)}"
+    over = "" if baseline.feasible else " (over limit)"
+    return f"{found}; default: {figures.shown_metrics(baseline.metrics, ordered)}{over}"
+
+
+def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> list[str]:
+    """A small table: a row a metric, a column a source of figures, and the limits. A source may be None."""
+    sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
+    limits = {
+        limit.metric: f"{limit.sign} {figures.bound(limit.metric, limit.value)}" for limit in plan.limits
+    }
+    grid = [["", *sources, "limit" if limits else ""]]
+    grid += [
+        [
+            figures.METRICS[name].title,
+            *(figures.figure(name, metrics.get(name)) for metrics in sources.values()),
+            limits.get(name, ""),
+        ]
+        for name in names
+    ]
+    widths = [max(len(row[index]) for row in grid) for index in range(len(grid[0]))]
+    return [
+        "  " + "  ".join(
+            cell.ljust(size) if index == 0 else cell.rjust(size)
+            for index, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in grid
+    ]  # fmt: skip
+
+
+def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list[str]:
+    """Why there is no best: the nearest miss, by how much, what the budget was lost to, what to try."""
+    limits = ", ".join(map(str, plan.limits)) or "the limits"
+    count = len(study)
+    lines = ["", f"Nothing met {limits} in {count} trial{'s' if count != 1 else ''}."]
+    lost = [
+        f"{rows.SHOWN[kind]} {loss.trials} ({figures.seconds(loss.seconds)})"
+        for kind, loss in study.budget_lost.items()
+    ]
+    if lost:
+        lines.append(f"The budget went to: {', '.join(lost)}.")
+    lines += [fault.message for fault in study.faults]
+    near = misses.nearest(study)
+    if baseline is not None:
+        there = figures.shown_metrics(baseline.metrics, rows.columns(plan.objective, plan.limits))
+        lines.append(f"Default ({figures.compact(baseline.config)}): {there or _ended(baseline)}.")
+    if near is None:
+        lines.append(_cause(study))
+        return lines
+    lines.append(f"Hint: {_hint(near)}")
+    stopped = "" if near.finished else " when it was stopped for being far too slow"
+    lines.append(
+        f"Nearest miss: trial {near.trial.number}, {figures.compact(near.trial.config)}: "
+        f"{'; '.join(map(str, near.missed))}{stopped}."
+    )
+    return lines
+
+
+def _hint(near: Near) -> str:
+    options = {
+        "accuracy": "--min-accuracy",
+        "memory_peak_mb": "--max-memory",
+        "throughput_items_s": "--min-throughput",
+        "model_size_mb": "--max-model-size",
+    }
+    wanted = []
+    for entry in near.missed:
+        name = entry.limit.metric
+        option = options.get(name) or "--max-" + name.removesuffix("_ms").replace("_", "-")
+        wanted.append(f"{option} {_loosened(name, entry.value, upper=entry.limit.upper)}")
+    effect = "have let it pass" if near.finished else "have let it be measured to the end"
+    return f"{' '.join(wanted)} would {effect}; or give a larger --budget."
+
+
+def _loosened(name: str, value: float, *, upper: bool) -> str:
+    """A value as an option takes it, rounded to the side that lets the measured figure pass."""
+    step = 0.001 if name == "accuracy" else 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
+    whole = -(-value // step) if upper else value // step
+    unit = "MB" if name.endswith("_mb") else "ms" if name.endswith("_ms") else ""
+    return f"{whole * step:.6g}{unit}"
+
+
+def _cause(study: Study) -> str:
+    for trial in study.trials:
+        if trial.outcome != "ok" and (why := rows.reason(trial)):
+            return f"Nothing ran to its end. Trial {trial.number} {_ended(trial)}: {why}"
+    return "Nothing ran to its end."
+
+
+def _ended(trial: StudyTrial) -> str:
+    endings = {
+        "crashed": "crashed",
+        "timeout": "ran into its deadline",
+        "oom": "ran out of memory",
+        "early_stopped": "was stopped for being far too slow",
+    }
+    return endings.get(str(trial.outcome), "ran")

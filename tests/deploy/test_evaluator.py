@@ -1,0 +1,283 @@
+"""One configuration, measured end to end; in this process and as a trial in a child."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_files as files
+import pytest
+from onnx import helper
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from lehr import ConfigurationError, EarlyStop, ModelError, TrialContext
+from lehr.deploy import PRELOAD, Evaluator, LatencyPlan, environment, zoo
+from lehr.deploy.accuracy import fidelity
+from lehr.supervise import Supervisor
+
+QUICK = LatencyPlan(calls=20, time_s=0.1, cap_s=5)
+DEFAULT = {
+    "quantization": "fp32",
+    "batch_size": 1,
+    "num_threads": 1,
+    "graph_optimization": "all",
+    "execution_mode": "sequential",
+}
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    return DEFAULT | changes
+
+
+@pytest.fixture
+def zoo_evaluator(tmp_path: Path) -> Evaluator:
+    return Evaluator.for_zoo(tmp_path / "work", plan=QUICK)
+
+
+def foreign(tmp_path: Path, model: Path, **options: Any) -> Evaluator:
+    return Evaluator.for_model(model, tmp_path / "work", plan=QUICK, **options)
+
+
+def test_a_family_is_measured_on_every_held_out_image(zoo_evaluator: Evaluator) -> None:
+    metrics = zoo_evaluator(config(model="mlp", batch_size=50))  # 797 is no multiple of 50
+    assert metrics.pop("facts") == {"provider": "CPUExecutionProvider", "accuracy_of": "labels"}
+    assert metrics["accuracy_samples"] == 797
+    assert metrics["accuracy"] == pytest.approx(zoo()["mlp"].accuracy_noisy, abs=2.5 / 797)
+    assert metrics["latency_samples"] == 20
+    assert 0 < metrics["latency_p50_ms"] <= metrics["latency_p95_ms"]
+    assert "latency_p99_ms" not in metrics
+    assert metrics["throughput_items_s"] == pytest.approx(50e3 / metrics["latency_mean_ms"])
+    assert metrics["model_size_mb"] == pytest.approx(zoo()["mlp"].path.stat().st_size / 1e6)
+    assert metrics["memory_peak_mb"] > 10
+    assert metrics["load_s"] > 0
+    assert all(isinstance(value, float) for value in metrics.values())
+
+
+def test_every_option_of_the_runtime_gives_the_same_answers(zoo_evaluator: Evaluator) -> None:
+    for level in ("disabled", "basic", "extended", "all"):
+        for mode in ("sequential", "parallel"):
+            metrics = zoo_evaluator(
+                config(
+                    model="vit", batch_size=64, num_threads=2, graph_optimization=level, execution_mode=mode
+                )
+            )
+            assert metrics["accuracy"] == pytest.approx(zoo()["vit"].accuracy_noisy, abs=2.5 / 797)
+
+
+def test_the_clean_variant(tmp_path: Path) -> None:
+    evaluator = Evaluator.for_zoo(tmp_path, "clean", plan=QUICK)
+    accuracy = evaluator(config(model="mlp", batch_size=64))["accuracy"]
+    assert accuracy == pytest.approx(zoo()["mlp"].accuracy_clean, abs=2.5 / 797)
+
+
+def test_unknown_choices(zoo_evaluator: Evaluator) -> None:
+    with pytest.raises(ConfigurationError, match="alexnet"):
+        zoo_evaluator(config(model="alexnet"))
+    with pytest.raises(ConfigurationError, match="there is no model None"):
+        zoo_evaluator(config())
+    with pytest.raises(ConfigurationError, match="most"):
+        zoo_evaluator(config(model="mlp", graph_optimization="most"))
+    with pytest.raises(ConfigurationError, match="sideways"):
+        zoo_evaluator(config(model="mlp", execution_mode="sideways"))
+
+
+def test_the_runtime_s_refusal_comes_through(zoo_evaluator: Evaluator) -> None:
+    for _ in range(2):  # a second time, from the cache
+        with pytest.raises((runtime.NotImplemented, runtime.InvalidGraph)):
+            zoo_evaluator(config(model="lenet", quantization="bf16"))
+
+
+def test_classes_map_output_columns_to_labels(tmp_path: Path) -> None:
+    model = files.linear(tmp_path / "m.onnx")
+    x = files.weight(40, 8)
+    column = (x @ files.weight(8, 3)).argmax(1)
+    names = np.array(["cat", "dog", "eel"])
+    for labels, classes in (
+        (column, None),
+        (np.array([30, 10, 20])[column], np.array([30, 10, 20])),
+        (names[column], names),
+    ):
+        arrays = {"x": x, "labels": labels} | ({} if classes is None else {"classes": classes})
+        np.savez(tmp_path / "data.npz", **arrays)
+        metrics = foreign(tmp_path, model, data=tmp_path / "data.npz")(config(batch_size=7))
+        assert metrics["accuracy"] == 1.0
+        assert metrics["accuracy_samples"] == 32  # every fifth of 40 calibrates
+    np.savez(tmp_path / "data.npz", x=x, labels=(column + 1) % 3)
+    assert foreign(tmp_path, model, data=tmp_path / "data.npz")(config(batch_size=7))["accuracy"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "words"),
+    [
+        (np.full(40, 3), None, "0 to 2|3 scores"),
+        (np.full(40, "cat"), None, "strings"),
+        (np.full(40, 1), np.arange(4), "4 classes"),
+    ],
+)
+def test_labels_that_do_not_go_with_the_model(tmp_path: Path, labels: Any, classes: Any, words: str) -> None:
+    arrays = {"x": files.weight(40, 8), "labels": labels} | ({} if classes is None else {"classes": classes})
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(ModelError, match=words):
+        foreign(tmp_path, files.linear(tmp_path / "m.onnx"), data=tmp_path / "data.npz")
+
+
+def test_labels_for_a_model_without_class_scores(tmp_path: Path) -> None:
+    model = files.linear(tmp_path / "m.onnx", classes=1)
+    np.savez(tmp_path / "data.npz", x=files.weight(40, 8), labels=np.zeros(40, int))
+    with pytest.raises(ModelError, match="no class scores"):
+        foreign(tmp_path, model, data=tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("recipe", ["fp32", "fp16", "int8_dynamic", "int8_static"])
+def test_without_labels_fidelity_to_fp32_is_the_accuracy(tmp_path: Path, recipe: str) -> None:
+    model = files.save(
+        tmp_path / "m.onnx",
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        [("x", files.FLOAT, ["batch", 4, 8])],
+        [("y", files.FLOAT, ["batch", 4, 3])],
+        {"w": files.weight(8, 3)},
+    )
+    metrics = foreign(tmp_path, model)(config(quantization=recipe, batch_size=5))
+    assert metrics["facts"]["accuracy_of"] == "fidelity to fp32"
+    assert metrics["accuracy_samples"] == 64
+    assert metrics["accuracy"] > 0.8
+    assert (metrics["accuracy"] > 1 - 1e-6) == (recipe == "fp32")
+
+
+def test_a_recurrent_model_is_measured_at_any_batch(tmp_path: Path) -> None:
+    metrics = foreign(tmp_path, files.recurrent(tmp_path / "m.onnx"))(config(batch_size=5))
+    assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_fidelity() -> None:
+    scores, other = np.array([0.1, 0.9, 0.0]), np.array([0.9, 0.1, 0.0])
+    assert fidelity([scores], [scores * 0.5]) == 1.0
+    assert fidelity([scores], [other]) == 0.0
+    image = np.array([[3.0, 4.0]])
+    assert fidelity([image], [image]) == 1.0
+    assert fidelity([image + np.array([[0.0, 0.5]])], [image]) == pytest.approx(0.9)
+    assert fidelity([-image], [image]) == 0.0
+    assert fidelity([np.zeros((1, 2))], [np.zeros((1, 2))]) == 1.0
+    assert fidelity([image], [np.zeros((1, 2))]) == 0.0
+    assert fidelity([np.zeros((3, 4))], [np.zeros((2, 4))]) == 0.0
+    assert fidelity([scores, image], [other, image]) == 0.5
+    assert fidelity([np.array(5)], [np.array(5)]) == 1.0
+
+
+def test_outputs_that_are_not_finite_count_as_wrong(tmp_path: Path) -> None:
+    model = files.save(
+        tmp_path / "m.onnx",
+        [helper.make_node("Log", ["x"], ["scores"])],
+        [("x", files.FLOAT, ["batch", 3])],
+        [("scores", files.FLOAT, ["batch", 3])],
+    )
+    x = np.tile(np.array([[1, 2, 3], [1, -2, 3]], np.float32), (20, 1))
+    np.savez(tmp_path / "data.npz", x=x, labels=np.full(40, 2))
+    metrics = foreign(tmp_path, model, data=tmp_path / "data.npz")(config(batch_size=4))
+    assert metrics["accuracy"] == 0.5
+    assert "16 of 32" in metrics["facts"]["not_finite"]
+
+
+@pytest.mark.parametrize(
+    "build", [files.linear, files.typed, files.embedding, files.two_inputs, files.reshaping]
+)
+def test_foreign_models_need_nothing_but_the_file(tmp_path: Path, build: Any) -> None:
+    model = build(tmp_path / "m.onnx", *([files.DOUBLE] if build is files.typed else []))
+    evaluator = foreign(tmp_path, model)
+    batch = next(iter(evaluator.models.values())).fixed_batch or 4
+    metrics = evaluator(config(batch_size=batch))
+    assert metrics["accuracy"] == 1.0
+    without = {name: value for name, value in config().items() if name != "batch_size"}
+    assert evaluator(without)["accuracy"] == 1.0
+
+
+def test_a_batch_the_model_does_not_take_is_the_runtime_s_refusal(tmp_path: Path) -> None:
+    evaluator = foreign(tmp_path, files.linear(tmp_path / "m.onnx", (1, 8)))
+    with pytest.raises(runtime.InvalidArgument):
+        evaluator(config(batch_size=8))
+
+
+def test_samples_that_the_made_up_ones_cannot_replace(tmp_path: Path) -> None:
+    model = files.embedding(tmp_path / "m.onnx", lowest=1000)
+    np.savez(tmp_path / "data.npz", ids=np.arange(1000, 1010)[np.arange(80) % 10].reshape(20, 4))
+    metrics = foreign(tmp_path, model, data=tmp_path / "data.npz")(
+        config(quantization="int8_static", batch_size=3)
+    )
+    assert metrics["accuracy"] > 0.7
+
+
+def test_slow_configurations_stop_early_with_what_was_measured(tmp_path: Path) -> None:
+    evaluator = Evaluator.for_zoo(
+        tmp_path, plan=QUICK, limits={"latency_p95_ms": 1e-6, "latency_p99_ms": 1e-3}
+    )
+    with pytest.raises(EarlyStop) as caught:
+        evaluator(config(model="mlp"))
+    metrics = caught.value.metrics
+    assert metrics["latency_samples"] == 3
+    assert metrics["latency_p95_ms"] == metrics["latency_p99_ms"] == metrics["latency_mean_ms"] > 0
+    assert "5 times the limit" in caught.value.reason
+
+
+def test_a_limited_percentile_that_cannot_be_measured_in_time_stops_early(tmp_path: Path) -> None:
+    evaluator = Evaluator.for_zoo(
+        tmp_path, plan=LatencyPlan(calls=20, time_s=0.0, cap_s=0.0), limits={"latency_p95_ms": 1e6}
+    )
+    with pytest.raises(EarlyStop, match="too few to support latency_p95_ms"):
+        evaluator(config(model="mlp"))
+
+
+def test_accuracy_that_takes_too_long_says_how_far_it_came(tmp_path: Path) -> None:
+    metrics = Evaluator.for_zoo(tmp_path, plan=QUICK, accuracy_s=0.0)(config(model="mlp", batch_size=8))
+    assert metrics["accuracy_samples"] == 8
+    assert "8 of 797" in metrics["facts"]["accuracy_partial"]
+
+
+def test_work_is_kept_and_reused(zoo_evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = zoo_evaluator(config(model="mlp", quantization="int8_static", batch_size=64))
+    kept = sorted(os.listdir(zoo_evaluator.workdir))
+    assert not any(name.endswith(".part") or ".part." in name for name in kept)
+    monkeypatch.setattr("lehr.deploy.prepare.run_stage", lambda work: pytest.fail("prepared again"))
+    again = zoo_evaluator(config(model="mlp", quantization="int8_static", batch_size=64))
+    assert again["accuracy"] == first["accuracy"]
+    assert sorted(os.listdir(zoo_evaluator.workdir)) == kept
+
+
+def test_as_a_trial_the_quantiser_s_memory_is_not_charged(tmp_path: Path) -> None:
+    evaluator = Evaluator.for_zoo(tmp_path / "work", plan=QUICK)
+    assert len(pickle.dumps(evaluator)) < 10_000
+    context = TrialContext(0, False, {"latency_p95_ms": 1000.0})
+    with Supervisor(environment=environment()) as supervisor:
+
+        def run(**changes: Any) -> Any:
+            return supervisor.run(
+                evaluator, config(**changes), preload=PRELOAD, timeout_s=60, context=context
+            )
+
+        fresh = run(model="mlp", quantization="int8_static", batch_size=64)
+        kept = run(model="mlp", quantization="int8_static", batch_size=64)
+        assert (fresh.outcome, kept.outcome) == ("ok", "ok"), (fresh, kept)
+        assert fresh.evidence["isolation"] == "fork"
+        assert fresh.result["accuracy"] == kept.result["accuracy"]
+        # Importing the quantisers alone takes some 25 MB.
+        assert abs(fresh.result["memory_peak_mb"] - kept.result["memory_peak_mb"]) < 10
+        assert "stderr_tail" not in fresh.evidence
+
+        refused = run(model="mlp", quantization="bf16")
+        assert refused.outcome == "crashed"
+        assert refused.evidence["exception"]["type"].endswith(("NotImplemented", "InvalidGraph"))
+        assert "stderr_tail" not in refused.evidence
+
+
+def test_as_a_trial_the_timeout_knows_the_limit_and_whether_anything_is_feasible(tmp_path: Path) -> None:
+    evaluator = Evaluator.for_zoo(tmp_path / "work", plan=QUICK)
+    context = TrialContext(0, True, {"latency_p95_ms": 1e-6})
+    with Supervisor(environment=environment()) as supervisor:
+        ending = supervisor.run(
+            evaluator, config(model="mlp"), preload=PRELOAD, timeout_s=60, context=context
+        )
+    assert ending.outcome == "early_stopped"
+    assert "3 times the limit" in ending.evidence["reason"]
+    assert ending.result["latency_p95_ms"] > 0
