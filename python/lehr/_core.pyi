@@ -14,6 +14,7 @@ __all__: list[str] = [
     "Blacklist",
     "Dimension",
     "Enumerator",
+    "Gpu",
     "Optimizer",
     "ParzenEstimator",
     "Rng",
@@ -44,6 +45,39 @@ __all__: list[str] = [
     "violation",
     "violation_unit",
 ]
+
+class Gpu:
+    """
+    The first GPU; opened at its first use.
+    """
+    @staticmethod
+    def worth(
+        points: typing.SupportsInt | typing.SupportsIndex,
+        kernels: typing.SupportsInt | typing.SupportsIndex,
+        dimensions: typing.SupportsInt | typing.SupportsIndex,
+    ) -> bool:
+        """
+        Whether a batch is large enough for device 'auto' to take the GPU.
+        """
+    @typing.overload
+    def __init__(self, driver: str) -> None:
+        """
+        With the kernel that this build carries, if any.
+        """
+    @typing.overload
+    def __init__(
+        self,
+        driver: str,
+        image: bytes,
+        *,
+        toolkit: typing.SupportsInt | typing.SupportsIndex = 0,
+        capability: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        With a kernel compiled elsewhere.
+        """
+    def close(self) -> None: ...
+    def status(self) -> tuple[bool, str, str, int, int, bool]: ...
 
 class Dimension:
     """
@@ -85,7 +119,7 @@ class ParzenEstimator:
         prior_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
     ) -> None: ...
     def log_pdf(
-        self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+        self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64], gpu: Gpu | None = None
     ) -> numpy.typing.NDArray[numpy.float64]: ...
     def sample(
         self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
@@ -260,10 +294,23 @@ class Optimizer:
     def events(self) -> list[typing.Any]: ...
     def explain(self) -> str: ...
     def pending(self, trial: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
+    def propose(
+        self,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[list[float], str]: ...
     def queue(self) -> list[typing.Any]: ...
+    def recall(
+        self,
+        codes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        outcomes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        objectives: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        metrics: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        settled: typing.Annotated[numpy.typing.ArrayLike, numpy.bool],
+    ) -> None: ...
     def record(self, trial: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
     def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
-    def score(self, configs: list[typing.Any]) -> list[float]: ...
+    def score(self, configs: list[typing.Any], device: str, gpu: Gpu | None) -> list[float]: ...
     def split(self) -> tuple[list[int], list[int]]: ...
     def tell(
         self,
@@ -272,6 +319,7 @@ class Optimizer:
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> None: ...
+    def use(self, device: str, gpu: Gpu | None) -> None: ...
     @property
     def allow_repeats(self) -> bool: ...
     @property
