@@ -150,7 +150,9 @@ def test_both_sides_agree_on_what_is_active(theirs, seed):
         assert "never" in str(error)  # noqa: PT017 - a variable that no configuration activates is refused here
         return
     for configuration in theirs.sample_configuration(8):
-        ours.validate(dict(configuration))
+        # Of conditions that chain, its sampler sets variables that its own check calls inactive.
+        if _legal_there(theirs, dict(configuration)):
+            ours.validate(dict(configuration))
     for config in ours.sample(8, seed=seed):
         assert _legal_there(theirs, config)
         for name in config:  # and neither takes it with a variable left out
