@@ -240,7 +240,8 @@ class Space:
     def from_configspace(cls, space: ConfigurationSpace, *, drop_priors: bool = False) -> Space:
         """The space of a ``ConfigSpace.ConfigurationSpace``, with its conditions and forbidden clauses.
 
-        A configuration is legal here exactly when it is there. Constants become categoricals with one choice.
+        A configuration is legal here exactly when each condition and clause there, judged by itself, says so.
+        Constants become categoricals with one choice.
         Default values and meta data have no place in a space; enqueue ``space.get_default_configuration()``
         to try the defaults first.
 

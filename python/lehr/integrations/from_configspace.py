@@ -179,4 +179,4 @@ class _Translation:
 
 def _combined(combination: type[All | Any_], parts: Iterable[Condition | None]) -> Condition | None:
     known = [part for part in parts if part is not None]
-    return combination(known) if known else None
+    return combination(known) if len(known) > 1 else known[0] if known else None
