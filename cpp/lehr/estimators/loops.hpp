@@ -75,8 +75,8 @@ struct Loops {
   void (*add_logarithms)(double* sum, const double* values, std::size_t n);
 };
 
-// The widest table that this processor runs; LEHR_FORCE_ISA=baseline, avx2 or avx512 in the environment forces one
-// of those that it runs.
+// The widest table that this processor runs; LEHR_FORCE_ISA=baseline, avx2 or avx512 in the environment
+// forces one of those that it runs.
 const Loops& loops();
 // By name; null when this build or processor lacks it.
 const Loops* loops_named(const char* name);
