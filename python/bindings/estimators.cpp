@@ -91,6 +91,55 @@ class BoundEstimator {
   mutable std::mutex mutex_;
 };
 
+// For tests and measurements: what a search keeps of its history.
+class BoundGrowing {
+ public:
+  BoundGrowing(std::vector<Dimension> dimensions, double prior_weight) : dimensions_(std::move(dimensions)) {
+    estimator_.begin(dimensions_, prior_weight);
+  }
+
+  void append(const Array& row, bool counts) {
+    if (static_cast<std::size_t>(row.size()) != dimensions_.size())
+      throw OptionError("a row must have one value per dimension");
+    estimator_.append(view(row), counts);
+  }
+
+  void set_counts(std::size_t slot, bool counts) {
+    if (slot >= estimator_.slots()) throw py::index_error("no such slot");
+    estimator_.set_counts(slot, counts);
+  }
+
+  void settle() { estimator_.settle(); }
+
+  py::array_t<double> log_pdf(const Array& points) {
+    const std::size_t n = rows(points, dimensions_.size(), "points");
+    py::array_t<double> out(static_cast<py::ssize_t>(n));
+    estimator_.settle();
+    estimator_.log_pdf(view(points), n, {out.mutable_data(), n});
+    return out;
+  }
+
+  py::array_t<double> sample(std::size_t n, std::uint64_t seed) {
+    const std::size_t width = dimensions_.size();
+    py::array_t<double> out({n, width});
+    estimator_.settle();
+    Rng rng(seed);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t kernel = estimator_.sample_kernel(rng);
+      for (std::size_t d = 0; d < width; ++d)
+        out.mutable_data()[i * width + d] = estimator_.sample_dimension(kernel, d, rng);
+    }
+    return out;
+  }
+
+  std::size_t slots() const { return estimator_.slots(); }
+  std::size_t bytes() const { return estimator_.bytes(); }
+
+ private:
+  std::vector<Dimension> dimensions_;
+  ParzenEstimator estimator_;
+};
+
 }  // namespace
 
 void bind_estimators(py::module_& m) {
@@ -115,6 +164,18 @@ void bind_estimators(py::module_& m) {
       .def("sample", &BoundEstimator::sample, py::arg("n"), py::arg("seed"))
       .def_property_readonly("kernels", &BoundEstimator::kernels);
 
+  py::class_<BoundGrowing>(m, "GrowingParzenEstimator",
+                           "The same mixture, kept up to date: a slot per observation, each of which counts or not.")
+      .def(py::init<std::vector<Dimension>, double>(), py::arg("dimensions"), py::arg("prior_weight") = 1.0)
+      .def("append", &BoundGrowing::append, py::arg("row"), py::arg("counts"))
+      .def("set_counts", &BoundGrowing::set_counts, py::arg("slot"), py::arg("counts"))
+      .def("settle", &BoundGrowing::settle)
+      .def("log_pdf", &BoundGrowing::log_pdf, py::arg("points"))
+      .def("sample", &BoundGrowing::sample, py::arg("n"), py::arg("seed"))
+      .def_property_readonly("slots", &BoundGrowing::slots)
+      .def_property_readonly("bytes", &BoundGrowing::bytes);
+
+  m.def("isa", [] { return loops().name; }, "Name of the instruction set that the loops use.");
   m.def("log_ndtr", py::vectorize(&log_ndtr), py::arg("x"),
         "Log of the standard normal distribution function.");
   m.def("ndtri", py::vectorize(&ndtri), py::arg("p"),

@@ -63,6 +63,7 @@ void mix_blocks(double* sums, const Mixture& m) {
     least[b] = least[b] - 40.0;
   }
   for (std::size_t k = 0; k < m.kernels; ++k) {
+    if (m.start[k] < -1e300) continue;  // a kernel without weight
     exponents(exponent, m, k);
     auto counts = exponent[0] > least[0];
     for (std::size_t b = 1; b < Blocks; ++b) counts |= exponent[b] > least[b];
@@ -86,7 +87,8 @@ void mix(double* sums, const Mixture& mixture) {
 void log_masses(double* __restrict out, const Binning& binning) {
   double tails[2 * most_lanes], left[most_lanes], right[most_lanes], masses[most_lanes];
   const Block zero{};
-  for (std::size_t c = 0; c < binning.components; ++c) {
+  for (std::size_t nth = 0; nth < binning.components; ++nth) {
+    const std::size_t c = binning.component != nullptr ? binning.component[nth] : nth;
     const double mean = binning.mean[c];
     const double inverse = binning.inverse[c];
     // The tail beyond each edge, on the side that leads away from the mean, negated where the edge is below
@@ -119,6 +121,16 @@ void log_masses(double* __restrict out, const Binning& binning) {
       store(masses + v, elementary::log(mass > least ? mass : least));
     }
     for (std::size_t i = 0; i < binning.lanes; ++i) out[c * binning.lanes + i] = masses[binning.value_of[i]];
+  }
+}
+
+void pick(double* __restrict out, const double* __restrict from, std::size_t from_length,
+          const std::uint32_t* __restrict row, std::size_t rows, const std::uint32_t* __restrict place,
+          std::size_t lanes) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const double* const source = from + row[r] * from_length;
+    double* const target = out + row[r] * lanes;
+    for (std::size_t i = 0; i < whole(lanes); ++i) target[i] = source[place[i]];
   }
 }
 
@@ -165,6 +177,6 @@ void add_logarithms(double* __restrict sum, const double* __restrict values, std
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
 const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
-    LEHR_TEXT(LEHR_ISA), mix, log_masses, unit_masses, gather, multiply, add_logarithms};
+    LEHR_TEXT(LEHR_ISA), mix, log_masses, pick, unit_masses, gather, multiply, add_logarithms};
 
 }  // namespace lehr

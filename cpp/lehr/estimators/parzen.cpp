@@ -71,12 +71,19 @@ bool ParzenEstimator::Column::contains(double value) const {
   return value >= given.low - margin && value <= high + margin;
 }
 
-void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
-                          std::size_t n, double prior_weight) {
+void ParzenEstimator::check_prior(double prior_weight) {
   if (!(prior_weight >= 0.0) || prior_weight == infinity) {
     throw OptionError("The prior weight must be a finite number >= 0, but " + std::to_string(prior_weight) +
                       " was given.");
   }
+}
+
+void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
+                          std::size_t n, double prior_weight) {
+  check_prior(prior_weight);
+  growing_ = false;
+  log_total_ = 0.0;
+  start_is_full_ = false;
   kernels_ = n + 1;
   stride_ = whole_blocks(kernels_);
   fit_weights(n, prior_weight);
@@ -120,6 +127,7 @@ void ParzenEstimator::fit_categorical(Column& column, const double* first, doubl
   const double share = prior_weight / static_cast<double>(present + 1);
   const double same = (1.0 + share) / (1.0 + choices * share);
   column.other = share / (1.0 + choices * share);
+  column.log_unit = 0.0;
   column.penalty = column.other > 0.0 ? elementary::log(column.other / same) : -infinity;
   for (std::size_t k = 0; k < stride_; ++k) column.factor[k] = column.index[k] == none ? 1.0 / choices : same;
 }
@@ -188,6 +196,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
 }
 
 std::size_t ParzenEstimator::sample_kernel(Rng& rng) const {
+  if (growing_) return sample_growing_kernel(rng);
   const double u = rng.uniform() * cumulative_.back();
   const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u);
   if (found != cumulative_.end()) return static_cast<std::size_t>(found - cumulative_.begin());
@@ -205,6 +214,7 @@ double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimensi
     if (u >= uniform_part) return static_cast<double>(code);
     return std::min(std::floor(u / uniform_part * choices), choices - 1.0);
   }
+  if (growing_) return column.raw(sample_growing_position(column, kernel, u));
   const std::size_t c = column.index[kernel];
   const double mean = column.mean[c];
   const double inverse = column.inverse[c];

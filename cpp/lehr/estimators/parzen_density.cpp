@@ -15,9 +15,6 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Normalisers of so many dimensions are multiplied before a logarithm is taken: far from overflow.
-constexpr std::size_t product_length = 16;
-
 // Log masses below -690.8 and exponents below -708 are cut off there (loops.hpp). A sum above this cannot
 // tell.
 constexpr double trusted_sum = 1e-270;
@@ -103,23 +100,37 @@ void ParzenEstimator::log_pdf(std::span<const double> points, std::size_t count,
 
 // Logs of weight times normalisers over the dimensions that a point has, less the largest of them.
 void ParzenEstimator::start(const double* point) const {
-  product_.resize(stride_);
-  start_.assign(stride_, 0.0);
-  std::copy(weights_.begin(), weights_.end(), product_.begin());
-  std::fill(product_.begin() + static_cast<std::ptrdiff_t>(kernels_), product_.end(), 1.0);
+  const bool full = std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
+  if (start_is_full_ && full) return;
+  start_is_full_ = growing_ && full;
+  product_.assign(stride_, 1.0);
+  std::copy_n(weights_.begin(), kernels_, product_.begin());
+  if (start_is_full_) {
+    start_.assign(normaliser_.begin(), normaliser_.end());
+    loops_->add_logarithms(start_.data(), product_.data(), stride_);
+  } else {
+    start_.assign(stride_, 0.0);
+    multiply_factors(start_.data(), point);
+  }
+  if (growing_) {
+    for (const std::uint32_t slot : outside_) start_[slot] = -infinity;
+  }
+  if (weights_[kernels_ - 1] == 0.0) start_[kernels_ - 1] = -infinity;
+  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  for (double& value : start_) value -= ceiling_;
+}
+
+void ParzenEstimator::multiply_factors(double* sum, const double* point) const {
   std::size_t multiplied = 0;
   for (std::size_t d = 0; d < columns_.size(); ++d) {
-    if (std::isnan(point[d])) continue;
+    if (point != nullptr && std::isnan(point[d])) continue;
     loops_->multiply(product_.data(), columns_[d].factor.data(), stride_);
     if (++multiplied % product_length == 0) {
-      loops_->add_logarithms(start_.data(), product_.data(), stride_);
+      loops_->add_logarithms(sum, product_.data(), stride_);
       std::fill(product_.begin(), product_.end(), 1.0);
     }
   }
-  loops_->add_logarithms(start_.data(), product_.data(), stride_);
-  if (weights_.back() == 0.0) start_[kernels_ - 1] = -infinity;
-  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
-  for (double& value : start_) value -= ceiling_;
+  loops_->add_logarithms(sum, product_.data(), stride_);
 }
 
 void ParzenEstimator::score_batch(std::span<const double> points, std::span<double> out) const {
@@ -131,7 +142,7 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
   offsets_.clear();
   tables_.clear();
   indices_.clear();
-  double constant = ceiling_;
+  double constant = ceiling_ - log_total_;
   for (std::size_t d = 0; d < width; ++d) {
     if (std::isnan(points[d])) continue;
     constant += columns_[d].log_unit;
@@ -182,8 +193,26 @@ void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> poi
   }
 }
 
+// A growing estimator's dimension of few values: log masses were kept when a component changed.
+void ParzenEstimator::add_coded(std::size_t d, std::span<const double> points) const {
+  const Column& column = columns_[d];
+  const std::size_t width = columns_.size();
+  std::array<std::uint32_t, most_lanes> place{};
+  for (std::size_t i = 0; i < points.size() / width; ++i) {
+    place[i] =
+        static_cast<std::uint32_t>((points[i * width + d] - column.given.low) / column.given.step + 0.5);
+  }
+  double* const table = new_table(column, column.components);
+  loops_->pick(table, column.log_mass.data(), column.log_mass_row, column.used.data(), column.used.size(),
+               place.data(), lanes_);
+}
+
 void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points) const {
   const Column& column = columns_[d];
+  if (growing_ && column.log_mass_row > 0) {
+    add_coded(d, points);
+    return;
+  }
   const std::size_t width = columns_.size();
   const std::size_t n = points.size() / width;
   const double step = column.given.step;
@@ -227,15 +256,17 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
   }
   const std::size_t padded = whole_blocks(bins.edges);
   std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
+  const bool listed = growing_ && column.coded;
   loops_->log_masses(
       new_table(column, column.components),
-      {column.components, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+      {listed ? column.used.size() : column.components, listed ? column.used.data() : nullptr, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
        bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
 double ParzenEstimator::exact(const double* point) const {
-  std::vector<double> exponents(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  std::vector<double>& exponents = exponents_;
+  exponents.assign(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     const Column& column = columns_[d];
     const double value = point[d];

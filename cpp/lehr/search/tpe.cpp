@@ -36,21 +36,35 @@ TpeSearch::TpeSearch(const Context& context) : context_(context), column_(contex
   }
 }
 
-void TpeSearch::gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const {
-  rows.clear();
-  for (const std::size_t trial : trials) {
-    const std::span<const double> codes = context_.history.codes(trial);
-    for (const std::size_t variable : variables_) rows.push_back(codes[variable]);
-  }
+std::span<const double> TpeSearch::row(std::size_t trial) {
+  const std::span<const double> codes = context_.history.codes(trial);
+  row_.clear();
+  for (const std::size_t variable : variables_) row_.push_back(codes[variable]);
+  return row_;
 }
 
+// Brings both densities up to date with the history. 'Below' has few members and is fitted anew when they
+// change; 'above' moves the few trials that are new or change sides.
 void TpeSearch::fit() {
-  const Split parts = split();
+  const History& history = context_.history;
+  below_set_.update(history, context_.options.tpe);
+  const std::vector<std::size_t>& below = below_set_.trials();
   const double prior = context_.options.tpe.prior_weight;
-  gather(parts.below, rows_);
-  below_.fit(dimensions_, rows_, parts.below.size(), prior);
-  gather(parts.above, rows_);
-  above_.fit(dimensions_, rows_, parts.above.size(), prior);
+  if (!fitted_) above_.begin(dimensions_, prior);
+  for (std::size_t trial = above_.slots(); trial < history.size(); ++trial) above_.append(row(trial), true);
+  if (!fitted_ || below != fitted_below_) {
+    for (const std::size_t trial : fitted_below_) above_.set_counts(trial, true);
+    for (const std::size_t trial : below) above_.set_counts(trial, false);
+    rows_.clear();
+    for (const std::size_t trial : below) {
+      const std::span<const double> values = row(trial);
+      rows_.insert(rows_.end(), values.begin(), values.end());
+    }
+    below_.fit(dimensions_, rows_, below.size(), prior);
+    fitted_below_ = below;
+    fitted_ = true;
+  }
+  above_.settle();
 }
 
 void TpeSearch::append(const Configuration& configuration) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ class TpeSearch final : public Searcher {
 
  private:
   void fit();
-  void gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const;
+  std::span<const double> row(std::size_t trial);
   void append(const Configuration& configuration);
   void score_points(std::size_t count);
   Proposal best_of_points(std::size_t count, Origin origin);
@@ -40,10 +41,13 @@ class TpeSearch final : public Searcher {
   std::vector<std::size_t> variables_;  // those with more than one value
   std::vector<Dimension> dimensions_;   // of these
   std::vector<std::size_t> column_;     // variable -> dimension, or npos
+  Below below_set_;
+  bool fitted_ = false;
+  std::vector<std::size_t> fitted_below_;  // whom the densities count as below
   ParzenEstimator below_;
-  ParzenEstimator above_;
+  ParzenEstimator above_;  // a slot per trial
   // Buffers that live on, so that an ask allocates nothing once warm.
-  std::vector<double> rows_;
+  std::vector<double> row_, rows_;
   std::vector<double> points_;      // dimensions only
   std::vector<double> candidates_;  // whole configurations
   std::vector<double> log_below_;
