@@ -164,8 +164,9 @@ void bind_estimators(py::module_& m) {
       .def("sample", &BoundEstimator::sample, py::arg("n"), py::arg("seed"))
       .def_property_readonly("kernels", &BoundEstimator::kernels);
 
-  py::class_<BoundGrowing>(m, "GrowingParzenEstimator",
-                           "The same mixture, kept up to date: a slot per observation, each of which counts or not.")
+  py::class_<BoundGrowing>(
+      m, "GrowingParzenEstimator",
+      "The same mixture, kept up to date: a slot per observation, each of which counts or not.")
       .def(py::init<std::vector<Dimension>, double>(), py::arg("dimensions"), py::arg("prior_weight") = 1.0)
       .def("append", &BoundGrowing::append, py::arg("row"), py::arg("counts"))
       .def("set_counts", &BoundGrowing::set_counts, py::arg("slot"), py::arg("counts"))

@@ -1,5 +1,5 @@
-// A Parzen estimator that grows with a history. Positions of each numeric dimension are kept in order, so that
-// a new observation changes its own kernel and those of its two neighbours only.
+// A Parzen estimator that grows with a history. Positions of each numeric dimension are kept in order, so
+// that a new observation changes its own kernel and those of its two neighbours only.
 //
 // Everything here is a function of the rows and of which of them count: an update computes exactly what the
 // same slot would get in a rebuild, so the order of updates leaves no trace.
@@ -71,9 +71,9 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   if (column.categorical()) return;
   // Component 0 is the prior's.
   const std::size_t cardinality =
-      column.discrete() ? static_cast<std::size_t>(
-                              std::round((column.high - column.given.low) / column.given.step)) + 1
-                        : 0;
+      column.discrete()
+          ? static_cast<std::size_t>(std::round((column.high - column.given.low) / column.given.step)) + 1
+          : 0;
   column.coded = column.discrete() && cardinality <= most_coded;
   column.values = cardinality;
   const std::size_t components = column.coded ? 3 * cardinality + 1 : 1;
@@ -319,8 +319,8 @@ void ParzenEstimator::renew(Column& column, std::size_t p) {
   }
   // Of equal values all but the first and the last have no distance to a neighbour: one component for those
   // at the smallest bandwidth, one for the first, one for the last.
-  const auto value = static_cast<std::size_t>(
-      std::round((column.raw(at) - column.given.low) / column.given.step));
+  const auto value =
+      static_cast<std::size_t>(std::round((column.raw(at) - column.given.low) / column.given.step));
   const std::size_t kind = width <= column.smallest ? 0 : left > 0.0 || p == 0 ? 1 : 2;
   const auto component = static_cast<std::uint32_t>(1 + 3 * value + kind);
   if (column.inverse[component] != inverse || column.mean[component] != at) {
@@ -384,10 +384,10 @@ void ParzenEstimator::keep_log_masses(Column& column, std::size_t component) {
       upper[i] = v + 1;
       value_of[i] = v;
     }
-    loops_->log_masses(row + from,
-                       {1, nullptr, column.mean.data() + component, column.inverse.data() + component, most_lanes,
-                        most_lanes, whole_blocks(most_lanes + 1), edge, lower, upper, value_of,
-                        column.narrow_bins});
+    loops_->log_masses(
+        row + from,
+        {1, nullptr, column.mean.data() + component, column.inverse.data() + component, most_lanes,
+         most_lanes, whole_blocks(most_lanes + 1), edge, lower, upper, value_of, column.narrow_bins});
   }
 }
 

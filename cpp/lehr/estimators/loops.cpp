@@ -176,7 +176,7 @@ void add_logarithms(double* __restrict sum, const double* __restrict values, std
 }  // namespace
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
-const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
-    LEHR_TEXT(LEHR_ISA), mix, log_masses, pick, unit_masses, gather, multiply, add_logarithms};
+const Loops LEHR_JOIN(loops_, LEHR_ISA) = {LEHR_TEXT(LEHR_ISA), mix,    log_masses, pick,
+                                           unit_masses,         gather, multiply,   add_logarithms};
 
 }  // namespace lehr

@@ -153,7 +153,7 @@ class ParzenEstimator {
   std::size_t kernels_ = 0;
   std::size_t stride_ = 0;  // kernels_ in whole blocks
   std::vector<Column> columns_;
-  std::vector<double> weights_;     // normalised
+  std::vector<double> weights_;             // normalised
   mutable std::vector<double> cumulative_;  // running sums of weights_
   const Loops* loops_ = &loops();
 
@@ -181,8 +181,8 @@ class ParzenEstimator {
   mutable std::vector<Placed> values_, values_scratch_;
   mutable std::vector<double> start_, product_;  // of the current pattern of dimensions
   mutable std::vector<double> exponents_;
-  mutable bool start_is_full_ = false;           // start_ is that of all dimensions and still holds
-  mutable double ceiling_ = 0.0;                 // taken off start_
+  mutable bool start_is_full_ = false;  // start_ is that of all dimensions and still holds
+  mutable double ceiling_ = 0.0;        // taken off start_
   mutable std::size_t lanes_ = 0;
   mutable std::vector<double> rows_, at_;
   mutable std::vector<const double*> slopes_, offsets_, tables_;

@@ -100,7 +100,8 @@ void ParzenEstimator::log_pdf(std::span<const double> points, std::size_t count,
 
 // Logs of weight times normalisers over the dimensions that a point has, less the largest of them.
 void ParzenEstimator::start(const double* point) const {
-  const bool full = std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
+  const bool full =
+      std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
   if (start_is_full_ && full) return;
   start_is_full_ = growing_ && full;
   product_.assign(stride_, 1.0);
@@ -257,10 +258,10 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
   const std::size_t padded = whole_blocks(bins.edges);
   std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
   const bool listed = growing_ && column.coded;
-  loops_->log_masses(
-      new_table(column, column.components),
-      {listed ? column.used.size() : column.components, listed ? column.used.data() : nullptr, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
-       bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
+  loops_->log_masses(new_table(column, column.components),
+                     {listed ? column.used.size() : column.components, listed ? column.used.data() : nullptr,
+                      column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+                      bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
