@@ -18,13 +18,8 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double missing_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double sqrt_half = 0.70710678118654752440;
 
-// Up to so many values, components of a discrete dimension are known by number; up to so many their log
-// masses are kept as well.
+// Up to so many values, components of a discrete dimension are known by number.
 constexpr std::size_t most_coded = 4096;
-constexpr std::size_t most_kept = 128;
-
-// In bins narrower than this part of the domain, differences of tails lose too many digits.
-constexpr double narrow_bin = 1e-5;
 
 // The bandwidth is at least this (bandwidths.hpp).
 double smallest_width(std::size_t present) {
@@ -66,17 +61,11 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   column.used.clear();
   column.present = column.missing = 0;
   column.smallest = 0.0;
-  column.coded = false;
-  column.log_mass_row = 0;
+  column.coded = column.kept = false;
   if (column.categorical()) return;
   // Component 0 is the prior's.
-  const std::size_t cardinality =
-      column.discrete()
-          ? static_cast<std::size_t>(std::round((column.high - column.given.low) / column.given.step)) + 1
-          : 0;
-  column.coded = column.discrete() && cardinality <= most_coded;
-  column.values = cardinality;
-  const std::size_t components = column.coded ? 3 * cardinality + 1 : 1;
+  column.coded = column.discrete() && column.values <= most_coded;
+  const std::size_t components = column.coded ? 3 * column.values + 1 : 1;
   column.mean.assign(whole_blocks(components), 0.5);
   column.inverse.assign(whole_blocks(components), 0.0);  // no component in use has this
   column.inverse[0] = 1.0;
@@ -88,17 +77,7 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   if (!column.coded) return;
   column.uses.assign(components, 0);
   column.component_factor.assign(components, 1.0);
-  if (cardinality > most_kept) return;
-  column.edge_at.clear();
-  column.narrow_bins = false;
-  for (std::size_t v = 0; v <= cardinality; ++v) {
-    column.edge_at.push_back(
-        column.position(column.given.low + (static_cast<double>(v) - 0.5) * column.given.step));
-    if (v > 0) column.narrow_bins |= column.edge_at[v] - column.edge_at[v - 1] < narrow_bin;
-  }
-  column.log_mass_row = (cardinality + most_lanes - 1) / most_lanes * most_lanes;
   column.log_mass.resize(components * column.log_mass_row);
-  keep_log_masses(column, 0);
 }
 
 // Every kernel beyond the slots is the prior's; so are the entries of a slot that lacks the dimension.
@@ -291,9 +270,15 @@ void ParzenEstimator::settle_numeric(Column& column) {
     if (column.discrete()) column.components = slots_ + 1;
     return;
   }
+  // While the smallest bandwidth still moves, so do most components: nothing is worth keeping.
+  const bool keep = column.log_mass_row > 0 && column.smallest == smallest_width(100);
+  const bool keep_all = keep && !column.kept;
+  column.kept = keep;
   column.used.clear();
   for (std::uint32_t c = 0; c < column.components; ++c) {
-    if (c == 0 || column.uses[c] > 0) column.used.push_back(c);
+    if (c > 0 && column.uses[c] == 0) continue;
+    column.used.push_back(c);
+    if (keep_all) keep_log_masses(column, c);
   }
 }
 
@@ -331,7 +316,7 @@ void ParzenEstimator::renew(Column& column, std::size_t p) {
     std::fill_n(inverses, block_length, inverse);
     loops_->unit_masses(lower, mass, means, inverses, block_length);
     column.component_factor[component] = 1.0 / mass[0];
-    if (column.log_mass_row > 0) keep_log_masses(column, component);
+    if (column.kept) keep_log_masses(column, component);
   }
   if (column.index[slot] != component) {
     if (column.index[slot] != 0) --column.uses[column.index[slot]];

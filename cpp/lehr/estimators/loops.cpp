@@ -128,8 +128,9 @@ void pick(double* __restrict out, const double* __restrict from, std::size_t fro
           const std::uint32_t* __restrict row, std::size_t rows, const std::uint32_t* __restrict place,
           std::size_t lanes) {
   for (std::size_t r = 0; r < rows; ++r) {
-    const double* const source = from + row[r] * from_length;
-    double* const target = out + row[r] * lanes;
+    const std::size_t at = row != nullptr ? row[r] : r;
+    const double* const source = from + at * from_length;
+    double* const target = out + at * lanes;
     for (std::size_t i = 0; i < whole(lanes); ++i) target[i] = source[place[i]];
   }
 }

@@ -61,7 +61,7 @@ struct Loops {
   // 1e-300.
   void (*log_masses)(double* out, const Binning& binning);
 
-  // out[row[r]][i] = from[row[r]][place[i]] for all rows r and lanes i.
+  // out[row[r]][i] = from[row[r]][place[i]] for all rows r and lanes i; without `row` for the first ones.
   void (*pick)(double* out, const double* from, std::size_t from_length, const std::uint32_t* row,
                std::size_t rows, const std::uint32_t* place, std::size_t lanes);
 

@@ -42,7 +42,18 @@ void ParzenEstimator::Column::prepare(const Dimension& dimension) {
                  ? 0.0
                  : -elementary::log_sqrt_two_pi - elementary::log(half_extent) - std::log(2.0);
   edges.clear();
+  edge_at.clear();
+  log_mass_row = 0;
   if (!discrete()) return;
+  values = static_cast<std::size_t>(std::round((high - given.low) / given.step)) + 1;
+  if (values <= most_kept) {
+    narrow_bins = false;
+    for (std::size_t v = 0; v <= values; ++v) {
+      edge_at.push_back(position(given.low + (static_cast<double>(v) - 0.5) * given.step));
+      if (v > 0) narrow_bins = narrow_bins || edge_at[v] - edge_at[v - 1] < narrow_bin;
+    }
+    log_mass_row = (values + most_lanes - 1) / most_lanes * most_lanes;
+  }
   const double last = std::round((high - given.low) / given.step);
   if (last >= static_cast<double>(few_values)) return;
   for (double k = 0.0; k <= last + 1.0; k += 1.0)
@@ -168,6 +179,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
     column.index[order_[i].index] = static_cast<std::uint32_t>(last);
   }
   column.components = last + 1;
+  column.known.assign(column.log_mass_row, 0);
   const std::size_t padded = whole_blocks(column.components);
   std::fill(column.mean.begin() + static_cast<std::ptrdiff_t>(column.components), column.mean.end(), 0.5);
   std::fill(column.inverse.begin() + static_cast<std::ptrdiff_t>(column.components), column.inverse.end(),

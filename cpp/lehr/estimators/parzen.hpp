@@ -86,6 +86,14 @@ class ParzenEstimator {
     // Per component, ascending in mean; the first is the prior's.
     std::vector<double> mean, inverse, lower_tail, mass;
     std::size_t components = 0;
+    std::size_t values = 0;  // discrete: how many
+    // Discrete with very few values: log masses of components (rows) in the bins of all values, as far as
+    // they were needed since the last fit.
+    std::size_t log_mass_row = 0;  // length of a row; 0: not kept
+    std::vector<double> log_mass;
+    std::vector<std::uint8_t> known;  // values whose bins are filled in
+    std::vector<double> edge_at;      // positions of the ends of all bins
+    bool narrow_bins = false;
     // Of an estimator that grows (growing.cpp).
     std::vector<double> where;         // per slot: position, or the code; NaN where the dimension is missing
     std::vector<std::uint32_t> order;  // slots that count, by position, then slot
@@ -93,17 +101,16 @@ class ParzenEstimator {
     std::size_t present = 0;             // slots that count and have the dimension
     std::size_t missing = 0;             // slots that lack the dimension
     double smallest = 0.0;               // bandwidths are clipped from below at it
-    // Discrete with few values: up to three components a value are known by number, each with a count of the
-    // slots that use it.
+    // Discrete, not too many values: up to three components a value are known by number.
     bool coded = false;
-    std::size_t values = 0;  // of a coded dimension
-    std::vector<std::uint32_t> uses, used;
+    bool kept = false;                // log_mass holds for all components in use
+    std::vector<std::uint32_t> uses;  // per component: slots that use it
+    std::vector<std::uint32_t> used;  // components that some slot uses, and the prior's
     std::vector<double> component_factor;
-    std::vector<double> log_mass;  // coded and very few values: of each component in each value's bin
-    std::size_t log_mass_row = 0;  // length of a row of it; 0: not kept
-    std::vector<double> edge_at;   // positions of the ends of all bins
-    bool narrow_bins = false;
 
+    static constexpr std::size_t most_kept = 128;
+    // In bins narrower than this part of the domain, differences of tails lose too many digits.
+    static constexpr double narrow_bin = 1e-5;
     static constexpr std::size_t few_values = 64;
     void prepare(const Dimension& dimension);
     bool categorical() const { return given.choices > 0; }
@@ -134,7 +141,6 @@ class ParzenEstimator {
   void settle_normalisers();
   std::size_t sample_growing_kernel(Rng& rng) const;
   static double sample_growing_position(const Column& column, std::size_t kernel, double u);
-  void add_coded(std::size_t d, std::span<const double> points) const;
 
   // Stages of log_pdf. A batch is at most most_lanes points that have the same dimensions.
   void start(const double* point) const;
@@ -142,6 +148,8 @@ class ParzenEstimator {
   void multiply_factors(double* sum, const double* point) const;
   void score_batch(std::span<const double> points, std::span<double> out) const;
   void add_categorical(std::size_t d, std::span<const double> points) const;
+  void add_kept(std::size_t d, std::span<const double> points) const;
+  void learn_bins(Column& column, const std::uint32_t* values, std::size_t count) const;
   void add_discrete(std::size_t d, std::span<const double> points) const;
   void add_continuous(std::size_t d, std::span<const double> points) const;
   double* new_table(const Column& column, std::size_t rows) const;
@@ -151,8 +159,8 @@ class ParzenEstimator {
   static constexpr std::size_t product_length = 16;
 
   std::size_t kernels_ = 0;
-  std::size_t stride_ = 0;  // kernels_ in whole blocks
-  std::vector<Column> columns_;
+  std::size_t stride_ = 0;                  // kernels_ in whole blocks
+  mutable std::vector<Column> columns_;     // log_mass is filled in when needed
   std::vector<double> weights_;             // normalised
   mutable std::vector<double> cumulative_;  // running sums of weights_
   const Loops* loops_ = &loops();
@@ -180,7 +188,7 @@ class ParzenEstimator {
   mutable std::vector<std::uint32_t> todo_, later_, batch_;
   mutable std::vector<Placed> values_, values_scratch_;
   mutable std::vector<double> start_, product_;  // of the current pattern of dimensions
-  mutable std::vector<double> exponents_;
+  mutable std::vector<double> exponents_, learned_;
   mutable bool start_is_full_ = false;  // start_ is that of all dimensions and still holds
   mutable double ceiling_ = 0.0;        // taken off start_
   mutable std::size_t lanes_ = 0;

@@ -19,9 +19,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // tell.
 constexpr double trusted_sum = 1e-270;
 
-// In bins narrower than this part of the domain, differences of tails lose too many digits.
-constexpr double narrow_bin = 1e-5;
-
 bool same_dimensions(const double* a, const double* b, std::size_t width) {
   for (std::size_t d = 0; d < width; ++d) {
     if (std::isnan(a[d]) != std::isnan(b[d])) return false;
@@ -194,24 +191,58 @@ void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> poi
   }
 }
 
-// A growing estimator's dimension of few values: log masses were kept when a component changed.
-void ParzenEstimator::add_coded(std::size_t d, std::span<const double> points) const {
-  const Column& column = columns_[d];
+// A dimension of few values: log masses are worked out once and then picked.
+void ParzenEstimator::add_kept(std::size_t d, std::span<const double> points) const {
+  Column& column = columns_[d];
   const std::size_t width = columns_.size();
-  std::array<std::uint32_t, most_lanes> place{};
-  for (std::size_t i = 0; i < points.size() / width; ++i) {
+  const std::size_t n = points.size() / width;
+  std::array<std::uint32_t, most_lanes> place{}, unknown{};
+  std::size_t missing = 0;
+  for (std::size_t i = 0; i < n; ++i) {
     place[i] =
         static_cast<std::uint32_t>((points[i * width + d] - column.given.low) / column.given.step + 0.5);
+    if (growing_ || column.known[place[i]] != 0) continue;
+    column.known[place[i]] = 1;
+    unknown[missing++] = place[i];
   }
+  if (missing > 0) learn_bins(column, unknown.data(), missing);
   double* const table = new_table(column, column.components);
-  loops_->pick(table, column.log_mass.data(), column.log_mass_row, column.used.data(), column.used.size(),
-               place.data(), lanes_);
+  loops_->pick(table, column.log_mass.data(), column.log_mass_row, growing_ ? column.used.data() : nullptr,
+               growing_ ? column.used.size() : column.components, place.data(), lanes_);
+}
+
+void ParzenEstimator::learn_bins(Column& column, const std::uint32_t* values, std::size_t count) const {
+  std::array<double, 2 * most_lanes> edge;
+  std::array<std::uint32_t, most_lanes> lower{}, upper{}, value_of{};
+  edge.fill(0.5);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    edge[2 * i] = column.edge_at[values[i]];
+    edge[2 * i + 1] = column.edge_at[values[i] + 1];
+    lower[i] = 2 * i;
+    upper[i] = 2 * i + 1;
+    value_of[i] = i;
+  }
+  for (std::size_t i = count; i < most_lanes; ++i) {
+    lower[i] = 0;
+    upper[i] = 1;
+  }
+  const std::size_t lanes = whole_blocks(count);
+  learned_.resize(column.components * lanes);
+  loops_->log_masses(learned_.data(), {column.components, nullptr, column.mean.data(), column.inverse.data(),
+                                       lanes, lanes, 2 * lanes, edge.data(), lower.data(), upper.data(),
+                                       value_of.data(), column.narrow_bins});
+  if (column.log_mass.size() < column.components * column.log_mass_row)
+    column.log_mass.resize(column.components * column.log_mass_row);
+  for (std::size_t c = 0; c < column.components; ++c) {
+    for (std::size_t i = 0; i < count; ++i)
+      column.log_mass[c * column.log_mass_row + values[i]] = learned_[c * lanes + i];
+  }
 }
 
 void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points) const {
   const Column& column = columns_[d];
-  if (growing_ && column.log_mass_row > 0) {
-    add_coded(d, points);
+  if (growing_ ? column.kept : column.log_mass_row > 0) {
+    add_kept(d, points);
     return;
   }
   const std::size_t width = columns_.size();
@@ -253,7 +284,7 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
   }
   bool narrow = false;
   for (std::size_t v = 0; v < bins.count; ++v) {
-    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < narrow_bin;
+    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < Column::narrow_bin;
   }
   const std::size_t padded = whole_blocks(bins.edges);
   std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
