@@ -71,7 +71,9 @@ def test_any_path_leads_to_the_same_mixture(names, seed, size, missing, prior):
     assert (growing.sample(5, seed=3) == fresh(dimensions, table, counts, prior).sample(5, seed=3)).all()
 
 
-@pytest.mark.parametrize("names", [["real", "few"], ["hundred", "log", "choice", "many"], ["stepped", "ties"]])
+@pytest.mark.parametrize(
+    "names", [["real", "few"], ["hundred", "log", "choice", "many"], ["stepped", "ties"]]
+)
 def test_points_that_lack_dimensions(names):
     rng = np.random.default_rng(5)
     dimensions = [KINDS[name][0] for name in names]

@@ -19,6 +19,7 @@ from lehr.space import Space
 from lehr.trial import OUTCOMES, Outcome, Trial
 
 Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
+Acquisition = Literal["ratio", "c-tpe"]
 METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
 
 _FORMAT = "lehr.optimizer"
@@ -43,6 +44,9 @@ class Optimizer:
         seed: any integer from 0 to 2**64 - 1.
         allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
             paper preset.
+        acquisition: what TPE maximises. ``"ratio"``: one density of good results over one of the others, results
+            ranked feasible first. ``"c-tpe"``: a product of such ratios, one for the objective, one for each
+            constraint and one for running at all (Watanabe and Hutter, arXiv 2211.14411).
         options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options`
             shows all of them.
 
@@ -61,6 +65,7 @@ class Optimizer:
         preset: Literal["default", "paper"] = "default",
         seed: int = 0,
         allow_repeats: bool | None = None,
+        acquisition: Acquisition = "ratio",
         options: Mapping[str, float] | None = None,
     ) -> None:
         if not isinstance(space, Space):
@@ -88,7 +93,9 @@ class Optimizer:
             self.seed,
             allow_repeats,
             self._overrides,
+            str(acquisition),
         )
+        self.acquisition = acquisition
         self.allow_repeats: bool = self._core.allow_repeats
 
     # -- ask and tell ----------------------------------------------------------------------------------------------
@@ -188,6 +195,8 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
+        For c-TPE the split of the objective.
+
         Raises:
             OptionError: the method has no densities.
         """
@@ -195,6 +204,9 @@ class Optimizer:
 
     def score(self, configs: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
         """TPE's acquisition, log l(x) - log g(x), of each configuration; shape ``(len(configs),)``.
+
+        For c-TPE it is the sum of log r(x), r = l / (gamma l + (1 - gamma) g), over the objective, the constraints
+        and whether it ran.
 
         Raises:
             ConfigurationError: a configuration is not legal in the space.
@@ -233,6 +245,7 @@ class Optimizer:
             "preset": self.preset,
             "seed": self.seed,
             "allow_repeats": self.allow_repeats,
+            "acquisition": self.acquisition,
             "options": self._overrides,
             "events": events,
             "queue": self._core.queue(),
@@ -261,6 +274,7 @@ class Optimizer:
                 preset=state["preset"],
                 seed=state["seed"],
                 allow_repeats=state["allow_repeats"],
+                acquisition=state.get("acquisition", "ratio"),
                 options=state["options"],
             )
             for event in state["events"]:

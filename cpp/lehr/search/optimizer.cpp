@@ -120,7 +120,7 @@ TpeSearch& Optimizer::tpe() const {
                     "' has no densities; use method 'tpe' or 'tba-tpe'");
 }
 
-Split Optimizer::split() const { return tpe().split(); }
+Split Optimizer::split() { return tpe().split(); }
 
 std::vector<double> Optimizer::score(const std::vector<Configuration>& configurations) {
   return tpe().score(configurations);

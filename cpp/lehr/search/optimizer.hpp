@@ -56,7 +56,7 @@ class Optimizer {
   std::optional<double> temperature() const;  // of the annealing, while it leads
 
   // TPE's view of the history; throws OptionError for methods without TPE.
-  Split split() const;
+  Split split();
   std::vector<double> score(const std::vector<Configuration>& configurations);
 
  private:

@@ -25,7 +25,8 @@ Dimension dimension(const Variable& variable) {
 
 }  // namespace
 
-TpeSearch::TpeSearch(const Context& context) : context_(context), column_(context.space.size(), npos) {
+TpeSearch::TpeSearch(const Context& context)
+    : context_(context), column_(context.space.size(), npos), ratios_(context.history, context.options) {
   for (std::size_t i = 0; i < context.space.size(); ++i) {
     const Variable& variable = context.space.variable(i);
     const bool single = variable.discrete() ? variable.cardinality() == 1 : variable.low == variable.high;
@@ -47,6 +48,15 @@ std::span<const double> TpeSearch::row(std::size_t trial) {
 // change; 'above' moves the few trials that are new or change sides.
 void TpeSearch::fit() {
   const History& history = context_.history;
+  if (constrained()) {
+    rows_.clear();
+    for (std::size_t trial = ratios_.rows(); trial < history.size(); ++trial) {
+      const std::span<const double> values = row(trial);
+      rows_.insert(rows_.end(), values.begin(), values.end());
+    }
+    ratios_.update(dimensions_, rows_);
+    return;
+  }
   below_set_.update(history, context_.options.tpe);
   const std::vector<std::size_t>& below = below_set_.trials();
   const double prior = context_.options.tpe.prior_weight;
@@ -74,6 +84,10 @@ void TpeSearch::append(const Configuration& configuration) {
 
 void TpeSearch::score_points(std::size_t count) {
   log_below_.resize(count);
+  if (constrained()) {
+    ratios_.log_ratios(points_, count, log_below_);
+    return;
+  }
   log_above_.resize(count);
   below_.log_pdf(points_, count, log_below_);
   above_.log_pdf(points_, count, log_above_);
@@ -93,15 +107,15 @@ Proposal TpeSearch::best_of_points(std::size_t count, Origin origin) {
 
 // One kernel of the mixture gives every variable, in order, so that what is active follows from what was
 // drawn.
-bool TpeSearch::sample_below(Configuration& configuration, Rng& rng) const {
-  const std::size_t kernel = below_.sample_kernel(rng);
+bool TpeSearch::sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const {
+  const std::size_t kernel = below.sample_kernel(rng);
   for (std::size_t i = 0; i < configuration.size(); ++i) {
     if (!context_.space.active(i, configuration)) {
       configuration[i] = std::numeric_limits<double>::quiet_NaN();
     } else if (column_[i] == npos) {
       configuration[i] = context_.space.sample_variable(i, rng);
     } else {
-      configuration[i] = below_.sample_dimension(kernel, column_[i], rng);
+      configuration[i] = below.sample_dimension(kernel, column_[i], rng);
     }
   }
   return !context_.space.is_forbidden(configuration);
@@ -117,16 +131,25 @@ Proposal TpeSearch::propose(Rng& rng) {
   fit();
   points_.clear();
   candidates_.clear();
-  Configuration configuration(context_.space.size());
+  if (constrained()) {
+    for (std::size_t pair = 0; pair < ratios_.count(); ++pair) draw_candidates(ratios_.below(pair), rng);
+  } else {
+    draw_candidates(below_, rng);
+  }
+  if (candidates_.empty()) return {context_.seen.draw(rng), Origin::random};
+  return best_of_points(candidates_.size() / context_.space.size(), Origin::tpe);
+}
+
+// What is forbidden or known is drawn again, within bounds.
+void TpeSearch::draw_candidates(const ParzenEstimator& below, Rng& rng) {
+  const std::size_t wanted = context_.options.tpe.candidates;
+  drawn_.resize(context_.space.size());
   std::size_t count = 0;
-  // What is forbidden or known is drawn again, within bounds.
-  for (std::size_t draws = 0; count < options.candidates && draws < 16 * options.candidates; ++draws) {
-    if (!sample_below(configuration, rng) || context_.seen.contains(configuration)) continue;
-    append(configuration);
+  for (std::size_t draws = 0; count < wanted && draws < 16 * wanted; ++draws) {
+    if (!sample(below, drawn_, rng) || context_.seen.contains(drawn_)) continue;
+    append(drawn_);
     ++count;
   }
-  if (count == 0) return {context_.seen.draw(rng), Origin::random};
-  return best_of_points(count, Origin::tpe);
 }
 
 Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed) {
@@ -138,6 +161,12 @@ Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Config
   const std::size_t count = context_.options.tpe.candidates;
   for (std::size_t i = 0; i < count; ++i) append(context_.seen.draw(rng, allowed));
   return best_of_points(count, Origin::away);
+}
+
+Split TpeSearch::split() {
+  if (!constrained()) return lehr::split(context_.history, context_.options.tpe);
+  fit();
+  return ratios_.sides(0);
 }
 
 std::vector<double> TpeSearch::score(const std::vector<Configuration>& configurations) {
@@ -163,7 +192,13 @@ std::string TpeSearch::explain() const {
   if (context_.history.ran() == 0 && !context_.options.tpe.failures_below) {
     return "Nothing has run so far: looking away from the configurations that failed.";
   }
-  const Split parts = split();
+  if (constrained()) {
+    return "Drawing " + std::to_string(context_.options.tpe.candidates) +
+           " candidates each from what is good for the objective, for every limit and for running at all, "
+           "and "
+           "proposing the one with the largest product of ratios (c-TPE).";
+  }
+  const Split parts = lehr::split(context_.history, context_.options.tpe);
   return "Drawing " + std::to_string(context_.options.tpe.candidates) +
          " candidates from the density of the best " + std::to_string(parts.below.size()) +
          " results and proposing the one that is most typical of them against the other " +

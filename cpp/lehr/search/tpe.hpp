@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lehr/estimators/parzen.hpp"
+#include "lehr/search/c_tpe.hpp"
 #include "lehr/search/searcher.hpp"
 #include "lehr/search/split.hpp"
 
@@ -25,8 +26,9 @@ class TpeSearch final : public Searcher {
   // at.
   Proposal propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed);
 
-  Split split() const { return lehr::split(context_.history, context_.options.tpe); }
-  // log l(x) - log g(x) of each configuration under the present split.
+  // Of the objective where the acquisition is c-TPE.
+  Split split();
+  // log l(x) - log g(x) of each configuration under the present split; for c-TPE the sum of the log ratios.
   std::vector<double> score(const std::vector<Configuration>& configurations);
 
  private:
@@ -35,7 +37,9 @@ class TpeSearch final : public Searcher {
   void append(const Configuration& configuration);
   void score_points(std::size_t count);
   Proposal best_of_points(std::size_t count, Origin origin);
-  bool sample_below(Configuration& configuration, Rng& rng) const;
+  void draw_candidates(const ParzenEstimator& below, Rng& rng);
+  bool sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const;
+  bool constrained() const { return context_.options.tpe.acquisition == Acquisition::c_tpe; }
 
   Context context_;
   std::vector<std::size_t> variables_;  // those with more than one value
@@ -45,9 +49,11 @@ class TpeSearch final : public Searcher {
   bool fitted_ = false;
   std::vector<std::size_t> fitted_below_;  // whom the densities count as below
   ParzenEstimator below_;
-  ParzenEstimator above_;  // a slot per trial
+  ParzenEstimator above_;     // a slot per trial
+  ConstrainedRatios ratios_;  // of use when constrained()
   // Buffers that live on, so that an ask allocates nothing once warm.
   std::vector<double> row_, rows_;
+  Configuration drawn_;
   std::vector<double> points_;      // dimensions only
   std::vector<double> candidates_;  // whole configurations
   std::vector<double> log_below_;
