@@ -276,7 +276,10 @@ void ParzenEstimator::settle_numeric(Column& column) {
   column.kept = keep;
   column.used.clear();
   for (std::uint32_t c = 0; c < column.components; ++c) {
-    if (c > 0 && column.uses[c] == 0) continue;
+    if (c > 0 && column.uses[c] == 0) {
+      if (keep_all) column.inverse[c] = 0.0;  // its row is not filled in: forget it
+      continue;
+    }
     column.used.push_back(c);
     if (keep_all) keep_log_masses(column, c);
   }
