@@ -56,6 +56,7 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   for (auto* const values : {&column.factor, &column.slope, &column.offset, &column.where, &column.log_mass})
     values->clear();
   column.index.clear();
+  column.code.clear();
   column.order.clear();
   column.touched.clear();
   column.used.clear();
@@ -110,6 +111,7 @@ void ParzenEstimator::append(std::span<const double> row, bool counts) {
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     Column& column = columns_[d];
     double value = row[d];
+    std::uint32_t code = 0;
     if (column.categorical() && !(value >= 0.0 && value < static_cast<double>(column.given.choices)))
       value = missing_value;
     if (std::isnan(value)) {
@@ -118,12 +120,15 @@ void ParzenEstimator::append(std::span<const double> row, bool counts) {
       // the code itself
     } else if (column.coded) {
       // Rounding in the given value must not make two values of one.
-      const double place = std::round((value - column.given.low) / column.given.step);
+      const double place = std::clamp(std::round((value - column.given.low) / column.given.step), 0.0,
+                                      static_cast<double>(column.values - 1));
       value = std::clamp(column.position(column.given.low + place * column.given.step), 0.0, 1.0);
+      code = static_cast<std::uint32_t>(place);
     } else {
       value = std::clamp(column.position(value), 0.0, 1.0);
     }
     column.where.push_back(value);
+    if (column.coded) column.code.push_back(code);
     grow_column(column);
   }
   settled_ = false;
@@ -307,8 +312,7 @@ void ParzenEstimator::renew(Column& column, std::size_t p) {
   }
   // Of equal values all but the first and the last have no distance to a neighbour: one component for those
   // at the smallest bandwidth, one for the first, one for the last.
-  const auto value =
-      static_cast<std::size_t>(std::round((column.raw(at) - column.given.low) / column.given.step));
+  const std::size_t value = column.code[slot];
   const std::size_t kind = width <= column.smallest ? 0 : left > 0.0 || p == 0 ? 1 : 2;
   const auto component = static_cast<std::uint32_t>(1 + 3 * value + kind);
   if (column.inverse[component] != inverse || column.mean[component] != at) {
@@ -475,8 +479,8 @@ std::size_t ParzenEstimator::bytes() const noexcept {
     sum += sizeof(Column) + held(column.edges) + held(column.factor) + held(column.slope) +
            held(column.offset) + held(column.index) + held(column.mean) + held(column.inverse) +
            held(column.lower_tail) + held(column.mass) + held(column.where) + held(column.order) +
-           held(column.touched) + held(column.uses) + held(column.used) + held(column.log_mass) +
-           held(column.edge_at) + held(column.component_factor);
+           held(column.touched) + held(column.code) + held(column.uses) + held(column.used) +
+           held(column.log_mass) + held(column.edge_at) + held(column.component_factor);
   }
   for (const std::vector<double>& table : tables_storage_) sum += held(table);
   return sum;

@@ -104,6 +104,7 @@ class ParzenEstimator {
     // Discrete, not too many values: up to three components a value are known by number.
     bool coded = false;
     bool kept = false;                // log_mass holds for all components in use
+    std::vector<std::uint32_t> code;  // per slot: which value
     std::vector<std::uint32_t> uses;  // per component: slots that use it
     std::vector<std::uint32_t> used;  // components that some slot uses, and the prior's
     std::vector<double> component_factor;
