@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lehr
 
-METHODS = ["random", "grid", "tba", "tpe", "tba-tpe"]
+METHODS = ["random", "grid", "tba", "tpe", "tba-tpe", "tpe c-tpe", "tba-tpe c-tpe"]
 PRESETS = ["default", "paper"]
 
 method_and_preset = pytest.mark.parametrize(
@@ -51,11 +51,15 @@ def evaluate(config):
     return {"objective": accuracy, "metrics": {"latency": latency, "memory": memory}}
 
 
+def optimizer_of(space, method, **keywords):
+    """A method, or a method and an acquisition."""
+    name, _, acquisition = method.partition(" ")
+    return lehr.Optimizer(space, method=name, acquisition=acquisition or "ratio", **keywords)
+
+
 def make(method="tba-tpe", preset="default", seed=1, budget=25, **keywords):
     keywords.setdefault("constraints", LIMITS)
-    return lehr.Optimizer(
-        deployment_space(), method=method, preset=preset, seed=seed, budget=budget, **keywords
-    )
+    return optimizer_of(deployment_space(), method, preset=preset, seed=seed, budget=budget, **keywords)
 
 
 def run(optimizer, count, function=evaluate):
@@ -127,7 +131,7 @@ def test_a_finite_space_is_used_up_exactly_once(method):
     space = lehr.Space(
         [lehr.Categorical("a", [1, 2, 3]), lehr.Int("b", 1, 4), lehr.Categorical("c", [True, None])]
     )
-    optimizer = lehr.Optimizer(space, method=method, seed=3, budget=100)
+    optimizer = optimizer_of(space, method, seed=3, budget=100)
     seen = {str(config) for config in run(optimizer, 24, lambda config: {"objective": float(config["b"])})}
     assert len(seen) == 24
     with pytest.raises(lehr.ExhaustedError, match="24"):
@@ -138,7 +142,7 @@ def test_a_finite_space_is_used_up_exactly_once(method):
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "grid"])
 def test_repeats_when_asked_for(method):
     space = lehr.Space([lehr.Categorical("a", ["x", "y"])])
-    optimizer = lehr.Optimizer(space, method=method, allow_repeats=True)
+    optimizer = optimizer_of(space, method, allow_repeats=True)
     run(optimizer, 12, lambda config: {"objective": 1.0 if config["a"] == "x" else 0.0})
     assert len(optimizer.trials) == 12
 

@@ -15,7 +15,7 @@ namespace {
 Options make_options(const std::string& method, const std::string& preset, const std::string& direction,
                      std::vector<std::pair<std::string, double>> constraints, std::size_t budget,
                      std::uint64_t seed, std::optional<bool> allow_repeats,
-                     const std::map<std::string, double>& overrides) {
+                     const std::map<std::string, double>& overrides, const std::string& acquisition) {
   Options options = preset_options(method_from(method), preset_from(preset));
   options.direction = direction == "maximize" ? Direction::maximize : Direction::minimize;
   for (auto& [metric, limit] : constraints) options.constraints.push_back({std::move(metric), limit});
@@ -23,6 +23,7 @@ Options make_options(const std::string& method, const std::string& preset, const
   options.seed = seed;
   if (allow_repeats) options.allow_repeats = *allow_repeats;
   apply_overrides(options, overrides);
+  options.tpe.acquisition = acquisition_from(acquisition);
   return options;
 }
 
@@ -71,14 +72,14 @@ void bind_search(py::module_& m) {
       .def(py::init([](std::shared_ptr<Space> space, const std::string& method, const std::string& preset,
                        const std::string& direction, std::vector<std::pair<std::string, double>> constraints,
                        std::size_t budget, std::uint64_t seed, std::optional<bool> allow_repeats,
-                       const std::map<std::string, double>& overrides) {
+                       const std::map<std::string, double>& overrides, const std::string& acquisition) {
              return std::make_unique<Optimizer>(
                  std::move(space), make_options(method, preset, direction, std::move(constraints), budget,
-                                                seed, allow_repeats, overrides));
+                                                seed, allow_repeats, overrides, acquisition));
            }),
            py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"),
            py::arg("constraints"), py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"),
-           py::arg("overrides"))
+           py::arg("overrides"), py::arg("acquisition") = "ratio")
       .def("ask",
            [](Optimizer& self) {
              // The lock of the interpreter is kept: an ask takes microseconds, and it is what lets threads
@@ -134,7 +135,7 @@ void bind_search(py::module_& m) {
       .def_property_readonly("temperature", &Optimizer::temperature)
       .def("explain", &Optimizer::explain)
       .def("split",
-           [](const Optimizer& self) {
+           [](Optimizer& self) {
              const Split parts = self.split();
              return py::make_tuple(parts.below, parts.above);
            })

@@ -20,6 +20,7 @@ from lehr.space import Space
 from lehr.trial import OUTCOMES, Outcome, Trial
 
 Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
+Acquisition = Literal["ratio", "c-tpe"]
 METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
 
 _FORMAT = "lehr.optimizer"
@@ -44,6 +45,9 @@ class Optimizer:
         seed: any integer from 0 to 2**64 - 1.
         allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
             paper preset.
+        acquisition: what TPE maximises. ``"ratio"``: one density of good results over one of the others, results
+            ranked feasible first. ``"c-tpe"``: a product of such ratios, one for the objective, one for each
+            constraint and one for running at all (Watanabe and Hutter, arXiv 2211.14411).
         options: settings by name, for ablations (``{"snap_back": 0, "blacklist": False}``); the property `options`
             shows all of them.
         device: where TPE scores its candidates (option ``candidates``, up to a million): ``"cpu"``, ``"cuda"``, or
@@ -66,6 +70,7 @@ class Optimizer:
         preset: Literal["default", "paper"] = "default",
         seed: int = 0,
         allow_repeats: bool | None = None,
+        acquisition: Acquisition = "ratio",
         options: Mapping[str, float] | None = None,
         device: Device = "cpu",
     ) -> None:
@@ -94,7 +99,9 @@ class Optimizer:
             self.seed,
             allow_repeats,
             self._overrides,
+            str(acquisition),
         )
+        self.acquisition = acquisition
         self.allow_repeats: bool = self._core.allow_repeats
         self.device = device
 
@@ -195,6 +202,8 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
+        For c-TPE the split of the objective.
+
         Raises:
             OptionError: the method has no densities.
         """
@@ -215,6 +224,9 @@ class Optimizer:
         self, configs: Sequence[Mapping[str, Any]], device: Device | None = None
     ) -> npt.NDArray[np.float64]:
         """TPE's acquisition, log l(x) - log g(x), of each configuration; shape ``(len(configs),)``.
+
+        For c-TPE it is the sum of log r(x), r = l / (gamma l + (1 - gamma) g), over the objective, the constraints
+        and whether it ran.
 
         Args:
             configs: legal configurations.
@@ -263,6 +275,7 @@ class Optimizer:
             "preset": self.preset,
             "seed": self.seed,
             "allow_repeats": self.allow_repeats,
+            "acquisition": self.acquisition,
             "options": self._overrides,
             "events": events,
             "queue": self._core.queue(),
@@ -291,6 +304,7 @@ class Optimizer:
                 preset=state["preset"],
                 seed=state["seed"],
                 allow_repeats=state["allow_repeats"],
+                acquisition=state.get("acquisition", "ratio"),
                 options=state["options"],
             )
             for event in state["events"]:

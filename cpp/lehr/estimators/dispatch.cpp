@@ -1,6 +1,8 @@
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
+#include "lehr/base/error.hpp"
 #include "lehr/estimators/loops.hpp"
 
 namespace lehr {
@@ -26,8 +28,16 @@ const Loops* loops_named(const char* name) {
 
 const Loops& loops() {
   static const Loops& chosen = []() -> const Loops& {
-    if (const char* const forced = std::getenv("LEHR_FORCE_ISA")) {
+    const char* const forced = std::getenv("LEHR_FORCE_ISA");
+    if (forced != nullptr && *forced != '\0') {
       if (const Loops* const table = loops_named(forced)) return *table;
+      std::string usable = "baseline";
+      for (const char* const name : {"avx2", "avx512"}) {
+        if (loops_named(name) != nullptr) usable += std::string(", ") + name;
+      }
+      throw OptionError(std::string("LEHR_FORCE_ISA is '") + forced +
+                        "', which is unknown or not supported by this processor; use one of " + usable +
+                        ", or unset it");
     }
     for (const char* const name : {"avx512", "avx2"}) {
       if (const Loops* const table = loops_named(name)) return *table;

@@ -4,6 +4,10 @@
 
 #include "lehr/estimators/interval_mass.hpp"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #define LEHR_JOIN_(a, b) a##b
 #define LEHR_JOIN(a, b) LEHR_JOIN_(a, b)
 #define LEHR_TEXT_(a) #a
@@ -27,18 +31,35 @@ inline void store(double* to, Block block) { __builtin_memcpy(to, &block, sizeof
 // Tells the compiler that no rest of a block is left over.
 inline std::size_t whole(std::size_t n) { return n / 8 * 8; }
 
-// Whether any element of a comparison's result is true.
+// Whether any element of a comparison's result is true: all bits of an element are set, or none.
 template <class Mask>
 inline bool any(Mask mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi64_mask(__builtin_bit_cast(__m512i, mask)) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_pd(__builtin_bit_cast(__m256d, mask)) != 0;
+#elif defined(__SSE2__)
+  return _mm_movemask_pd(__builtin_bit_cast(__m128d, mask)) != 0;
+#else
   auto bits = mask[0];
   for (std::size_t i = 1; i < block_width; ++i) bits |= mask[i];
   return bits != 0;
+#endif
+}
+
+// An exponent's parts; each only lowers it.
+template <std::size_t Blocks>
+inline void add_tables(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
+  constexpr std::size_t lanes = Blocks * block_width;
+  for (std::size_t t = 0; t < m.tables; ++t) {
+    const double* const row = m.table[t] + m.index[t][k] * lanes;
+    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += load(row + b * block_width);
+  }
 }
 
 template <std::size_t Blocks>
-inline void exponents(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
+inline void add_normals(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
   constexpr std::size_t lanes = Blocks * block_width;
-  for (std::size_t b = 0; b < Blocks; ++b) sum[b] = same<Block>(m.start[k]);
   for (std::size_t d = 0; d < m.normals; ++d) {
     const double slope = m.slope[d][k];
     const double offset = m.offset[d][k];
@@ -48,25 +69,32 @@ inline void exponents(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
       sum[b] -= z * z;
     }
   }
-  for (std::size_t t = 0; t < m.tables; ++t) {
-    const double* const row = m.table[t] + m.index[t][k] * lanes;
-    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += load(row + b * block_width);
-  }
+}
+
+template <std::size_t Blocks>
+inline bool any_above(const Block (&values)[Blocks], const Block (&least)[Blocks]) {
+  auto above = values[0] > least[0];
+  for (std::size_t b = 1; b < Blocks; ++b) above |= values[b] > least[b];
+  return any(above);
 }
 
 template <std::size_t Blocks>
 void mix_blocks(double* sums, const Mixture& m) {
   Block sum[Blocks], least[Blocks], exponent[Blocks];
-  exponents(least, m, m.kernels - 1);
+  for (std::size_t b = 0; b < Blocks; ++b) least[b] = same<Block>(m.start[m.kernels - 1]);
+  add_tables(least, m, m.kernels - 1);
+  add_normals(least, m, m.kernels - 1);
   for (std::size_t b = 0; b < Blocks; ++b) {
     sum[b] = Block{};
     least[b] = least[b] - 40.0;
   }
   for (std::size_t k = 0; k < m.kernels; ++k) {
-    exponents(exponent, m, k);
-    auto counts = exponent[0] > least[0];
-    for (std::size_t b = 1; b < Blocks; ++b) counts |= exponent[b] > least[b];
-    if (!any(counts)) continue;
+    if (m.start[k] < -1e300) continue;  // a kernel without weight
+    for (std::size_t b = 0; b < Blocks; ++b) exponent[b] = same<Block>(m.start[k]);
+    add_tables(exponent, m, k);
+    if (m.tables > 0 && !any_above(exponent, least)) continue;
+    add_normals(exponent, m, k);
+    if (!any_above(exponent, least)) continue;
     for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
   }
   for (std::size_t b = 0; b < Blocks; ++b) store(sums + b * block_width, sum[b]);
@@ -86,7 +114,8 @@ void mix(double* sums, const Mixture& mixture) {
 void log_masses(double* __restrict out, const Binning& binning) {
   double tails[2 * most_lanes], left[most_lanes], right[most_lanes], masses[most_lanes];
   const Block zero{};
-  for (std::size_t c = 0; c < binning.components; ++c) {
+  for (std::size_t nth = 0; nth < binning.components; ++nth) {
+    const std::size_t c = binning.component != nullptr ? binning.component[nth] : nth;
     const double mean = binning.mean[c];
     const double inverse = binning.inverse[c];
     // The tail beyond each edge, on the side that leads away from the mean, negated where the edge is below
@@ -119,6 +148,17 @@ void log_masses(double* __restrict out, const Binning& binning) {
       store(masses + v, elementary::log(mass > least ? mass : least));
     }
     for (std::size_t i = 0; i < binning.lanes; ++i) out[c * binning.lanes + i] = masses[binning.value_of[i]];
+  }
+}
+
+void pick(double* __restrict out, const double* __restrict from, std::size_t from_length,
+          const std::uint32_t* __restrict row, std::size_t rows, const std::uint32_t* __restrict place,
+          std::size_t lanes) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t at = row != nullptr ? row[r] : r;
+    const double* const source = from + at * from_length;
+    double* const target = out + at * lanes;
+    for (std::size_t i = 0; i < whole(lanes); ++i) target[i] = source[place[i]];
   }
 }
 
@@ -164,7 +204,7 @@ void add_logarithms(double* __restrict sum, const double* __restrict values, std
 }  // namespace
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
-const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
-    LEHR_TEXT(LEHR_ISA), mix, log_masses, unit_masses, gather, multiply, add_logarithms};
+const Loops LEHR_JOIN(loops_, LEHR_ISA) = {LEHR_TEXT(LEHR_ISA), mix,    log_masses, pick,
+                                           unit_masses,         gather, multiply,   add_logarithms};
 
 }  // namespace lehr

@@ -38,6 +38,7 @@ struct Mixture {
 // value.
 struct Binning {
   std::size_t components;
+  const std::uint32_t* component;  // which ones, also their rows in the output; null: all, in order
   const double* mean;
   const double* inverse;
   std::size_t lanes;
@@ -60,6 +61,10 @@ struct Loops {
   // 1e-300.
   void (*log_masses)(double* out, const Binning& binning);
 
+  // out[row[r]][i] = from[row[r]][place[i]] for all rows r and lanes i; without `row` for the first ones.
+  void (*pick)(double* out, const double* from, std::size_t from_length, const std::uint32_t* row,
+               std::size_t rows, const std::uint32_t* place, std::size_t lanes);
+
   // For means in [0, 1]: lower_tail[k] = probability of N(mean[k], 1 / inverse[k]) below 0, mass[k] = in [0,
   // 1].
   void (*unit_masses)(double* lower_tail, double* mass, const double* mean, const double* inverse,
@@ -75,8 +80,8 @@ struct Loops {
   void (*add_logarithms)(double* sum, const double* values, std::size_t n);
 };
 
-// The widest table that this processor runs; LEHR_FORCE_ISA=baseline, avx2 or avx512 in the environment
-// forces one of those that it runs.
+// The widest table that this processor runs. LEHR_FORCE_ISA=baseline, avx2 or avx512 in the environment
+// forces one of them; anything else, or what this processor lacks, throws OptionError.
 const Loops& loops();
 // By name; null when this build or processor lacks it.
 const Loops* loops_named(const char* name);

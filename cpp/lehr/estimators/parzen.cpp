@@ -42,7 +42,18 @@ void ParzenEstimator::Column::prepare(const Dimension& dimension) {
                  ? 0.0
                  : -elementary::log_sqrt_two_pi - elementary::log(half_extent) - std::log(2.0);
   edges.clear();
+  edge_at.clear();
+  log_mass_row = 0;
   if (!discrete()) return;
+  values = static_cast<std::size_t>(std::round((high - given.low) / given.step)) + 1;
+  if (values <= most_kept) {
+    narrow_bins = false;
+    for (std::size_t v = 0; v <= values; ++v) {
+      edge_at.push_back(position(given.low + (static_cast<double>(v) - 0.5) * given.step));
+      if (v > 0) narrow_bins = narrow_bins || edge_at[v] - edge_at[v - 1] < narrow_bin;
+    }
+    log_mass_row = (values + most_lanes - 1) / most_lanes * most_lanes;
+  }
   const double last = std::round((high - given.low) / given.step);
   if (last >= static_cast<double>(few_values)) return;
   for (double k = 0.0; k <= last + 1.0; k += 1.0)
@@ -71,12 +82,19 @@ bool ParzenEstimator::Column::contains(double value) const {
   return value >= given.low - margin && value <= high + margin;
 }
 
-void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
-                          std::size_t n, double prior_weight) {
+void ParzenEstimator::check_prior(double prior_weight) {
   if (!(prior_weight >= 0.0) || prior_weight == infinity) {
     throw OptionError("The prior weight must be a finite number >= 0, but " + std::to_string(prior_weight) +
                       " was given.");
   }
+}
+
+void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
+                          std::size_t n, double prior_weight) {
+  check_prior(prior_weight);
+  growing_ = false;
+  log_total_ = 0.0;
+  start_is_full_ = false;
   kernels_ = n + 1;
   stride_ = whole_blocks(kernels_);
   fit_weights(n, prior_weight);
@@ -120,6 +138,7 @@ void ParzenEstimator::fit_categorical(Column& column, const double* first, doubl
   const double share = prior_weight / static_cast<double>(present + 1);
   const double same = (1.0 + share) / (1.0 + choices * share);
   column.other = share / (1.0 + choices * share);
+  column.log_unit = 0.0;
   column.penalty = column.other > 0.0 ? elementary::log(column.other / same) : -infinity;
   for (std::size_t k = 0; k < stride_; ++k) column.factor[k] = column.index[k] == none ? 1.0 / choices : same;
 }
@@ -160,6 +179,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
     column.index[order_[i].index] = static_cast<std::uint32_t>(last);
   }
   column.components = last + 1;
+  column.known.assign(column.log_mass_row, 0);
   const std::size_t padded = whole_blocks(column.components);
   std::fill(column.mean.begin() + static_cast<std::ptrdiff_t>(column.components), column.mean.end(), 0.5);
   std::fill(column.inverse.begin() + static_cast<std::ptrdiff_t>(column.components), column.inverse.end(),
@@ -188,6 +208,7 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
 }
 
 std::size_t ParzenEstimator::sample_kernel(Rng& rng) const {
+  if (growing_) return sample_growing_kernel(rng);
   const double u = rng.uniform() * cumulative_.back();
   const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u);
   if (found != cumulative_.end()) return static_cast<std::size_t>(found - cumulative_.begin());
@@ -205,6 +226,7 @@ double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimensi
     if (u >= uniform_part) return static_cast<double>(code);
     return std::min(std::floor(u / uniform_part * choices), choices - 1.0);
   }
+  if (growing_) return column.raw(sample_growing_position(column, kernel, u));
   const std::size_t c = column.index[kernel];
   const double mean = column.mean[c];
   const double inverse = column.inverse[c];

@@ -15,15 +15,9 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Normalisers of so many dimensions are multiplied before a logarithm is taken: far from overflow.
-constexpr std::size_t product_length = 16;
-
 // Log masses below -690.8 and exponents below -708 are cut off there (loops.hpp). A sum above this cannot
 // tell.
 constexpr double trusted_sum = 1e-270;
-
-// In bins narrower than this part of the domain, differences of tails lose too many digits.
-constexpr double narrow_bin = 1e-5;
 
 bool same_dimensions(const double* a, const double* b, std::size_t width) {
   for (std::size_t d = 0; d < width; ++d) {
@@ -103,23 +97,38 @@ void ParzenEstimator::log_pdf(std::span<const double> points, std::size_t count,
 
 // Logs of weight times normalisers over the dimensions that a point has, less the largest of them.
 void ParzenEstimator::start(const double* point) const {
-  product_.resize(stride_);
-  start_.assign(stride_, 0.0);
-  std::copy(weights_.begin(), weights_.end(), product_.begin());
-  std::fill(product_.begin() + static_cast<std::ptrdiff_t>(kernels_), product_.end(), 1.0);
+  const bool full =
+      std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
+  if (start_is_full_ && full) return;
+  start_is_full_ = growing_ && full;
+  product_.assign(stride_, 1.0);
+  std::copy_n(weights_.begin(), kernels_, product_.begin());
+  if (start_is_full_) {
+    start_.assign(normaliser_.begin(), normaliser_.end());
+    loops_->add_logarithms(start_.data(), product_.data(), stride_);
+  } else {
+    start_.assign(stride_, 0.0);
+    multiply_factors(start_.data(), point);
+  }
+  if (growing_) {
+    for (const std::uint32_t slot : outside_) start_[slot] = -infinity;
+  }
+  if (weights_[kernels_ - 1] == 0.0) start_[kernels_ - 1] = -infinity;
+  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  for (double& value : start_) value -= ceiling_;
+}
+
+void ParzenEstimator::multiply_factors(double* sum, const double* point) const {
   std::size_t multiplied = 0;
   for (std::size_t d = 0; d < columns_.size(); ++d) {
-    if (std::isnan(point[d])) continue;
+    if (point != nullptr && std::isnan(point[d])) continue;
     loops_->multiply(product_.data(), columns_[d].factor.data(), stride_);
     if (++multiplied % product_length == 0) {
-      loops_->add_logarithms(start_.data(), product_.data(), stride_);
+      loops_->add_logarithms(sum, product_.data(), stride_);
       std::fill(product_.begin(), product_.end(), 1.0);
     }
   }
-  loops_->add_logarithms(start_.data(), product_.data(), stride_);
-  if (weights_.back() == 0.0) start_[kernels_ - 1] = -infinity;
-  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
-  for (double& value : start_) value -= ceiling_;
+  loops_->add_logarithms(sum, product_.data(), stride_);
 }
 
 void ParzenEstimator::score_batch(std::span<const double> points, std::span<double> out) const {
@@ -131,7 +140,7 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
   offsets_.clear();
   tables_.clear();
   indices_.clear();
-  double constant = ceiling_;
+  double constant = ceiling_ - log_total_;
   for (std::size_t d = 0; d < width; ++d) {
     if (std::isnan(points[d])) continue;
     constant += columns_[d].log_unit;
@@ -182,8 +191,60 @@ void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> poi
   }
 }
 
+// A dimension of few values: log masses are worked out once and then picked.
+void ParzenEstimator::add_kept(std::size_t d, std::span<const double> points) const {
+  Column& column = columns_[d];
+  const std::size_t width = columns_.size();
+  const std::size_t n = points.size() / width;
+  std::array<std::uint32_t, most_lanes> place{}, unknown{};
+  std::size_t missing = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    place[i] =
+        static_cast<std::uint32_t>((points[i * width + d] - column.given.low) / column.given.step + 0.5);
+    if (growing_ || column.known[place[i]] != 0) continue;
+    column.known[place[i]] = 1;
+    unknown[missing++] = place[i];
+  }
+  if (missing > 0) learn_bins(column, unknown.data(), missing);
+  double* const table = new_table(column, column.components);
+  loops_->pick(table, column.log_mass.data(), column.log_mass_row, growing_ ? column.used.data() : nullptr,
+               growing_ ? column.used.size() : column.components, place.data(), lanes_);
+}
+
+void ParzenEstimator::learn_bins(Column& column, const std::uint32_t* values, std::size_t count) const {
+  std::array<double, 2 * most_lanes> edge;
+  std::array<std::uint32_t, most_lanes> lower{}, upper{}, value_of{};
+  edge.fill(0.5);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    edge[2 * i] = column.edge_at[values[i]];
+    edge[2 * i + 1] = column.edge_at[values[i] + 1];
+    lower[i] = 2 * i;
+    upper[i] = 2 * i + 1;
+    value_of[i] = i;
+  }
+  for (std::size_t i = count; i < most_lanes; ++i) {
+    lower[i] = 0;
+    upper[i] = 1;
+  }
+  const std::size_t lanes = whole_blocks(count);
+  learned_.resize(column.components * lanes);
+  loops_->log_masses(learned_.data(), {column.components, nullptr, column.mean.data(), column.inverse.data(),
+                                       lanes, lanes, 2 * lanes, edge.data(), lower.data(), upper.data(),
+                                       value_of.data(), column.narrow_bins});
+  if (column.log_mass.size() < column.components * column.log_mass_row)
+    column.log_mass.resize(column.components * column.log_mass_row);
+  for (std::size_t c = 0; c < column.components; ++c) {
+    for (std::size_t i = 0; i < count; ++i)
+      column.log_mass[c * column.log_mass_row + values[i]] = learned_[c * lanes + i];
+  }
+}
+
 void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points) const {
   const Column& column = columns_[d];
+  if (growing_ ? column.kept : column.log_mass_row > 0) {
+    add_kept(d, points);
+    return;
+  }
   const std::size_t width = columns_.size();
   const std::size_t n = points.size() / width;
   const double step = column.given.step;
@@ -223,19 +284,21 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
   }
   bool narrow = false;
   for (std::size_t v = 0; v < bins.count; ++v) {
-    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < narrow_bin;
+    narrow = narrow || bins.edge[bins.upper[v]] - bins.edge[bins.lower[v]] < Column::narrow_bin;
   }
   const std::size_t padded = whole_blocks(bins.edges);
   std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
-  loops_->log_masses(
-      new_table(column, column.components),
-      {column.components, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
-       bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
+  const bool listed = growing_ && column.coded;
+  loops_->log_masses(new_table(column, column.components),
+                     {listed ? column.used.size() : column.components, listed ? column.used.data() : nullptr,
+                      column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+                      bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
 double ParzenEstimator::exact(const double* point) const {
-  std::vector<double> exponents(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  std::vector<double>& exponents = exponents_;
+  exponents.assign(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     const Column& column = columns_[d];
     const double value = point[d];

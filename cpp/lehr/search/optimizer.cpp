@@ -142,7 +142,7 @@ TpeSearch& Optimizer::tpe() const {
                     "' has no densities; use method 'tpe' or 'tba-tpe'");
 }
 
-Split Optimizer::split() const { return tpe().split(); }
+Split Optimizer::split() { return tpe().split(); }
 
 std::vector<double> Optimizer::score(const std::vector<Configuration>& configurations, Device device,
                                      gpu::Gpu* gpu) {

@@ -66,7 +66,7 @@ class Optimizer {
   std::optional<double> temperature() const;  // of the annealing, while it leads
 
   // TPE's view of the history; throws OptionError for methods without TPE.
-  Split split() const;
+  Split split();
   // Throws DeviceError when the device is cuda and cannot be used.
   std::vector<double> score(const std::vector<Configuration>& configurations, Device device = Device::cpu,
                             gpu::Gpu* gpu = nullptr);

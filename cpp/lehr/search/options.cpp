@@ -121,6 +121,14 @@ Preset preset_from(const std::string& name) {
   throw OptionError("unknown preset '" + name + "'; use 'default' or 'paper'");
 }
 
+const char* text(Acquisition acquisition) { return acquisition == Acquisition::ratio ? "ratio" : "c-tpe"; }
+
+Acquisition acquisition_from(const std::string& name) {
+  if (name == "ratio") return Acquisition::ratio;
+  if (name == "c-tpe") return Acquisition::c_tpe;
+  throw OptionError("unknown acquisition '" + name + "'; use 'ratio' or 'c-tpe'");
+}
+
 Options preset_options(Method method, Preset preset) {
   Options options;
   options.method = method;

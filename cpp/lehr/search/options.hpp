@@ -37,7 +37,14 @@ struct AnnealingOptions {
   double snap_back = 0.4;
 };
 
+// What TPE maximises: the ratio of the densities of good and bad results, or a product of such ratios, one
+// for the objective and one for each constraint (c_tpe.hpp).
+enum class Acquisition { ratio, c_tpe };
+const char* text(Acquisition acquisition);              // ratio, c-tpe
+Acquisition acquisition_from(const std::string& name);  // throws OptionError
+
 struct TpeOptions {
+  Acquisition acquisition = Acquisition::ratio;
   std::size_t startup_trials = 10;  // random trials of method tpe; none in the hybrid
   std::size_t candidates = 24;
   double below_share = 0.1;  // ceil(0.1 n) results, at most below_limit, are 'below'

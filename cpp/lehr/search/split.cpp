@@ -4,6 +4,30 @@
 #include <cmath>
 
 namespace lehr {
+namespace {
+
+bool may_be_below(const History& history, const TpeOptions& options, std::size_t trial) {
+  const Standing standing = history.standing(trial);
+  return standing != Standing::pending && (standing != Standing::failed || options.failures_below);
+}
+
+// With failures admitted they rank by violation among the infeasible ones: last when it is infinite, in the
+// midst of them when it is the paper's fixed 100.
+struct Better {
+  const History& history;
+  bool operator()(std::size_t a, std::size_t b) const {
+    const bool feasible_a = history.standing(a) == Standing::feasible;
+    const bool feasible_b = history.standing(b) == Standing::feasible;
+    if (feasible_a != feasible_b) return feasible_a;
+    if (feasible_a && history.score(a) != history.score(b)) return history.score(a) > history.score(b);
+    if (!feasible_a && history.violation(a) != history.violation(b)) {
+      return history.violation(a) < history.violation(b);
+    }
+    return a < b;
+  }
+};
+
+}  // namespace
 
 std::size_t below_count(std::size_t n, double share, std::size_t limit) {
   return std::min(static_cast<std::size_t>(std::ceil(share * static_cast<double>(n))), limit);
@@ -14,23 +38,9 @@ Split split(const History& history, const TpeOptions& options) {
   std::vector<std::size_t> ranked;
   ranked.reserve(history.finished());
   for (std::size_t trial = 0; trial < n; ++trial) {
-    const Standing standing = history.standing(trial);
-    if (standing == Standing::pending) continue;
-    if (standing == Standing::failed && !options.failures_below) continue;
-    ranked.push_back(trial);
+    if (may_be_below(history, options, trial)) ranked.push_back(trial);
   }
-  // With failures admitted they rank by violation among the infeasible ones: last when it is infinite, in the
-  // midst of them when it is the paper's fixed 100.
-  const auto better = [&history](std::size_t a, std::size_t b) {
-    const bool feasible_a = history.standing(a) == Standing::feasible;
-    const bool feasible_b = history.standing(b) == Standing::feasible;
-    if (feasible_a != feasible_b) return feasible_a;
-    if (feasible_a && history.score(a) != history.score(b)) return history.score(a) > history.score(b);
-    if (!feasible_a && history.violation(a) != history.violation(b)) {
-      return history.violation(a) < history.violation(b);
-    }
-    return a < b;
-  };
+  const Better better{history};
   const std::size_t count =
       std::min(below_count(history.finished(), options.below_share, options.below_limit), ranked.size());
   std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(count), ranked.end(),
@@ -49,6 +59,24 @@ Split split(const History& history, const TpeOptions& options) {
     }
   }
   return result;
+}
+
+void Below::update(const History& history, const TpeOptions& options) {
+  const std::vector<std::size_t>& told = history.told();
+  const Better better{history};
+  for (; told_ < told.size(); ++told_) {
+    const std::size_t trial = told[told_];
+    if (!may_be_below(history, options, trial)) continue;
+    if (ranked_.size() == options.below_limit) {
+      if (!better(trial, ranked_.back())) continue;
+      ranked_.pop_back();
+    }
+    ranked_.insert(std::lower_bound(ranked_.begin(), ranked_.end(), trial, better), trial);
+  }
+  const std::size_t count =
+      std::min(below_count(history.finished(), options.below_share, options.below_limit), ranked_.size());
+  trials_.assign(ranked_.begin(), ranked_.begin() + static_cast<std::ptrdiff_t>(count));
+  std::sort(trials_.begin(), trials_.end());
 }
 
 }  // namespace lehr

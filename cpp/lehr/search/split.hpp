@@ -21,4 +21,18 @@ std::size_t below_count(std::size_t n, double share, std::size_t limit);
 // 'below' may then be empty.
 Split split(const History& history, const TpeOptions& options);
 
+// The 'below' side of the same split, kept up to date trial by trial: the rank of a told trial never changes,
+// so only the best few must be remembered.
+class Below {
+ public:
+  // Takes in what was told since the last call.
+  void update(const History& history, const TpeOptions& options);
+  const std::vector<std::size_t>& trials() const { return trials_; }  // ascending
+
+ private:
+  std::size_t told_ = 0;
+  std::vector<std::size_t> ranked_;  // best first, at most below_limit
+  std::vector<std::size_t> trials_;
+};
+
 }  // namespace lehr

@@ -31,7 +31,8 @@ Dimension dimension(const Variable& variable) {
 
 }  // namespace
 
-TpeSearch::TpeSearch(const Context& context) : context_(context), column_(context.space.size(), npos) {
+TpeSearch::TpeSearch(const Context& context)
+    : context_(context), column_(context.space.size(), npos), ratios_(context.history, context.options) {
   for (std::size_t i = 0; i < context.space.size(); ++i) {
     const Variable& variable = context.space.variable(i);
     const bool single = variable.discrete() ? variable.cardinality() == 1 : variable.low == variable.high;
@@ -42,21 +43,44 @@ TpeSearch::TpeSearch(const Context& context) : context_(context), column_(contex
   }
 }
 
-void TpeSearch::gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const {
-  rows.clear();
-  for (const std::size_t trial : trials) {
-    const std::span<const double> codes = context_.history.codes(trial);
-    for (const std::size_t variable : variables_) rows.push_back(codes[variable]);
-  }
+std::span<const double> TpeSearch::row(std::size_t trial) {
+  const std::span<const double> codes = context_.history.codes(trial);
+  row_.clear();
+  for (const std::size_t variable : variables_) row_.push_back(codes[variable]);
+  return row_;
 }
 
+// Brings both densities up to date with the history. 'Below' has few members and is fitted anew when they
+// change; 'above' moves the few trials that are new or change sides.
 void TpeSearch::fit() {
-  const Split parts = split();
+  const History& history = context_.history;
+  if (constrained()) {
+    rows_.clear();
+    for (std::size_t trial = ratios_.rows(); trial < history.size(); ++trial) {
+      const std::span<const double> values = row(trial);
+      rows_.insert(rows_.end(), values.begin(), values.end());
+    }
+    ratios_.update(dimensions_, rows_);
+    return;
+  }
+  below_set_.update(history, context_.options.tpe);
+  const std::vector<std::size_t>& below = below_set_.trials();
   const double prior = context_.options.tpe.prior_weight;
-  gather(parts.below, rows_);
-  below_.fit(dimensions_, rows_, parts.below.size(), prior);
-  gather(parts.above, rows_);
-  above_.fit(dimensions_, rows_, parts.above.size(), prior);
+  if (!fitted_) above_.begin(dimensions_, prior);
+  for (std::size_t trial = above_.slots(); trial < history.size(); ++trial) above_.append(row(trial), true);
+  if (!fitted_ || below != fitted_below_) {
+    for (const std::size_t trial : fitted_below_) above_.set_counts(trial, true);
+    for (const std::size_t trial : below) above_.set_counts(trial, false);
+    rows_.clear();
+    for (const std::size_t trial : below) {
+      const std::span<const double> values = row(trial);
+      rows_.insert(rows_.end(), values.begin(), values.end());
+    }
+    below_.fit(dimensions_, rows_, below.size(), prior);
+    fitted_below_ = below;
+    fitted_ = true;
+  }
+  above_.settle();
 }
 
 void TpeSearch::append(const Configuration& configuration) {
@@ -68,8 +92,20 @@ bool TpeSearch::score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu) {
   if (device == Device::cpu || gpu == nullptr) return false;
   const std::size_t kernels = below_.kernels() + above_.kernels();
   if (device == Device::automatic && !gpu::worth(count, kernels, variables_.size())) return false;
+  // The growing density is laid out for this processor: the GPU gets one fitted afresh, the same but for
+  // rounding.
+  rows_.clear();
+  std::size_t rows = 0;
+  for (std::size_t trial = 0; trial < above_.slots(); ++trial) {
+    if (!above_.counts(trial)) continue;
+    const std::span<const double> values = row(trial);
+    rows_.insert(rows_.end(), values.begin(), values.end());
+    ++rows;
+  }
+  ParzenEstimator above;
+  above.fit(dimensions_, rows_, rows, context_.options.tpe.prior_weight);
   try {
-    gpu->score(below_, &above_, points_, count, log_below_);
+    gpu->score(below_, &above, points_, count, log_below_);
     return true;
   } catch (const DeviceError&) {
     if (device == Device::cuda) throw;
@@ -79,6 +115,13 @@ bool TpeSearch::score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu) {
 
 void TpeSearch::score_points(std::size_t count, Device device, gpu::Gpu* gpu) {
   log_below_.resize(count);
+  if (constrained()) {
+    if (device == Device::cuda) {
+      throw DeviceError("acquisition 'c-tpe' is not scored on a GPU; use device='cpu' or 'auto'");
+    }
+    ratios_.log_ratios(points_, count, log_below_);
+    return;
+  }
   if (score_on_gpu(count, device, gpu)) return;
   log_above_.resize(count);
   below_.log_pdf(points_, count, log_below_);
@@ -114,15 +157,15 @@ void TpeSearch::weigh_candidates() {
 
 // One kernel of the mixture gives every variable, in order, so that what is active follows from what was
 // drawn.
-bool TpeSearch::sample_below(Configuration& configuration, Rng& rng) const {
-  const std::size_t kernel = below_.sample_kernel(rng);
+bool TpeSearch::sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const {
+  const std::size_t kernel = below.sample_kernel(rng);
   for (std::size_t i = 0; i < configuration.size(); ++i) {
     if (!context_.space.active(i, configuration)) {
       configuration[i] = std::numeric_limits<double>::quiet_NaN();
     } else if (column_[i] == npos) {
       configuration[i] = context_.space.sample_variable(i, rng);
     } else {
-      configuration[i] = below_.sample_dimension(kernel, column_[i], rng);
+      configuration[i] = below.sample_dimension(kernel, column_[i], rng);
     }
   }
   return !context_.space.is_forbidden(configuration);
@@ -137,17 +180,30 @@ Proposal TpeSearch::propose(Rng& rng) {
   }
   fit();
   clear_candidates();
-  Configuration configuration(context_.space.size());
-  std::size_t count = 0;
-  // What is forbidden or known is drawn again, within bounds.
-  for (std::size_t draws = 0; count < options.candidates && draws < 16 * options.candidates; ++draws) {
-    if (!sample_below(configuration, rng) || context_.seen.contains(configuration)) continue;
-    append(configuration);
-    if (++count % part == 0) weigh_candidates();
+  bool any = false;
+  if (constrained()) {
+    for (std::size_t pair = 0; pair < ratios_.count(); ++pair) {
+      any = draw_candidates(ratios_.below(pair), rng) || any;
+    }
+  } else {
+    any = draw_candidates(below_, rng);
   }
-  if (count == 0) return {context_.seen.draw(rng), Origin::random};
+  if (!any) return {context_.seen.draw(rng), Origin::random};
   weigh_candidates();
   return {best_, Origin::tpe};
+}
+
+// What is forbidden or known is drawn again, within bounds. Returns whether anything was left.
+bool TpeSearch::draw_candidates(const ParzenEstimator& below, Rng& rng) {
+  const std::size_t wanted = context_.options.tpe.candidates;
+  drawn_.resize(context_.space.size());
+  std::size_t count = 0;
+  for (std::size_t draws = 0; count < wanted && draws < 16 * wanted; ++draws) {
+    if (!sample(below, drawn_, rng) || context_.seen.contains(drawn_)) continue;
+    append(drawn_);
+    if (++count % part == 0) weigh_candidates();
+  }
+  return count > 0;
 }
 
 Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed) {
@@ -161,6 +217,12 @@ Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Config
   }
   weigh_candidates();
   return {best_, Origin::away};
+}
+
+Split TpeSearch::split() {
+  if (!constrained()) return lehr::split(context_.history, context_.options.tpe);
+  fit();
+  return ratios_.sides(0);
 }
 
 std::vector<double> TpeSearch::score(const std::vector<Configuration>& configurations, Device device,
@@ -187,7 +249,13 @@ std::string TpeSearch::explain() const {
   if (context_.history.ran() == 0 && !context_.options.tpe.failures_below) {
     return "Nothing has run so far: looking away from the configurations that failed.";
   }
-  const Split parts = split();
+  if (constrained()) {
+    return "Drawing " + std::to_string(context_.options.tpe.candidates) +
+           " candidates each from what is good for the objective, for every limit and for running at all, "
+           "and "
+           "proposing the one with the largest product of ratios (c-TPE).";
+  }
+  const Split parts = lehr::split(context_.history, context_.options.tpe);
   return "Drawing " + std::to_string(context_.options.tpe.candidates) +
          " candidates from the density of the best " + std::to_string(parts.below.size()) +
          " results and proposing the one that is most typical of them against the other " +

@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/estimators/parzen.hpp"
+#include "lehr/search/c_tpe.hpp"
 #include "lehr/search/searcher.hpp"
 #include "lehr/search/split.hpp"
 
@@ -26,9 +28,10 @@ class TpeSearch final : public Searcher {
   // at.
   Proposal propose_away(Rng& rng, const std::function<bool(const Configuration&)>& allowed);
 
-  Split split() const { return lehr::split(context_.history, context_.options.tpe); }
-  // log l(x) - log g(x) of each configuration under the present split. Throws DeviceError when the device is
-  // cuda and cannot be used.
+  // Of the objective where the acquisition is c-TPE.
+  Split split();
+  // log l(x) - log g(x) of each configuration under the present split; for c-TPE the sum of the log ratios.
+  // Throws DeviceError when the device is cuda and cannot be used.
   std::vector<double> score(const std::vector<Configuration>& configurations, Device device, gpu::Gpu* gpu);
 
   // Where proposals are scored from now on; the GPU outlives the search, and is null for cpu.
@@ -36,7 +39,7 @@ class TpeSearch final : public Searcher {
 
  private:
   void fit();
-  void gather(const std::vector<std::size_t>& trials, std::vector<double>& rows) const;
+  std::span<const double> row(std::size_t trial);
   void append(const Configuration& configuration);
   void score_points(std::size_t count, Device device, gpu::Gpu* gpu);
   bool score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu);
@@ -44,18 +47,25 @@ class TpeSearch final : public Searcher {
   // part; `best_` is the first of the best so far.
   void clear_candidates();
   void weigh_candidates();
-  bool sample_below(Configuration& configuration, Rng& rng) const;
+  bool draw_candidates(const ParzenEstimator& below, Rng& rng);
+  bool sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const;
+  bool constrained() const { return context_.options.tpe.acquisition == Acquisition::c_tpe; }
 
   Context context_;
   std::vector<std::size_t> variables_;  // those with more than one value
   std::vector<Dimension> dimensions_;   // of these
   std::vector<std::size_t> column_;     // variable -> dimension, or npos
+  Below below_set_;
+  bool fitted_ = false;
+  std::vector<std::size_t> fitted_below_;  // whom the densities count as below
   ParzenEstimator below_;
-  ParzenEstimator above_;
+  ParzenEstimator above_;     // a slot per trial
+  ConstrainedRatios ratios_;  // of use when constrained()
   Device device_ = Device::cpu;
   std::shared_ptr<gpu::Gpu> gpu_;
   // Buffers that live on, so that an ask allocates nothing once warm.
-  std::vector<double> rows_;
+  std::vector<double> row_, rows_;
+  Configuration drawn_;
   std::vector<double> points_;      // dimensions only
   std::vector<double> candidates_;  // whole configurations
   std::vector<double> log_below_;
