@@ -168,7 +168,7 @@ def distributions_strategy(draw_: Any) -> BaseDistribution:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     distributions=st.lists(distributions_strategy(), min_size=1, max_size=6),
     n=st.integers(0, 60),
