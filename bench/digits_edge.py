@@ -33,9 +33,7 @@ def seed_of(number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"bench digits_edge {number}".encode()).digest()[:8], "big")
 
 
-def study(
-    problem: ReplayProblem, method: str, preset: str, seed: int, budget: int
-) -> tuple[float, float, int]:
+def study(problem: ReplayProblem, method: str, preset: str, seed: int, budget: int) -> tuple[float, float, int]:
     optimizer = lehr.Optimizer(
         problem.space,
         constraints=problem.constraints,

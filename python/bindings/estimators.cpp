@@ -135,6 +135,10 @@ class BoundGrowing {
   }
 
   std::size_t slots() const { return estimator_.slots(); }
+  std::size_t kernels() {
+    estimator_.settle();
+    return estimator_.kernels();
+  }
   std::size_t bytes() const { return estimator_.bytes(); }
 
  private:
@@ -210,6 +214,7 @@ void bind_estimators(py::module_& m) {
       .def("log_pdf", &BoundGrowing::log_pdf, py::arg("points"))
       .def("sample", &BoundGrowing::sample, py::arg("n"), py::arg("seed"))
       .def_property_readonly("slots", &BoundGrowing::slots)
+      .def_property_readonly("kernels", &BoundGrowing::kernels)
       .def_property_readonly("bytes", &BoundGrowing::bytes);
 
   m.def("mix_rate", &mix_rate, py::arg("normals"), py::arg("tables"), py::arg("rows"),

@@ -100,7 +100,7 @@ void ParzenEstimator::start(const double* point) const {
   const bool full =
       std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
   if (start_is_full_ && full) return;
-  start_is_full_ = growing_ && full;
+  start_is_full_ = growing_ && !merged_ && full;
   product_.assign(stride_, 1.0);
   std::copy_n(weights_.begin(), kernels_, product_.begin());
   if (start_is_full_) {
@@ -110,7 +110,7 @@ void ParzenEstimator::start(const double* point) const {
     start_.assign(stride_, 0.0);
     multiply_factors(start_.data(), point);
   }
-  if (growing_) {
+  if (growing_ && !merged_) {
     for (const std::uint32_t slot : outside_) start_[slot] = -infinity;
   }
   if (weights_[kernels_ - 1] == 0.0) start_[kernels_ - 1] = -infinity;
@@ -122,7 +122,8 @@ void ParzenEstimator::multiply_factors(double* sum, const double* point) const {
   std::size_t multiplied = 0;
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     if (point != nullptr && std::isnan(point[d])) continue;
-    loops_->multiply(product_.data(), columns_[d].factor.data(), stride_);
+    loops_->multiply(product_.data(), merged_ ? columns_[d].cell_factor.data() : columns_[d].factor.data(),
+                     stride_);
     if (++multiplied % product_length == 0) {
       loops_->add_logarithms(sum, product_.data(), stride_);
       std::fill(product_.begin(), product_.end(), 1.0);
@@ -166,7 +167,7 @@ double* ParzenEstimator::new_table(const Column& column, std::size_t rows) const
   if (tables_storage_.size() <= t) tables_storage_.resize(t + 1);
   if (tables_storage_[t].size() < rows * lanes_) tables_storage_[t].resize(rows * lanes_);
   tables_.push_back(tables_storage_[t].data());
-  indices_.push_back(column.index.data());
+  indices_.push_back(index_of(column).data());
   return tables_storage_[t].data();
 }
 
@@ -305,7 +306,7 @@ double ParzenEstimator::exact(const double* point) const {
     if (std::isnan(value)) continue;
     if (column.categorical()) {
       for (std::size_t k = 0; k < kernels_; ++k) {
-        const std::size_t code = column.index[k];
+        const std::size_t code = index_of(column)[k];
         if (code != column.given.choices && static_cast<double>(code) != value)
           exponents[k] += column.penalty;
       }
@@ -313,7 +314,7 @@ double ParzenEstimator::exact(const double* point) const {
       const double lower = column.position(value - 0.5 * column.given.step);
       const double upper = column.position(value + 0.5 * column.given.step);
       for (std::size_t k = 0; k < kernels_; ++k) {
-        const std::size_t c = column.index[k];
+        const std::size_t c = index_of(column)[k];
         const double a = (lower - column.mean[c]) * column.inverse[c];
         const double b = (upper - column.mean[c]) * column.inverse[c];
         exponents[k] +=
