@@ -14,6 +14,7 @@ __all__: list[str] = [
     "Blacklist",
     "Dimension",
     "Enumerator",
+    "GrowingParzenEstimator",
     "Optimizer",
     "ParzenEstimator",
     "Rng",
@@ -29,8 +30,10 @@ __all__: list[str] = [
     "doubling_horizon",
     "elite_restart_due",
     "handoff_waits_for",
+    "isa",
     "log_ndtr",
     "log_normal_mass",
+    "mix_rate",
     "ndtri",
     "numeric_move",
     "recency_weights",
@@ -92,6 +95,31 @@ class ParzenEstimator:
     ) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
     def kernels(self) -> int: ...
+
+class GrowingParzenEstimator:
+    """
+    The same mixture, kept up to date: a slot per observation, each of which counts or not.
+    """
+    def __init__(
+        self,
+        dimensions: collections.abc.Sequence[Dimension],
+        prior_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> None: ...
+    def append(self, row: typing.Annotated[numpy.typing.ArrayLike, numpy.float64], counts: bool) -> None: ...
+    def log_pdf(
+        self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def sample(
+        self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def set_counts(self, slot: typing.SupportsInt | typing.SupportsIndex, counts: bool) -> None: ...
+    def settle(self) -> None: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def kernels(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
 
 class Rng:
     """
@@ -246,6 +274,7 @@ class Optimizer:
         seed: typing.SupportsInt | typing.SupportsIndex,
         allow_repeats: bool | None,
         overrides: collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex],
+        acquisition: str = "ratio",
     ) -> None: ...
     def __len__(self) -> int: ...
     def add(
@@ -351,6 +380,11 @@ def handoff_waits_for(
     What the handoff to TPE still waits for (Eq. 14); empty when it is due.
     """
 
+def isa() -> str:
+    """
+    Name of the instruction set that the loops use.
+    """
+
 def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
     """
     Log of the standard normal distribution function.
@@ -362,6 +396,16 @@ def log_normal_mass(
 ) -> typing.Any:
     """
     Log of the standard normal mass in [a, b].
+    """
+
+def mix_rate(
+    normals: typing.SupportsInt | typing.SupportsIndex,
+    tables: typing.SupportsInt | typing.SupportsIndex,
+    rows: typing.SupportsInt | typing.SupportsIndex,
+    seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2,
+) -> float:
+    """
+    Kernels at points a second of the innermost loop with everything in cache; best of many.
     """
 
 def ndtri(p: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:

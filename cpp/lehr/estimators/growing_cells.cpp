@@ -96,7 +96,7 @@ void ParzenEstimator::fill_cells() {
     Column& column = columns_[d];
     const std::uint64_t range = column.categorical() ? column.given.choices + 1 : column.components;
     const auto lacking = static_cast<std::uint32_t>(column.categorical() ? column.given.choices : 0);
-    column.cell_index.assign(stride_, lacking);
+    refill(column.cell_index, stride_, lacking);
     column.cell_factor.resize(stride_);
     for (std::size_t c = 0; c < stride_; ++c) {
       if (c < cells_.size())
@@ -112,7 +112,7 @@ void ParzenEstimator::fill_cells() {
   const double first = counting_ > 0 ? 1.0 / static_cast<double>(counting_) : 1.0;
   const double rise = ramp > 1 ? (1.0 - first) / static_cast<double>(ramp - 1) : 0.0;
   // The last few weigh 1: take them off the cells for a moment.
-  flat_.assign(cells_.size(), 0);
+  refill(flat_, cells_.size(), std::int64_t{0});
   std::int64_t rank = counting_;
   for (std::size_t slot = slots_; slot-- > 0 && rank > ramp;) {
     if (counts_[slot] == 0) continue;
@@ -123,7 +123,7 @@ void ParzenEstimator::fill_cells() {
     at->rank_sum -= rank;
     ++flat_[static_cast<std::size_t>(at - cells_.begin())];
   }
-  weights_.assign(stride_, 1.0);
+  refill(weights_, stride_, 1.0);
   for (std::size_t c = 0; c < cells_.size(); ++c) {
     weights_[c] = static_cast<double>(cells_[c].count) * first +
                   rise * static_cast<double>(cells_[c].rank_sum) + static_cast<double>(flat_[c]);

@@ -146,7 +146,7 @@ void ParzenEstimator::settle_normalisers() {
   bool all = renewed_.size() > slots_ / 8;
   for (const Column& column : columns_) all = all || (column.categorical() && column.missing > 0);
   if (all) {
-    product_.assign(stride_, 1.0);
+    refill(product_, stride_, 1.0);
     std::fill(normaliser_.begin(), normaliser_.end(), 0.0);
     multiply_factors(normaliser_.data(), nullptr);
     return;

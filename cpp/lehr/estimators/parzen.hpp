@@ -2,6 +2,7 @@
 // Numbers follow Optuna 5 (multivariate, magic clip on, endpoints off, default weights).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -126,6 +127,12 @@ class ParzenEstimator {
     double raw(double at) const;  // the legal value at a position
   };
 
+  // assign() that grows by doubling, as resize() does.
+  template <class T>
+  static void refill(std::vector<T>& values, std::size_t n, T value) {
+    values.resize(n);
+    std::fill(values.begin(), values.end(), value);
+  }
   static void check_prior(double prior_weight);
   void fit_weights(std::size_t n, double prior_weight);
   void fit_categorical(Column& column, const double* first, double prior_weight);

@@ -101,13 +101,14 @@ void ParzenEstimator::start(const double* point) const {
       std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
   if (start_is_full_ && full) return;
   start_is_full_ = growing_ && !merged_ && full;
-  product_.assign(stride_, 1.0);
+  refill(product_, stride_, 1.0);
   std::copy_n(weights_.begin(), kernels_, product_.begin());
   if (start_is_full_) {
-    start_.assign(normaliser_.begin(), normaliser_.end());
+    start_.resize(stride_);
+    std::copy(normaliser_.begin(), normaliser_.end(), start_.begin());
     loops_->add_logarithms(start_.data(), product_.data(), stride_);
   } else {
-    start_.assign(stride_, 0.0);
+    refill(start_, stride_, 0.0);
     multiply_factors(start_.data(), point);
   }
   if (growing_ && !merged_) {
@@ -164,6 +165,7 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
 
 double* ParzenEstimator::new_table(const Column& column, std::size_t rows) const {
   const std::size_t t = tables_.size();
+  rows = std::max(rows, column.mean.size());  // the most components there can be
   if (tables_storage_.size() <= t) tables_storage_.resize(t + 1);
   if (tables_storage_[t].size() < rows * lanes_) tables_storage_[t].resize(rows * lanes_);
   tables_.push_back(tables_storage_[t].data());
@@ -228,12 +230,13 @@ void ParzenEstimator::learn_bins(Column& column, const std::uint32_t* values, st
     upper[i] = 1;
   }
   const std::size_t lanes = whole_blocks(count);
-  learned_.resize(column.components * lanes);
+  // Sized by the most components there can be, not by those there are: no growth later on.
+  const std::size_t rows = column.mean.size();
+  if (learned_.size() < rows * most_lanes) learned_.resize(rows * most_lanes);
   loops_->log_masses(learned_.data(), {column.components, nullptr, column.mean.data(), column.inverse.data(),
                                        lanes, lanes, 2 * lanes, edge.data(), lower.data(), upper.data(),
                                        value_of.data(), column.narrow_bins});
-  if (column.log_mass.size() < column.components * column.log_mass_row)
-    column.log_mass.resize(column.components * column.log_mass_row);
+  if (column.log_mass.size() < rows * column.log_mass_row) column.log_mass.resize(rows * column.log_mass_row);
   for (std::size_t c = 0; c < column.components; ++c) {
     for (std::size_t i = 0; i < count; ++i)
       column.log_mass[c * column.log_mass_row + values[i]] = learned_[c * lanes + i];
@@ -299,7 +302,8 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
 double ParzenEstimator::exact(const double* point) const {
   std::vector<double>& exponents = exponents_;
-  exponents.assign(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  exponents.resize(kernels_);
+  std::copy_n(start_.begin(), kernels_, exponents.begin());
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     const Column& column = columns_[d];
     const double value = point[d];
