@@ -47,13 +47,18 @@ void ParzenEstimator::begin(std::span<const Dimension> dimensions, double prior_
   slot_key_.clear();
   counting_ = 0;
   last_counting_ = -1;
-  merged_ = true;
+  merged_ = unmerged_ = false;
+  mergeable_ = true;
+  counted_ = 0;
   double keys = 1.0;
   for (const Column& column : columns_) {
-    merged_ = merged_ && (column.categorical() || column.coded);
+    mergeable_ = mergeable_ && (column.categorical() || column.coded);
     keys *= static_cast<double>(column.categorical() ? column.given.choices + 1 : column.components);
   }
-  merged_ = merged_ && keys < 0x1p63;
+  mergeable_ = mergeable_ && keys < 0x1p63;
+  changed_.reserve(64);
+  batch_slot_.reserve(64);
+  renewed_.reserve(256);
 }
 
 void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
@@ -64,6 +69,7 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   column.code.clear();
   column.order.clear();
   column.touched.clear();
+  column.touched.reserve(64);
   column.used.clear();
   column.present = column.missing = 0;
   column.smallest = 0.0;
@@ -112,7 +118,10 @@ void ParzenEstimator::append(std::span<const double> row, bool counts) {
   counts_.push_back(counts ? 1 : 0);
   placed_.push_back(0);
   outside_.push_back(slot);
-  if (counts) changed_.push_back(slot);
+  if (counts) {
+    ++counted_;
+    changed_.push_back(slot);
+  }
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     Column& column = columns_[d];
     double value = row[d];
@@ -142,6 +151,7 @@ void ParzenEstimator::append(std::span<const double> row, bool counts) {
 void ParzenEstimator::set_counts(std::size_t slot, bool counts) {
   if (this->counts(slot) == counts) return;
   counts_[slot] = counts ? 1 : 0;
+  counted_ += counts ? 1 : std::size_t(-1);
   changed_.push_back(static_cast<std::uint32_t>(slot));
   settled_ = false;
 }
@@ -150,6 +160,9 @@ void ParzenEstimator::settle() {
   if (settled_) return;
   settled_ = true;
   start_is_full_ = false;
+  const bool was_merged = merged_;
+  merged_ = mergeable_ && counted_ >= fewest_merged;
+  unmerged_ = was_merged && !merged_;
   kernels_ = slots_ + 1;
   stride_ = whole_blocks(kernels_);
   cumulative_.clear();
@@ -190,7 +203,7 @@ void ParzenEstimator::settle() {
     }
   }
   if (merged_) {
-    settle_cells(many);
+    settle_cells(many || !was_merged);
   } else {
     settle_weights();
     settle_normalisers();
@@ -258,7 +271,7 @@ void ParzenEstimator::settle_categorical(Column& column) {
   column.log_unit = elementary::log(same);
   if (merged_) return;  // factors belong to cells
   const auto none = static_cast<std::uint32_t>(column.given.choices);
-  std::size_t k = column.missing > 0 ? 0 : slots_;
+  std::size_t k = column.missing > 0 || unmerged_ ? 0 : slots_;
   for (; k < stride_; ++k) column.factor[k] = column.index[k] == none ? column.absent : 1.0;
   if (column.missing == 0) {
     for (const std::uint32_t slot : changed_) column.factor[slot] = 1.0;

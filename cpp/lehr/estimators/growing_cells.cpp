@@ -24,9 +24,9 @@ std::int64_t ParzenEstimator::rank_of(std::size_t slot) const {
   return static_cast<std::int64_t>(slot) - before;
 }
 
-void ParzenEstimator::settle_cells(bool many) {
+void ParzenEstimator::settle_cells(bool anew) {
   slot_key_.resize(slots_, 0);
-  if (many || !cells_follow()) count_cells();
+  if (anew || !cells_follow()) count_cells();
   fill_cells();
 }
 

@@ -143,7 +143,7 @@ void ParzenEstimator::settle_weights() {
 // Products are taken as start() takes them, so that a slot gets the same digits alone and among all.
 void ParzenEstimator::settle_normalisers() {
   normaliser_.resize(stride_);
-  bool all = renewed_.size() > slots_ / 8;
+  bool all = unmerged_ || renewed_.size() > slots_ / 8;
   for (const Column& column : columns_) all = all || (column.categorical() && column.missing > 0);
   if (all) {
     refill(product_, stride_, 1.0);

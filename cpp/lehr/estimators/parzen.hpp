@@ -150,7 +150,7 @@ class ParzenEstimator {
   void keep_log_masses(Column& column, std::size_t component);
   void settle_weights();
   void settle_normalisers();
-  void settle_cells(bool many);
+  void settle_cells(bool anew);
   bool cells_follow();
   void count_cells();
   void fill_cells();
@@ -205,7 +205,11 @@ class ParzenEstimator {
     std::int64_t count = 0;     // slots that count
     std::int64_t rank_sum = 0;  // of their ranks among the slots that count
   };
+  static constexpr std::size_t fewest_merged = 128;  // below that many, bandwidths still move too much
+  bool mergeable_ = false;
   bool merged_ = false;
+  bool unmerged_ = false;    // by the last settle: what belongs to slots must be filled in again
+  std::size_t counted_ = 0;  // slots that are to count
   std::vector<Cell> cells_;
   std::vector<std::uint64_t> slot_key_, keys_;
   std::vector<std::int64_t> flat_;
