@@ -56,7 +56,8 @@ struct Densities {
     }
   }
 
-  // What an ask does: a new trial, one that changes sides, a new fit below, candidates, scores.
+  // What an ask does: a new trial, one that changes sides (every second time back again), a new fit below,
+  // candidates, scores.
   void ask(std::size_t moved) {
     row.clear();
     draw(row);
@@ -81,7 +82,7 @@ int check(const char* what, std::vector<lehr::Dimension> dimensions) {
   // Buffers double as the history grows: after 1,100 asks they hold 2,048 slots.
   for (std::size_t i = 0; i < 1100; ++i) densities.ask(i / 2);
   const std::size_t before = allocations;
-  for (std::size_t i = 0; i < 200; ++i) densities.ask(i);
+  for (std::size_t i = 0; i < 200; ++i) densities.ask(i / 2);
   const std::size_t made = allocations - before;
   if (made == 0) return 0;
   std::fprintf(stderr, "failed: %zu allocations in 200 asks of a warm search (%s)\n", made, what);

@@ -57,6 +57,7 @@ void ParzenEstimator::begin(std::span<const Dimension> dimensions, double prior_
   }
   mergeable_ = mergeable_ && keys < 0x1p63;
   changed_.reserve(64);
+  outside_.reserve(64);
   batch_slot_.reserve(64);
   renewed_.reserve(256);
 }
