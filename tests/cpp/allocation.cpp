@@ -95,5 +95,5 @@ int main() {
   const lehr::Dimension choice{3}, real{0, 0.0, 1.0}, logarithmic{0, 1e-4, 1e-1, true},
       integer{0, 1.0, 8.0, false, 1.0}, hundred{0, 0.0, 100.0, false, 1.0}, many{0, 0.0, 1e6, false, 1.0};
   return check("mixed", {choice, real, logarithmic, integer, hundred, many}) +
-         check("discrete", {choice, integer, hundred});
+         check("discrete", {choice, integer, choice});
 }
