@@ -120,7 +120,8 @@ def both(job: tuple[str, int, int]) -> tuple[float, float]:
     for _ in range(trials):
         trial = search.ask()
         search.tell(trial, objective=function(trial.config))
-    assert search.best is not None and search.best.objective is not None
+    assert search.best is not None
+    assert search.best.objective is not None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(lambda trial: function(suggest(trial, problem)), n_trials=trials)

@@ -71,6 +71,50 @@ def test_any_path_leads_to_the_same_mixture(names, seed, size, missing, prior):
     assert (growing.sample(5, seed=3) == fresh(dimensions, table, counts, prior).sample(5, seed=3)).all()
 
 
+DISCRETE = ["binary", "choice", "few", "logint", "stepped", "hundred"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(DISCRETE), min_size=1, max_size=3),
+    seed=st.integers(0, 2**32 - 1),
+    size=st.sampled_from([10, 90, 135, 700]),
+    missing=st.sampled_from([0.0, 0.3]),
+)
+def test_identical_kernels_are_merged_without_a_trace(names, seed, size, missing):
+    rng = np.random.default_rng(seed)
+    dimensions = [KINDS[name][0] for name in names]
+    table = rows(names, size, rng, missing)
+    points = rows(names, 30, rng, 0.0)
+    growing = _core.GrowingParzenEstimator(dimensions)
+    counts = []
+    for row in table:
+        counts.append(bool(rng.random() < 0.95))
+        growing.append(row, counts[-1])
+        if rng.random() < 0.02:
+            slot = int(rng.integers(len(counts)))
+            counts[slot] = not counts[slot]
+            growing.set_counts(slot, counts[slot])
+        growing.settle()
+    got = growing.log_pdf(points)
+    rebuilt = fresh(dimensions, table, counts, 1.0)
+    assert (got == rebuilt.log_pdf(points)).all()
+    assert growing.kernels == rebuilt.kernels
+    plain = _core.ParzenEstimator(dimensions, table[np.array(counts, dtype=bool)])
+    np.testing.assert_allclose(got, plain.log_pdf(points), rtol=1e-12, atol=1e-12)
+    assert (growing.sample(5, seed=3) == rebuilt.sample(5, seed=3)).all()
+
+
+def test_the_number_of_kernels_is_bounded_in_a_discrete_space():
+    names = ["binary", "choice", "few"]
+    rng = np.random.default_rng(2)
+    growing = _core.GrowingParzenEstimator([KINDS[name][0] for name in names])
+    for row in rows(names, 5000, rng, 0.0):
+        growing.append(row, True)
+    # 48 configurations; of each of the 8 numbers, the first and the last slot may have a kernel of their own.
+    assert growing.kernels <= 48 + 2 * 8 + 1
+
+
 @pytest.mark.parametrize(
     "names", [["real", "few"], ["hundred", "log", "choice", "many"], ["stepped", "ties"]]
 )

@@ -7,9 +7,11 @@ namespace lehr::python {
 
 void bind_errors(pybind11::module_& m);
 void bind_gpu(pybind11::module_& m);
+void bind_distributions(pybind11::module_& m);
 void bind_estimators(pybind11::module_& m);
 void bind_rng(pybind11::module_& m);
 void bind_space(pybind11::module_& m);
+void bind_growing(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);

@@ -92,7 +92,7 @@ void ParzenEstimator::check_prior(double prior_weight) {
 void ParzenEstimator::fit(std::span<const Dimension> dimensions, std::span<const double> observations,
                           std::size_t n, double prior_weight) {
   check_prior(prior_weight);
-  growing_ = false;
+  growing_ = merged_ = false;
   log_total_ = 0.0;
   start_is_full_ = false;
   kernels_ = n + 1;
@@ -220,7 +220,7 @@ double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimensi
   const double u = rng.uniform();
   if (column.categorical()) {
     const double choices = static_cast<double>(column.given.choices);
-    const std::size_t code = column.index[kernel];
+    const std::size_t code = index_of(column)[kernel];
     // The kernel is a uniform part, `other` for each choice, and the rest on the observed one.
     const double uniform_part = code == column.given.choices ? 1.0 : column.other * choices;
     if (u >= uniform_part) return static_cast<double>(code);

@@ -2,6 +2,7 @@
 // Numbers follow Optuna 5 (multivariate, magic clip on, endpoints off, default weights).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -107,6 +108,9 @@ class ParzenEstimator {
     std::vector<std::uint32_t> uses;  // per component: slots that use it
     std::vector<std::uint32_t> used;  // components that some slot uses, and the prior's
     std::vector<double> component_factor;
+    double absent = 1.0;                    // categorical: factor of a kernel that lacks the dimension
+    std::vector<std::uint32_t> cell_index;  // per cell, as `index` and `factor`
+    std::vector<double> cell_factor;
 
     static constexpr std::size_t most_kept = 128;
     // In bins narrower than this part of the domain, differences of tails lose too many digits.
@@ -128,6 +132,12 @@ class ParzenEstimator {
   std::span<const double> weights() const noexcept { return weights_; }
 
  private:
+  // assign() that grows by doubling, as resize() does.
+  template <class T>
+  static void refill(std::vector<T>& values, std::size_t n, T value) {
+    values.resize(n);
+    std::fill(values.begin(), values.end(), value);
+  }
   static void check_prior(double prior_weight);
   void fit_weights(std::size_t n, double prior_weight);
   void fit_categorical(Column& column, const double* first, double prior_weight);
@@ -145,8 +155,17 @@ class ParzenEstimator {
   void keep_log_masses(Column& column, std::size_t component);
   void settle_weights();
   void settle_normalisers();
+  void settle_cells(bool anew);
+  bool cells_follow();
+  void count_cells();
+  void fill_cells();
+  std::uint64_t key_of(std::size_t slot) const;
+  std::int64_t rank_of(std::size_t slot) const;
+  const std::vector<std::uint32_t>& index_of(const Column& column) const {
+    return merged_ ? column.cell_index : column.index;
+  }
   std::size_t sample_growing_kernel(Rng& rng) const;
-  static double sample_growing_position(const Column& column, std::size_t kernel, double u);
+  double sample_growing_position(const Column& column, std::size_t kernel, double u) const;
 
   // Stages of log_pdf. A batch is at most most_lanes points that have the same dimensions.
   void start(const double* point) const;
@@ -184,6 +203,23 @@ class ParzenEstimator {
   std::vector<std::uint32_t> renewed_;  // slots whose normalisers changed
   std::vector<double> normaliser_;      // per kernel: log product of all factors
   std::vector<std::uint32_t> batch_slot_;
+  // Where every dimension is discrete, slots with the same components are one kernel, a cell: their number is
+  // bounded however long the history. Cells are ascending in their keys, which number the components.
+  struct Cell {
+    std::uint64_t key = 0;
+    std::int64_t count = 0;     // slots that count
+    std::int64_t rank_sum = 0;  // of their ranks among the slots that count
+  };
+  static constexpr std::size_t fewest_merged = 128;  // below that many, bandwidths still move too much
+  bool mergeable_ = false;
+  bool merged_ = false;
+  bool unmerged_ = false;    // by the last settle: what belongs to slots must be filled in again
+  std::size_t counted_ = 0;  // slots that are to count
+  std::vector<Cell> cells_;
+  std::vector<std::uint64_t> slot_key_, keys_;
+  std::vector<std::int64_t> flat_;
+  std::int64_t counting_ = 0;  // slots in the cells
+  std::int64_t last_counting_ = -1;
   std::vector<double> batch_mean_, batch_inverse_, batch_lower_, batch_mass_;
 
   // Scratch of fit.

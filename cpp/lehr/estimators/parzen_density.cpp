@@ -100,17 +100,18 @@ void ParzenEstimator::start(const double* point) const {
   const bool full =
       std::none_of(point, point + columns_.size(), [](double value) { return std::isnan(value); });
   if (start_is_full_ && full) return;
-  start_is_full_ = growing_ && full;
-  product_.assign(stride_, 1.0);
+  start_is_full_ = growing_ && !merged_ && full;
+  refill(product_, stride_, 1.0);
   std::copy_n(weights_.begin(), kernels_, product_.begin());
   if (start_is_full_) {
-    start_.assign(normaliser_.begin(), normaliser_.end());
+    start_.resize(stride_);
+    std::copy(normaliser_.begin(), normaliser_.end(), start_.begin());
     loops_->add_logarithms(start_.data(), product_.data(), stride_);
   } else {
-    start_.assign(stride_, 0.0);
+    refill(start_, stride_, 0.0);
     multiply_factors(start_.data(), point);
   }
-  if (growing_) {
+  if (growing_ && !merged_) {
     for (const std::uint32_t slot : outside_) start_[slot] = -infinity;
   }
   if (weights_[kernels_ - 1] == 0.0) start_[kernels_ - 1] = -infinity;
@@ -122,7 +123,8 @@ void ParzenEstimator::multiply_factors(double* sum, const double* point) const {
   std::size_t multiplied = 0;
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     if (point != nullptr && std::isnan(point[d])) continue;
-    loops_->multiply(product_.data(), columns_[d].factor.data(), stride_);
+    loops_->multiply(product_.data(), merged_ ? columns_[d].cell_factor.data() : columns_[d].factor.data(),
+                     stride_);
     if (++multiplied % product_length == 0) {
       loops_->add_logarithms(sum, product_.data(), stride_);
       std::fill(product_.begin(), product_.end(), 1.0);
@@ -163,10 +165,11 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
 
 double* ParzenEstimator::new_table(const Column& column, std::size_t rows) const {
   const std::size_t t = tables_.size();
+  rows = std::max(rows, column.mean.size());  // the most components there can be
   if (tables_storage_.size() <= t) tables_storage_.resize(t + 1);
   if (tables_storage_[t].size() < rows * lanes_) tables_storage_[t].resize(rows * lanes_);
   tables_.push_back(tables_storage_[t].data());
-  indices_.push_back(column.index.data());
+  indices_.push_back(index_of(column).data());
   return tables_storage_[t].data();
 }
 
@@ -227,12 +230,13 @@ void ParzenEstimator::learn_bins(Column& column, const std::uint32_t* values, st
     upper[i] = 1;
   }
   const std::size_t lanes = whole_blocks(count);
-  learned_.resize(column.components * lanes);
+  // Sized by the most components there can be, not by those there are: no growth later on.
+  const std::size_t rows = column.mean.size();
+  if (learned_.size() < rows * most_lanes) learned_.resize(rows * most_lanes);
   loops_->log_masses(learned_.data(), {column.components, nullptr, column.mean.data(), column.inverse.data(),
                                        lanes, lanes, 2 * lanes, edge.data(), lower.data(), upper.data(),
                                        value_of.data(), column.narrow_bins});
-  if (column.log_mass.size() < column.components * column.log_mass_row)
-    column.log_mass.resize(column.components * column.log_mass_row);
+  if (column.log_mass.size() < rows * column.log_mass_row) column.log_mass.resize(rows * column.log_mass_row);
   for (std::size_t c = 0; c < column.components; ++c) {
     for (std::size_t i = 0; i < count; ++i)
       column.log_mass[c * column.log_mass_row + values[i]] = learned_[c * lanes + i];
@@ -298,14 +302,15 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.
 double ParzenEstimator::exact(const double* point) const {
   std::vector<double>& exponents = exponents_;
-  exponents.assign(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  exponents.resize(kernels_);
+  std::copy_n(start_.begin(), kernels_, exponents.begin());
   for (std::size_t d = 0; d < columns_.size(); ++d) {
     const Column& column = columns_[d];
     const double value = point[d];
     if (std::isnan(value)) continue;
     if (column.categorical()) {
       for (std::size_t k = 0; k < kernels_; ++k) {
-        const std::size_t code = column.index[k];
+        const std::size_t code = index_of(column)[k];
         if (code != column.given.choices && static_cast<double>(code) != value)
           exponents[k] += column.penalty;
       }
@@ -313,7 +318,7 @@ double ParzenEstimator::exact(const double* point) const {
       const double lower = column.position(value - 0.5 * column.given.step);
       const double upper = column.position(value + 0.5 * column.given.step);
       for (std::size_t k = 0; k < kernels_; ++k) {
-        const std::size_t c = column.index[k];
+        const std::size_t c = index_of(column)[k];
         const double a = (lower - column.mean[c]) * column.inverse[c];
         const double b = (upper - column.mean[c]) * column.inverse[c];
         exponents[k] +=
