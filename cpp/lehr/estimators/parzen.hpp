@@ -126,8 +126,8 @@ class ParzenEstimator {
     double raw(double at) const;  // the legal value at a position
   };
 
-  // The mixture of fit(), for code that scores it elsewhere (not of an estimator that grows). Views hold until
-  // the next fit.
+  // The mixture of fit(), for code that scores it elsewhere (not of an estimator that grows). Views hold
+  // until the next fit.
   std::span<const Column> columns() const noexcept { return columns_; }
   std::span<const double> weights() const noexcept { return weights_; }
 
