@@ -7,6 +7,7 @@ namespace lehr::python {
 
 void bind_errors(pybind11::module_& m);
 void bind_estimators(pybind11::module_& m);
+void bind_growing(pybind11::module_& m);
 void bind_rng(pybind11::module_& m);
 void bind_space(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);

@@ -4,6 +4,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of lehr.";
   lehr::python::bind_errors(m);
   lehr::python::bind_estimators(m);
+  lehr::python::bind_growing(m);
   lehr::python::bind_rng(m);
   lehr::python::bind_space(m);
   lehr::python::bind_neighbours(m);
