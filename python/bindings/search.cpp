@@ -98,6 +98,8 @@ void bind_search(py::module_& m) {
           [](Optimizer& self, std::size_t trial, const std::string& outcome, double objective,
              std::vector<double> metrics) {
             self.tell(trial, make_result(outcome, objective, std::move(metrics)));
+            const History& history = self.history();
+            return py::make_tuple(history.standing(trial) == Standing::feasible, history.violation(trial));
           },
           py::arg("trial"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"))
       .def(

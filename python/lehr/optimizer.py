@@ -135,9 +135,14 @@ class Optimizer:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
         number = trial.number if isinstance(trial, Trial) else _trial_number(trial)
-        self._core.tell(number, *self._result(objective, metrics, outcome))
+        ended, value, values = self._result(objective, metrics, outcome)
+        feasible, violation = self._core.tell(number, ended, value, values)
         if isinstance(trial, Trial):
-            self._fill(trial)
+            trial.outcome = outcome
+            trial.objective = None if objective is None else value
+            trial.metrics = self._measured(values)
+            trial.feasible = feasible
+            trial.violation = violation
 
     def add(
         self,
@@ -398,6 +403,10 @@ class Optimizer:
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ResultError(f"unknown {_listed('metric', unknown)}{hint}; this search has limits on {known}")
 
+    def _measured(self, values: Sequence[float]) -> dict[str, float]:
+        named = zip(self._metric_names, values, strict=True)
+        return {name: value for name, value in named if not math.isnan(value)}
+
     def _trial(self, number: int) -> Trial:
         trial = Trial(number, {})
         self._fill(trial)
@@ -409,8 +418,7 @@ class Optimizer:
         if trial.outcome is None:
             return
         trial.objective = None if math.isnan(objective) else objective
-        measured = zip(self._metric_names, metrics, strict=True)
-        trial.metrics = {name: value for name, value in measured if not math.isnan(value)}
+        trial.metrics = self._measured(metrics)
         trial.feasible = feasible
         trial.violation = violation
 
