@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from sessions import SPACE
 from stand_in import InProcess
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that. Tests that interrupt a program mean an
+# ordinary one: a handler of our own is back to the default in whatever we execute.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
+import signal
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from trial_marks import MARK, marked_processes
 
 from lehr.supervise import Supervisor
 
-MARK = "LEHR_TEST_MARK"
-
-
-def marked_processes(mark: str) -> dict[int, str]:
-    """Living processes, by pid, that carry the mark in their environment. Zombies have none."""
-    found = {}
-    wanted = f"{MARK}={mark}".encode()
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{name}/environ", "rb") as file:
-                environment = file.read().split(b"\0")
-            if wanted in environment:
-                with open(f"/proc/{name}/cmdline", "rb") as file:
-                    found[int(name)] = file.read().replace(b"\0", b" ").decode()
-    return found
+# A shell starts background jobs with SIGINT ignored, and children inherit that. Tests that interrupt a program mean an
+# ordinary one: a handler of our own is back to the default in whatever we execute.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class MarkedSupervisor(Supervisor):
@@ -66,11 +55,3 @@ def new_supervisor() -> Iterator[type[MarkedSupervisor]]:
     """Makes supervisors that are closed, and checked, at the end of the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(MarkedSupervisor(**options))
-
-
-def wait_until_gone(mark: str, limit_s: float) -> dict[int, str]:
-    """The processes that are still there after ``limit_s``."""
-    give_up = time.monotonic() + limit_s
-    while (left := marked_processes(mark)) and time.monotonic() < give_up:
-        time.sleep(0.02)
-    return left

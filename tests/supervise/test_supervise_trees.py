@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 import trial_bodies as bodies
-from conftest import MARK, marked_processes, wait_until_gone
+from trial_marks import MARK, marked_processes, wait_until_gone
 
 from lehr import IsolationError
 
