@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
 
@@ -50,7 +51,7 @@ def scalar_problem(value: object) -> str | None:
     return f"{value!r} is of type {type(value).__name__}; use None, bool, int, float or str"
 
 
-class Condition:
+class Condition(ABC):
     """A condition on the variables of a space. Combine conditions with ``&``, ``|`` and ``~``.
 
     It holds only when it is definitely true: a comparison with an inactive variable is neither true nor
@@ -110,12 +111,13 @@ class Condition:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
+    @abstractmethod
     def _parts(self) -> tuple[Any, ...]:
         """Nested tuples, the form the core takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _comparisons(self) -> Iterator[Comparison]:
-        raise NotImplementedError
+        """Every comparison in it, in the order of reading."""
 
 
 class Comparison(Condition):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import numbers
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core
+from lehr._checks import limits, listed, real, trial_number, whole
 from lehr.errors import LehrError, OptionError, ResultError
 from lehr.gpu import Device, gpu_for
 from lehr.space import Space
@@ -80,13 +79,13 @@ class Optimizer:
             raise OptionError(f"unknown direction {direction!r}; use 'maximize' or 'minimize'")
         self.space = space
         self.direction = direction
-        self.constraints = _limits(constraints or {})
-        self.budget = _whole("budget", budget, 1, 2**53)
+        self.constraints = limits(constraints or {})
+        self.budget = whole("budget", budget, 1, 2**53)
         self.method = method
         self.preset = preset
-        self.seed = _whole("seed", seed, 0, 2**64 - 1)
+        self.seed = whole("seed", seed, 0, 2**64 - 1)
         self._overrides = {
-            str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()
+            str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()
         }
         self._metric_names = tuple(self.constraints)
         self._core = _core.Optimizer(
@@ -134,7 +133,7 @@ class Optimizer:
         Raises:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
-        number = trial.number if isinstance(trial, Trial) else _trial_number(trial)
+        number = trial.number if isinstance(trial, Trial) else trial_number(trial)
         ended, value, values = self._result(objective, metrics, outcome)
         feasible, violation = self._core.tell(number, ended, value, values)
         if isinstance(trial, Trial):
@@ -372,7 +371,7 @@ class Optimizer:
             raise ResultError(f"unknown outcome {outcome!r}; use one of {', '.join(OUTCOMES)}")
         if outcome == "ok" and objective is None:
             raise ResultError("the objective is missing; tell a finite number, or an outcome other than 'ok'")
-        value = math.nan if objective is None else _real("the objective", objective, ResultError)
+        value = math.nan if objective is None else real("the objective", objective, ResultError)
         if objective is not None and not math.isfinite(value):
             raise ResultError(f"the objective is {value}; tell a finite number, or outcome='crashed'")
         values = [math.nan] * len(self._metric_names)
@@ -382,7 +381,7 @@ class Optimizer:
                 if name not in metrics:
                     continue
                 given += 1
-                values[position] = _real(f"metric {name!r}", metrics[name], ResultError)
+                values[position] = real(f"metric {name!r}", metrics[name], ResultError)
                 if not math.isfinite(values[position]):
                     raise ResultError(
                         f"metric {name!r} is {values[position]}; tell a finite number, or outcome='crashed'"
@@ -392,16 +391,16 @@ class Optimizer:
         if outcome == "ok" and given != len(self._metric_names):
             absent = [name for name in self._metric_names if not metrics or name not in metrics]
             raise ResultError(
-                f"missing {_listed('metric', absent)}: a result with outcome 'ok' needs every constrained metric"
+                f"missing {listed('metric', absent)}: a result with outcome 'ok' needs every constrained metric"
             )
         return outcome, value, values
 
     def _reject_unknown(self, metrics: Mapping[str, float]) -> None:
         unknown = [str(name) for name in metrics if name not in self.constraints]
-        known = _listed("metric", list(self._metric_names)) if self._metric_names else "no metrics"
+        known = listed("metric", list(self._metric_names)) if self._metric_names else "no metrics"
         close = difflib.get_close_matches(unknown[0], self._metric_names, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ResultError(f"unknown {_listed('metric', unknown)}{hint}; this search has limits on {known}")
+        raise ResultError(f"unknown {listed('metric', unknown)}{hint}; this search has limits on {known}")
 
     def _measured(self, values: Sequence[float]) -> dict[str, float]:
         named = zip(self._metric_names, values, strict=True)
@@ -421,50 +420,3 @@ class Optimizer:
         trial.metrics = self._measured(metrics)
         trial.feasible = feasible
         trial.violation = violation
-
-
-def _listed(noun: str, names: Sequence[str]) -> str:
-    quoted = ", ".join(repr(name) for name in names)
-    return f"{noun}{'s' if len(names) > 1 else ''} {quoted}"
-
-
-def _real(what: str, value: Any, error: type[LehrError] = OptionError) -> float:
-    if isinstance(value, (float, int)):  # the ordinary case first: bool passes, as 0 or 1
-        return float(value)
-    if isinstance(value, (numbers.Real, np.bool_)):
-        return float(value)
-    raise error(f"{what} is {value!r}, a {type(value).__name__}; give a number")
-
-
-def _whole(what: str, value: Any, low: int, high: int) -> int:
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}") from None
-    if isinstance(value, bool) or not low <= whole <= high:
-        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}")
-    return whole
-
-
-def _trial_number(trial: Any) -> int:
-    try:
-        number = operator.index(trial)
-    except TypeError:
-        raise ResultError(f"{trial!r} is not a trial; give what ask() returned, or its number") from None
-    if number < 0:
-        raise ResultError(f"trial {number} is unknown; trials are numbered from 0")
-    return number
-
-
-def _limits(constraints: Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(constraints, Mapping):
-        raise OptionError(
-            f"constraints is a {type(constraints).__name__}; give upper limits by metric name, "
-            "such as {'latency_p95_ms': 20.0}"
-        )
-    limits: dict[str, float] = {}
-    for name, limit in constraints.items():
-        if not isinstance(name, str):
-            raise OptionError(f"the metric name {name!r} is a {type(name).__name__}; give a string")
-        limits[name] = _real(f"the limit of {name!r}", limit)
-    return limits

@@ -18,12 +18,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from lehr import _core
+from lehr._checks import real, whole
 from lehr.integrations._fold import Fold
 from lehr.integrations._judgement import VIOLATION
 from lehr.integrations._known import KnownParameters
 from lehr.integrations._parameters import searchable
 from lehr.integrations._rows import announce
-from lehr.optimizer import Method, _real, _whole
+from lehr.optimizer import Method
 
 _FOLDS = 4  # relative search spaces of one study that are kept ready
 _INDEPENDENT = 2**32  # purpose of random draws, above those of the native search
@@ -77,12 +78,12 @@ class LehrSampler(BaseSampler):
         self._method = str(method)
         self._preset = str(preset)
         self._options = {
-            str(name): _real(f"option {name!r}", value) for name, value in (options or {}).items()
+            str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()
         }
-        self._budget = _whole("budget", budget, 1, 2**53)
+        self._budget = whole("budget", budget, 1, 2**53)
         self._allow_repeats = allow_repeats
         self._learn_from_failures = learn_from_failures
-        self._seed = None if seed is None else _whole("seed", seed, 0, 2**64 - 1)
+        self._seed = None if seed is None else whole("seed", seed, 0, 2**64 - 1)
         self._drawing_seed = secrets.randbits(64) if self._seed is None else self._seed
         self._studies = _Studies()
         some = _core.Space([_core.Variable.listed("categorical", "x", [0, 1], None)], [])
