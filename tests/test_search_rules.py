@@ -182,30 +182,18 @@ class TestSplit:
         optimizer.add({"backend": "eager", "precision": "fp32", "batch": 1}, outcome="crashed")
         assert optimizer.split() == ([], [0])
 
-    def test_paper_ranks_a_crash_as_a_violation_of_100(self):
-        optimizer = search("tpe", preset="paper", options={"below_share": 0.7})
-        for batch, result in enumerate(
-            [
-                {"outcome": "crashed"},
-                {"objective": 1.0, "metrics": {"latency": 500.0}},
-                {"objective": 1.0, "metrics": {"latency": 30.0}},
-            ],
-            start=1,
-        ):
+    @pytest.mark.parametrize(("share", "below"), [(0.7, [0, 1, 2]), (0.6, [0, 2])])
+    def test_paper_ranks_a_crash_as_a_violation_of_100(self, share, below):
+        optimizer = search("tpe", preset="paper", options={"below_share": share})
+        results = [
+            {"outcome": "crashed"},
+            {"objective": 1.0, "metrics": {"latency": 500.0}},
+            {"objective": 1.0, "metrics": {"latency": 30.0}},
+        ]
+        for batch, result in enumerate(results, start=1):
             optimizer.add({"backend": "eager", "precision": "fp32", "batch": batch}, **result)
         assert [trial.violation for trial in optimizer.trials] == [100.0, 480.0, 10.0]
-        assert optimizer.split()[0] == [0, 1, 2]
-        optimizer = search("tpe", preset="paper", options={"below_share": 0.6})
-        for batch, result in enumerate(
-            [
-                {"outcome": "crashed"},
-                {"objective": 1.0, "metrics": {"latency": 500.0}},
-                {"objective": 1.0, "metrics": {"latency": 30.0}},
-            ],
-            start=1,
-        ):
-            optimizer.add({"backend": "eager", "precision": "fp32", "batch": batch}, **result)
-        assert optimizer.split()[0] == [0, 2]
+        assert optimizer.split()[0] == below
 
     def test_methods_without_densities_say_so(self):
         for method in ("random", "grid", "tba"):

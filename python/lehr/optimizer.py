@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from lehr import _core
+from lehr import _core, _saved
 from lehr._checks import limits, listed, real, trial_number, whole
 from lehr.errors import LehrError, OptionError, ResultError
 from lehr.gpu import Device, gpu_for
@@ -21,9 +21,6 @@ from lehr.trial import OUTCOMES, Outcome, Trial
 Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
 Acquisition = Literal["ratio", "c-tpe"]
 METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
-
-_FORMAT = "lehr.optimizer"
-_VERSION = 1
 
 
 class Optimizer:
@@ -252,25 +249,9 @@ class Optimizer:
 
     def state(self) -> dict[str, Any]:
         """The whole search as JSON-safe data: its options and the record of its asks and tells."""
-        events: list[list[Any]] = []
-        for number, told in self._core.events():
-            _, config, origin, outcome, objective, metrics, _, _ = self._core.record(number)
-            if told:
-                value = objective if outcome == "ok" else None
-                events.append(
-                    [
-                        "tell",
-                        number,
-                        outcome,
-                        value,
-                        [None if math.isnan(metric) else metric for metric in metrics],
-                    ]
-                )
-            else:
-                events.append(["ask", config, origin])
         return {
-            "format": _FORMAT,
-            "version": _VERSION,
+            "format": _saved.FORMAT,
+            "version": _saved.VERSION,
             "space": json.loads(self.space.to_json()),
             "direction": self.direction,
             "constraints": [[name, limit] for name, limit in self.constraints.items()],
@@ -281,7 +262,7 @@ class Optimizer:
             "allow_repeats": self.allow_repeats,
             "acquisition": self.acquisition,
             "options": self._overrides,
-            "events": events,
+            "events": _saved.events(self._core),
             "queue": self._core.queue(),
         }
 
@@ -292,27 +273,10 @@ class Optimizer:
         Raises:
             LehrError: `state` is not a saved search, is damaged, or is from a newer version.
         """
-        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
-            raise LehrError("this is not a saved lehr search: it has no format 'lehr.optimizer'")
-        if state.get("version") != _VERSION:
-            raise LehrError(
-                f"this search was saved in format version {state.get('version')!r}; this lehr reads version {_VERSION}"
-            )
+        _saved.check_format(state)
         try:
-            optimizer = cls(
-                Space.from_json(json.dumps(state["space"])),
-                direction=state["direction"],
-                constraints=dict(state["constraints"]),
-                budget=state["budget"],
-                method=state["method"],
-                preset=state["preset"],
-                seed=state["seed"],
-                allow_repeats=state["allow_repeats"],
-                acquisition=state.get("acquisition", "ratio"),
-                options=state["options"],
-            )
-            for event in state["events"]:
-                optimizer._replay(event)
+            optimizer = cls(Space.from_json(json.dumps(state["space"])), **_saved.arguments(state))
+            _saved.replay(optimizer._core, state["events"], len(optimizer.constraints))
             for config in state["queue"]:
                 optimizer.enqueue(config)
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -353,16 +317,6 @@ class Optimizer:
         )
 
     # -- internals -------------------------------------------------------------------------------------------------
-
-    def _replay(self, event: Sequence[Any]) -> None:
-        if event[0] == "ask":
-            self.replay_ask(event[1], event[2])
-            return
-        _, number, outcome, objective, metrics = event
-        values = [math.nan if value is None else value for value in metrics]
-        if len(values) != len(self._metric_names):
-            raise ValueError(f"trial {number} has {len(values)} metrics instead of {len(self._metric_names)}")
-        self._core.tell(number, outcome, math.nan if objective is None else objective, values)
 
     def _result(
         self, objective: float | None, metrics: Mapping[str, float] | None, outcome: str

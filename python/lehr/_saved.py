@@ -1,0 +1,64 @@
+"""The saved form of a search: its options, and the record of its asks and tells, which replayed rebuild it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lehr import _core
+from lehr.errors import LehrError
+
+FORMAT = "lehr.optimizer"
+VERSION = 1
+
+
+def events(core: _core.Optimizer) -> list[list[Any]]:
+    """Asks as ``["ask", config, origin]`` and tells as ``["tell", number, outcome, objective, metrics]``, in order.
+
+    What was not measured is null: JSON has no NaN.
+    """
+    recorded: list[list[Any]] = []
+    for number, told in core.events():
+        _, config, origin, outcome, objective, metrics, _, _ = core.record(number)
+        if told:
+            value = objective if outcome == "ok" else None
+            measured = [None if math.isnan(metric) else metric for metric in metrics]
+            recorded.append(["tell", number, outcome, value, measured])
+        else:
+            recorded.append(["ask", config, origin])
+    return recorded
+
+
+def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]], metrics: int) -> None:
+    """Repeat recorded asks and tells on a fresh search that has so many constrained metrics."""
+    for event in recorded:
+        if event[0] == "ask":
+            _, config, origin = event
+            core.replay_ask(dict(config), origin)
+            continue
+        _, number, outcome, objective, measured = event
+        values = [math.nan if value is None else value for value in measured]
+        if len(values) != metrics:
+            raise ValueError(f"trial {number} has {len(values)} metrics instead of {metrics}")
+        core.tell(number, outcome, math.nan if objective is None else objective, values)
+
+
+def check_format(state: Any) -> None:
+    """Raises LehrError unless this is a saved search of a version that we read."""
+    if not isinstance(state, Mapping) or state.get("format") != FORMAT:
+        raise LehrError(f"this is not a saved lehr search: it has no format '{FORMAT}'")
+    if state.get("version") != VERSION:
+        raise LehrError(
+            f"this search was saved in format version {state.get('version')!r}; this lehr reads version {VERSION}"
+        )
+
+
+def arguments(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of the Optimizer that was saved; older saves know no acquisition."""
+    names = ("direction", "budget", "method", "preset", "seed", "allow_repeats", "options")
+    return {
+        **{name: state[name] for name in names},
+        "constraints": dict(state["constraints"]),
+        "acquisition": state.get("acquisition", "ratio"),
+    }
