@@ -16,5 +16,6 @@ void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_problems(pybind11::module_& m);
 
 }  // namespace lehr::python

@@ -18,6 +18,7 @@ __all__: list[str] = [
     "GrowingParzenEstimator",
     "Optimizer",
     "ParzenEstimator",
+    "Problem",
     "Rng",
     "Space",
     "Temperature",
@@ -34,9 +35,11 @@ __all__: list[str] = [
     "isa",
     "log_ndtr",
     "log_normal_mass",
+    "make_problem",
     "mix_rate",
     "ndtri",
     "numeric_move",
+    "problem_names",
     "recency_weights",
     "score_unit",
     "snap_back_probability",
@@ -362,6 +365,32 @@ class Optimizer:
     @property
     def temperature(self) -> float | None: ...
 
+class Problem:
+    """
+    A problem of DeployBench; see lehr.bench.Problem.
+    """
+    def describe(self) -> str: ...
+    def evaluate(
+        self,
+        config: dict[str, typing.Any],
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        repeat: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[typing.Any, ...]: ...
+    def optimum(self) -> tuple[dict[str, typing.Any], float, list[typing.Any], str]: ...
+    def truth(self, config: dict[str, typing.Any]) -> tuple[typing.Any, ...]: ...
+    @property
+    def constraints(self) -> list[tuple[str, float]]: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def family(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def objective(self) -> str: ...
+    @property
+    def space_form(self) -> dict[str, typing.Any]: ...
+
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
     proposed: typing.SupportsFloat | typing.SupportsIndex,
@@ -446,6 +475,7 @@ def log_normal_mass(
     Log of the standard normal mass in [a, b].
     """
 
+def make_problem(name: str) -> Problem: ...
 def mix_rate(
     normals: typing.SupportsInt | typing.SupportsIndex,
     tables: typing.SupportsInt | typing.SupportsIndex,
@@ -473,6 +503,7 @@ def numeric_move(
     One other variable moved; None when there is no legal move.
     """
 
+def problem_names() -> list[str]: ...
 def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
     """
     How much each of n observations counts, oldest first.
