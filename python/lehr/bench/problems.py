@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -115,7 +116,9 @@ class Problem:
     def _evaluation(self, parts: tuple[Outcome, float, list[float], float, str]) -> Evaluation:
         outcome, objective, metrics, seconds, cause = parts
         measured = {
-            name: value for name, value in zip(self.constraints, metrics, strict=True) if value == value
+            name: value
+            for name, value in zip(self.constraints, metrics, strict=True)
+            if not math.isnan(value)
         }
         return Evaluation(outcome, objective if outcome == "ok" else None, measured, seconds, cause)
 
