@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from lehr.bench.problems import Evaluation, Problem, problem_names
 from lehr.bench.replay import ReplayProblem, replay_names
+from lehr.bench.trace import Reference, StudyMetrics, Trace, TraceBuilder, hashed_seed, run_study
 
-__all__ = ["Evaluation", "Problem", "ReplayProblem", "problem_names", "replay_names"]
+__all__ = [
+    "Evaluation",
+    "Problem",
+    "Reference",
+    "ReplayProblem",
+    "StudyMetrics",
+    "Trace",
+    "TraceBuilder",
+    "hashed_seed",
+    "problem_names",
+    "replay_names",
+    "run_study",
+]
