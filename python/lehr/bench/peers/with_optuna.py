@@ -144,7 +144,7 @@ def gp(problem: Searchable, seed: int, budget: int) -> Peer:
 
 
 def nsga2(problem: Searchable, seed: int, budget: int) -> Peer:
-    """`NSGAIISampler` with constraints, a fifth of the budget a generation: its default of 50 would be random search."""
+    """`NSGAIISampler` with constraints, a fifth of the budget a generation; its default of 50 would be random."""
     population = min(max(budget // 5, 4), 50)
     sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=seed_of(seed))
     return OptunaPeer(problem, seed, budget, sampler, ranked)
