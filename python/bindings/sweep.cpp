@@ -102,6 +102,16 @@ void bind_sweep(py::module_& m) {
         return progress;
       });
 
+  m.def("compiler", [] {
+#if defined(__clang__)
+    return std::string("Clang ") + __clang_version__;
+#elif defined(__GNUC__)
+    return std::string("GCC ") + __VERSION__;
+#else
+    return std::string("unknown");
+#endif
+  });
+
   // By the first `count` trials: metrics as columns of one row, and the steps of the best.
   m.def(
       "measure",
