@@ -145,6 +145,7 @@ def _run(
         item, (_, seconds) = items[index], native.progress()[index]
         known = origin | {"thread_seconds": round(seconds, 6)}
         _keep(store, item, problems[item.cell.problem], native.take(index), origin=known, trials=trials)
+        store.refresh_curves(item.cell)
 
     finished = 0
     try:

@@ -21,7 +21,7 @@ Schema = Mapping[str, Kind]
 """Kind of each column. A missing float is NaN, a missing text is empty; flags are 0 and 1."""
 
 
-def check_format(table_format: str) -> Format:
+def check_format(table_format: Format) -> Format:
     """The format when it is known and can be used here.
 
     Raises:

@@ -8,8 +8,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
 from lehr.cli.limits import LimitOptions
+from lehr.cli.spread import spread
 
 _TUNE_EXAMPLES = """Examples:
 
@@ -291,6 +293,9 @@ def verify(
     _finish(command.verify, options)
 
 
+_sweep.register(app, _finish)
+
+
 def _click_errors() -> tuple[type[Exception], ...]:
     """The base of the parser's usage errors: click's, or that of the copy of click inside newer versions of typer."""
     return tuple(
@@ -307,6 +312,8 @@ def invoke(arguments: list[str]) -> int:
         InputError: the command line cannot be understood.
         BrokenPipeError: stdout has no reader any more.
     """
+    if arguments[:1] == ["sweep"]:
+        arguments = spread(arguments, _sweep.LISTS)
     try:
         code: Any = app(arguments, prog_name="lehr", standalone_mode=False)
     except _click_errors() as error:
