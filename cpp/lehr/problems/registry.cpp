@@ -6,9 +6,12 @@
 #include <utility>
 
 #include "lehr/base/error.hpp"
+#include "lehr/problems/benign.hpp"
 #include "lehr/problems/crashy_branin.hpp"
 #include "lehr/problems/deploy_space.hpp"
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
+#include "lehr/problems/rugged.hpp"
+#include "lehr/problems/smooth.hpp"
 
 namespace lehr {
 namespace {
@@ -18,8 +21,11 @@ using Generator = std::function<std::shared_ptr<const Problem>(std::uint64_t)>;
 
 const std::vector<std::pair<std::string, Factory>>& table() {
   static const std::vector<std::pair<std::string, Factory>> factories{
-      {"crashy_branin", crashy_branin},
-      {"hierarchical_rosenbrock", hierarchical_rosenbrock},
+      {"crashy_branin", crashy_branin}, {"hierarchical_rosenbrock", hierarchical_rosenbrock},
+      {"branin", plain_branin},         {"hartmann6", hartmann6},
+      {"sphere100", sphere100},         {"rugged", rugged},
+      {"none_fail", none_fail},         {"all_fail", all_fail},
+      {"random_fail", random_fail},
   };
   return factories;
 }
