@@ -18,7 +18,7 @@ struct Jitter {
 constexpr Jitter gpu_jitter{1.04, 1.10, 0.02, 0.2, 0.0};
 constexpr Jitter cpu_jitter{1.15, 1.35, 0.13, 0.4, 0.1};
 
-constexpr double hang_seconds = 120.0;
+constexpr double trial_timeout_seconds = 120.0;  // what a hang costs, and the end of every trial
 
 // A factor whose median is exactly 1.
 double noise(const Jitter& jitter, Rng& rng);

@@ -103,9 +103,7 @@ class Deployment final : public Problem {
     const Cell& cell = cells_[index];
     if (!cell.cause.empty()) return crashed(cell);
     Rng rng(draw.seed ^ salt_, index, draw.repeat);
-    if (rng.uniform() < cell.hang_chance) {
-      return {{Outcome::timeout, missing, {missing, missing}}, devices::hang_seconds, "no answer in time"};
-    }
+    if (rng.uniform() < cell.hang_chance) return timed_out();
     const double late = devices::noise(*cell.jitter, rng);
     // A median strays less than a percentile of the same run.
     const double slow = scenario_.throughput ? 1.0 + 0.3 * (devices::noise(*cell.jitter, rng) - 1.0) : 1.0;
@@ -183,15 +181,21 @@ class Deployment final : public Problem {
 
   Evaluation measured(const Cell& cell, double late, double slow) const {
     const double latency = cell.percentile_ms * late;
-    const double iteration = cell.median_ms * late * 1e-3;
-    if (latency > stop_factor * scenario_.latency_limit) {
+    const bool stopped = latency > stop_factor * scenario_.latency_limit;
+    const double iterations = warmup_iterations + (stopped ? stop_iterations : timed_iterations);
+    const double seconds = cell.startup_seconds + iterations * cell.median_ms * late * 1e-3;
+    if (seconds > devices::trial_timeout_seconds) return timed_out();
+    if (stopped) {
       return {{Outcome::early_stopped, missing, {latency, cell.memory_mb}},
-              cell.startup_seconds + (warmup_iterations + stop_iterations) * iteration,
+              seconds,
               "far above the latency limit"};
     }
-    return {{Outcome::ok, cell.objective / slow, {latency, cell.memory_mb}},
-            cell.startup_seconds + (warmup_iterations + timed_iterations) * iteration,
-            {}};
+    return {{Outcome::ok, cell.objective / slow, {latency, cell.memory_mb}}, seconds, {}};
+  }
+
+  static Evaluation timed_out() {
+    return {
+        {Outcome::timeout, missing, {missing, missing}}, devices::trial_timeout_seconds, "no answer in time"};
   }
 
   const Scenario& scenario_;
