@@ -7,6 +7,7 @@
 #include "lehr/problems/crashy_branin.hpp"
 #include "lehr/problems/devices/chips.hpp"
 #include "lehr/problems/devices/deployment.hpp"
+#include "lehr/problems/devices/llm/serving.hpp"
 
 namespace lehr {
 namespace {
@@ -32,6 +33,8 @@ const std::vector<std::pair<std::string, Factory>>& table() {
         {"crashy_branin", crashy_branin},
     };
     add_devices(entries);
+    for (const std::string chip : {"a100", "l4"})
+      entries.emplace_back("llm_serving@" + chip, [chip] { return llm_serving(chip); });
     return entries;
   }();
   return factories;
