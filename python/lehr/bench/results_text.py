@@ -1,4 +1,4 @@
-"""bench/RESULTS.md and its table. Every figure is read from a results folder, every finding is a sentence made by rules."""
+"""bench/RESULTS.md and its table: every figure is read from a results folder, every finding is made by rules."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def _paper_lines(figures: Sequence[Reproduction]) -> list[str]:
     if not figures:
         return ["Not run."]
     lines = [
-        "The paper's figures are means over 5 to 10 seeds, ours over hundreds. 'Inside' says that the paper's figure is "
-        "inside the 95 % interval of our mean; 'scatter' that the mean of as few of our seeds would lie as far off "
+        "The paper's figures are means over 5 to 10 seeds, ours over hundreds. 'Inside' says that the paper's figure "
+        "is inside the 95 % interval of our mean; 'scatter' that the mean of as few of our seeds would lie as far off "
         "(central 95 %): only the latter is a fair test of reproduction. edge_tight runs here on simulated devices, "
         "which were fixed before any method was run on them.",
         "",
