@@ -8,10 +8,10 @@ import pytest
 
 import lehr
 from lehr.bench import Evaluation, Problem
-from lehr.bench.peers import PEERS, MissingPeerError, Peer, make_peer, peer_version
+from lehr.bench.peers import PEERS, Peer, make_peer, peer_version
 from lehr.bench.peers.axes import active, axes_of, holds
 from lehr.bench.peers.peer import Told, seed_of, told_of
-from lehr.errors import ExhaustedError, OptionError
+from lehr.errors import ExhaustedError, MissingPackageError, OptionError
 
 CHEAP = ["optuna-random", "optuna-tpe", "optuna-tpe-group", "optuna-tpe-paper", "optuna-nsga2", "hyperopt"]
 
@@ -51,7 +51,7 @@ class Dead(Thorny):
 def made(name: str, problem: Any, seed: int = 11, budget: int = 25) -> Peer:
     try:
         return make_peer(name, problem, seed, budget)
-    except MissingPeerError as missing:
+    except MissingPackageError as missing:
         pytest.skip(str(missing))
 
 
@@ -199,7 +199,7 @@ def test_unknown_and_absent_peers_are_named(monkeypatch: pytest.MonkeyPatch) -> 
     ]:
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.delitem(sys.modules, f"lehr.bench.peers.{PEERS[name].maker.split(':')[0]}", raising=False)
-        with pytest.raises(MissingPeerError) as missing:
+        with pytest.raises(MissingPackageError) as missing:
             make_peer(name, Thorny(), 0, 5)
         assert remedy in str(missing.value)
     assert peer_version("optuna-tpe").startswith("optuna 5")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lehr.errors import LehrError
+from lehr.errors import MissingPackageError
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -163,7 +163,9 @@ def _colormap(colours: Sequence[str]) -> tuple[Any, Any]:
     try:
         import matplotlib
     except ImportError:
-        raise LehrError("plots need matplotlib; install it with: pip install 'lehr[bench]'") from None
+        raise MissingPackageError(
+            "plots need matplotlib; install it with: pip install 'lehr[bench]'"
+        ) from None
     matplotlib.use("agg")
     matplotlib.rcParams["svg.hashsalt"] = "lehr"  # equal results, equal file
     matplotlib.rcParams["svg.fonttype"] = "none"

@@ -10,10 +10,10 @@ from typing import Any
 
 from lehr.bench import pairwise, paper
 from lehr.bench.pairwise import Duel
-from lehr.bench.paper import Reproduction
+from lehr.bench.paper import Published, Reproduction
 from lehr.bench.peers import PEERS
 from lehr.bench.problems import Problem
-from lehr.bench.runs import Note, run
+from lehr.bench.runs import run
 from lehr.bench.store import Cell, Store
 from lehr.bench.summary import CellSummary, summarise
 from lehr.bench.sweep import Progress
@@ -67,6 +67,7 @@ class Plan:
         seeds: studies of each cell.
         slow_seeds: of cells of slow peers.
         time_limit_s: after which no further study of a peer starts.
+        figures: of the paper; by default those on the problems.
     """
 
     problems: Sequence[str] = PROBLEMS
@@ -74,13 +75,19 @@ class Plan:
     seeds: int = 500
     slow_seeds: int = 50
     time_limit_s: float | None = None
+    figures: Sequence[Published] | None = None
+
+    def paper_figures(self) -> list[Published]:
+        """Figures of the paper that are looked at."""
+        if self.figures is not None:
+            return list(self.figures)
+        return [one for one in paper.published() if one.cell.problem in self.problems]
 
     def cells(self) -> list[Cell]:
-        """Every cell, without those of the paper's tables on problems that are not asked for."""
-        figures = [one for one in paper.published() if one.cell.problem in self.problems]
+        """Every cell."""
         methods = [*OURS, *ABLATION.values(), *self.rivals]
         own = [Cell(problem, method, BUDGET) for problem in self.problems for method in methods]
-        return list(dict.fromkeys([*paper.cells(figures), *own]))
+        return list(dict.fromkeys([*paper.cells(self.paper_figures()), *own]))
 
 
 SLOW = ("optuna-gp", "smac3")
@@ -104,13 +111,12 @@ def measure(
     *,
     processes: int | None = None,
     progress: Callable[[Progress], None] | None = None,
-    note: Callable[[Note], None] | None = None,
     command: list[str] | None = None,
 ) -> Store:
     """Run what the plan wants and the folder does not hold yet.
 
     Raises:
-        MissingPeerError: a peer's package is not installed.
+        MissingPackageError: a peer's package is not installed.
         StorageError: the folder cannot be used.
     """
     begin = time.monotonic()
@@ -131,7 +137,7 @@ def measure(
         left = None if plan.time_limit_s is None else max(0.0, begin + plan.time_limit_s - time.monotonic())
         run(
             plan.problems, plan.rivals, [BUDGET], plan.seeds, store,
-            peer_seeds=slow, processes=processes, time_limit_s=left, note=note, command=command,
+            peer_seeds=slow, processes=processes, time_limit_s=left, command=command,
         )  # fmt: skip
     return Store(store, folder.format)
 
@@ -163,7 +169,7 @@ def findings(plan: Plan, store: Store) -> Findings:
         StorageError: a table cannot be read.
     """
     cells = [cell for cell in plan.cells() if store.ranges(cell)]
-    figures = [one for one in paper.published() if one.cell in set(cells)]
+    figures = [one for one in plan.paper_figures() if one.cell in set(cells)]
     rivals = [*plan.rivals, "tba", "tpe", "random"]
     pairs = [(subject, rival) for subject in SUBJECTS for rival in rivals] + [tuple(SUBJECTS)]
     own = [cell for cell in cells if cell.budget == BUDGET]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from lehr._checks import whole
 from lehr.bench.peers import PEERS, make_peer, peer_version
-from lehr.bench.peers.studies import Job, replayed, run_jobs
+from lehr.bench.peers.studies import Job, Recording, replayed, run_jobs
 from lehr.bench.problems import Problem
+from lehr.bench.progress import Item, report
 from lehr.bench.provenance import provenance
 from lehr.bench.store import Cell, Store
 from lehr.bench.sweep import Progress, keep_traces, sweep
@@ -23,22 +24,6 @@ from lehr.errors import OptionError
 # Studies of a job: enough to pay for starting it, few enough that little is lost when it is interrupted.
 _JOB_TRIALS: Mapping[str, int] = {"optuna-gp": 50, "smac3": 25}
 _JOB_TRIALS_OTHERS = 1250
-
-
-@dataclass(frozen=True)
-class Note:
-    """How far the studies of peers are.
-
-    Attributes:
-        studies_done, studies: of peers, in this run.
-        cell: that a job of was just finished.
-        seconds_left: estimated from the jobs of the same peer so far; None while one has no finished job.
-    """
-
-    studies_done: int
-    studies: int
-    cell: Cell
-    seconds_left: float | None
 
 
 @dataclass(frozen=True)
@@ -66,13 +51,12 @@ def run(
     out: Path | str,
     *,
     peer_seeds: int | Mapping[str, int] | None = None,
-    files: Mapping[str, str] | None = None,
+    recordings: Mapping[str, Recording] | None = None,
     processes: int | None = None,
     time_limit_s: float | None = None,
     table_format: Format | None = None,
     trials: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    note: Callable[[Note], None] | None = None,
     command: list[str] | None = None,
 ) -> RunOutcome:
     """Run studies 0 to `seeds` - 1 of every problem, method and budget; ours natively, then those of peers.
@@ -87,18 +71,17 @@ def run(
         seeds: number of studies of each cell.
         out: the results folder.
         peer_seeds: fewer for peers: one number, or numbers by name.
-        files: the recordings that problems were read from, by the problem's name.
+        recordings: where problems that do not ship with lehr were read from, by the problem's name.
         processes: how many at a time, and threads of ours; by default the number of cores.
         time_limit_s: after so many seconds no further study of a peer starts.
         table_format: ``"csv"`` or ``"parquet"``; by default the folder's own, or CSV.
         trials: keep every trial too.
-        progress: called during our studies.
-        note: called after each job of peers.
+        progress: called during our studies, and after each part of a cell of a peer.
         command: what to note as the command.
 
     Raises:
         OptionError: an argument is unknown or out of its range.
-        MissingPeerError: a peer's package is not installed; before anything runs.
+        MissingPackageError: a peer's package is not installed; before anything runs.
         StorageError: the folder cannot be used.
     """
     begin = time.monotonic()
@@ -124,8 +107,8 @@ def run(
     with Store(out, table_format) as store:
         if asked:
             over = None if time_limit_s is None else begin + time_limit_s
-            jobs = _jobs(store, asked, counts, files or {})
-            _run_jobs(store, jobs, loaded, pool, over=over, trials=trials, note=note, command=command)
+            jobs = _jobs(store, asked, counts, recordings or {})
+            _run_jobs(store, jobs, loaded, pool, over=over, trials=trials, progress=progress, command=command)
         unfinished = tuple(cell for cell in asked if store.missing(cell, counts[cell.method]))
         for cell in asked:
             if store.ranges(cell):
@@ -139,14 +122,14 @@ def _count(peer_seeds: int | Mapping[str, int] | None, peer: str, seeds: int) ->
 
 
 def _jobs(
-    store: Store, cells: Sequence[Cell], counts: Mapping[str, int], files: Mapping[str, str]
+    store: Store, cells: Sequence[Cell], counts: Mapping[str, int], recordings: Mapping[str, Recording]
 ) -> list[Job]:
     jobs = []
     for cell in cells:
         size = max(1, _JOB_TRIALS.get(cell.method, _JOB_TRIALS_OTHERS) // cell.budget)
         for first, end in store.missing(cell, counts[cell.method]):
             jobs += [
-                Job(cell, start, min(size, end - start), files.get(cell.problem))
+                Job(cell, start, min(size, end - start), recordings.get(cell.problem))
                 for start in range(first, end, size)
             ]
     return sorted(jobs, key=lambda job: job.first)
@@ -160,20 +143,20 @@ def _run_jobs(
     *,
     over: float | None,
     trials: bool,
-    note: Callable[[Note], None] | None,
+    progress: Callable[[Progress], None] | None,
     command: list[str] | None,
 ) -> None:
     for name in {job.cell.problem for job in jobs}:
         Reference.of(problems[name])  # a problem without an optimum should be known before studies are run
-    left = list(jobs)
-    spent: dict[tuple[str, int], tuple[int, float]] = {}
-    studies, done = sum(job.count for job in jobs), 0
+    items = [Item(job.cell, job.first, job.count) for job in jobs]
+    measured: list[tuple[int, float]] = [(0, 0.0)] * len(jobs)
+    begin = time.monotonic()
 
     def stop() -> bool:
         return over is not None and time.monotonic() > over
 
     with closing(run_jobs(jobs, processes, stop=stop)) as results:
-        for finished in results:
+        for done, finished in enumerate(results, 1):
             job = finished.job
             origin = provenance(command) | {
                 "peer": peer_version(job.cell.method),
@@ -182,22 +165,6 @@ def _run_jobs(
             }
             traces = replayed(problems[job.cell.problem], job, finished.studies)
             keep_traces(store, job.cell, job.first, traces, origin=origin, trials=trials)
-            left.remove(job)
-            done += job.count
-            key = (job.cell.method, job.cell.budget)
-            known = spent.get(key, (0, 0.0))
-            spent[key] = (known[0] + job.count, known[1] + finished.seconds)
-            if note is not None:
-                note(Note(done, studies, job.cell, _seconds_left(left, spent, processes)))
-
-
-def _seconds_left(
-    left: Sequence[Job], spent: Mapping[tuple[str, int], tuple[int, float]], processes: int
-) -> float | None:
-    total = 0.0
-    for job in left:
-        known = spent.get((job.cell.method, job.cell.budget))
-        if known is None:
-            return None
-        total += job.count * known[1] / known[0]
-    return total / processes
+            measured[jobs.index(job)] = (job.count, finished.seconds)
+            if progress is not None:
+                progress(report(items, measured, done, processes, time.monotonic() - begin))

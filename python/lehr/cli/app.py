@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from lehr.cli import bench as _bench
 from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
 from lehr.cli.limits import LimitOptions
@@ -294,6 +295,7 @@ def verify(
 
 
 _sweep.register(app, _finish)
+_bench.register(app, _finish)
 
 
 def _click_errors() -> tuple[type[Exception], ...]:
@@ -314,6 +316,8 @@ def invoke(arguments: list[str]) -> int:
     """
     if arguments[:1] == ["sweep"]:
         arguments = spread(arguments, _sweep.LISTS)
+    elif arguments[:1] == ["bench"]:
+        arguments = spread(arguments, _bench.LISTS)
     try:
         code: Any = app(arguments, prog_name="lehr", standalone_mode=False)
     except _click_errors() as error:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from lehr.bench.peers.peer import MissingPeerError, Peer, Searchable
+from lehr.bench.peers.peer import Peer, Searchable
 from lehr.errors import OptionError
 
-__all__ = ["PEERS", "MissingPeerError", "Peer", "PeerKind", "Searchable", "make_peer", "peer_version"]
+__all__ = ["PEERS", "Peer", "PeerKind", "Searchable", "make_peer", "peer_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def make_peer(name: str, problem: Searchable, seed: int, budget: int) -> Peer:
 
     Raises:
         OptionError: there is no such peer.
-        MissingPeerError: its package is not installed.
+        MissingPackageError: its package is not installed.
     """
     if name not in PEERS:
         raise OptionError(f"unknown peer {name!r}; use one of {', '.join(PEERS)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from lehr.bench.problems import Evaluation
-from lehr.errors import ExhaustedError, LehrError
+from lehr.errors import ExhaustedError
 from lehr.space import Space
 
 _ILLEGAL_PROPOSALS = 200
@@ -24,10 +24,6 @@ class Searchable(Protocol):
     def direction(self) -> Literal["maximize", "minimize"]: ...
     @property
     def constraints(self) -> Mapping[str, float]: ...
-
-
-class MissingPeerError(LehrError):
-    """A peer's package is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True, slots=True)

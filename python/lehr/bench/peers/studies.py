@@ -13,11 +13,10 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from lehr.bench.peers import MissingPeerError, make_peer
+from lehr.bench.peers import make_peer
 from lehr.bench.problems import Problem
 from lehr.bench.store import Cell
 from lehr.bench.trace import Trace, TraceBuilder, hashed_seed
@@ -36,6 +35,18 @@ _ONE_THREAD = (
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """A file that a problem is read from, with the arguments of `Problem.replay`."""
+
+    path: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Problem:
+        """The problem. Raises what `Problem.replay` does."""
+        return Problem.replay(self.path, **self.options)
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Studies `first` to `first + count - 1` of a cell.
 
@@ -43,13 +54,13 @@ class Job:
         cell: which; its method is a peer's name.
         first: number of the first study.
         count: how many.
-        file: the recording that the problem is read from; None for one that ships with lehr.
+        recording: what the problem is read from; None for one that ships with lehr.
     """
 
     cell: Cell
     first: int
     count: int
-    file: str | None = None
+    recording: Recording | None = None
 
 
 def run_peer_study(problem: Problem, method: str, budget: int, seed: int) -> Trace:
@@ -63,7 +74,7 @@ def run_peer_study(problem: Problem, method: str, budget: int, seed: int) -> Tra
 
     Raises:
         OptionError: there is no such peer.
-        MissingPeerError: its package is not installed.
+        MissingPackageError: its package is not installed.
     """
     builder = TraceBuilder(problem, method, seed)
     peer = make_peer(method, problem, seed, budget)
@@ -111,7 +122,7 @@ def run_jobs(
         stop: asked before a job starts; when it says so no more are started.
 
     Raises:
-        MissingPeerError: a peer's package is not installed.
+        MissingPackageError: a peer's package is not installed.
         LehrError: a process ended without a word.
     """
     waiting = iter(jobs)
@@ -154,7 +165,7 @@ def _result(future: Future[Finished]) -> Finished:
 
 
 def _work(job: Job) -> Finished:
-    problem = Problem.load(job.cell.problem) if job.file is None else Problem.replay(Path(job.file))
+    problem = Problem.load(job.cell.problem) if job.recording is None else job.recording.load()
     begin = time.perf_counter()
     studies = []
     for study in range(job.first, job.first + job.count):
@@ -182,4 +193,4 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-__all__ = ["Finished", "Job", "MissingPeerError", "replayed", "run_jobs", "run_peer_study"]
+__all__ = ["Finished", "Job", "Recording", "replayed", "run_jobs", "run_peer_study"]

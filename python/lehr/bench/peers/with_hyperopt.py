@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lehr.bench.peers.axes import Axis, active, axes_of, condition_of, holds, parents_of
-from lehr.bench.peers.peer import MissingPeerError, Peer, Searchable, Told, seed_of
+from lehr.bench.peers.peer import Peer, Searchable, Told, seed_of
+from lehr.errors import MissingPackageError
 
 try:
     from hyperopt import Domain, Trials, hp, tpe
     from hyperopt.base import JOB_STATE_DONE, STATUS_FAIL, STATUS_OK
 except ImportError as error:
-    raise MissingPeerError(
+    raise MissingPackageError(
         f"hyperopt is not installed ({error.name} is missing); pip install 'lehr[peers]'"
     ) from None
 

@@ -24,7 +24,8 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from lehr.bench.peers.axes import Axis, active, axes_of
-from lehr.bench.peers.peer import MissingPeerError, Peer, Searchable, Told, seed_of
+from lehr.bench.peers.peer import Peer, Searchable, Told, seed_of
+from lehr.errors import MissingPackageError
 
 _WORST = 1e9
 _PAPER_CRASH = 100.0
@@ -134,7 +135,7 @@ def gp(problem: Searchable, seed: int, budget: int) -> Peer:
         import scipy  # noqa: F401
         import torch
     except ImportError as error:
-        raise MissingPeerError(
+        raise MissingPackageError(
             f"optuna-gp needs PyTorch and SciPy ({error.name} is missing); install PyTorch for the CPU from its own "
             "package index, and pip install 'lehr[bench]'"
         ) from None

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from lehr.bench.peers.axes import Axis, active, axes_of, condition_of, holds, parents_of
-from lehr.bench.peers.peer import MissingPeerError, Peer, Searchable, Told, seed_of
+from lehr.bench.peers.peer import Peer, Searchable, Told, seed_of
 from lehr.conditions import All, Any_, Comparison, Condition, Membership, Not
-from lehr.errors import ExhaustedError, LehrError
+from lehr.errors import ExhaustedError, LehrError, MissingPackageError
 
 try:
     import ConfigSpace
@@ -34,7 +34,7 @@ try:
     from smac.runhistory.dataclasses import TrialInfo, TrialValue
     from smac.runhistory.enumerations import StatusType
 except ImportError as error:
-    raise MissingPeerError(
+    raise MissingPackageError(
         f"smac3 is not installed ({error.name} is missing); pip install 'lehr[peers]'"
     ) from None
 
