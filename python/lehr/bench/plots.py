@@ -32,49 +32,46 @@ def style_of(index: int) -> dict[str, Any]:
 
 
 def regret_over_trials(curves: Mapping[str, Columns], title: str) -> str:
-    """Median simple regret after each number of trials, with its quartiles; a line begins once half the studies have
-    a feasible result.
+    """Simple regret after each number of trials: the median with its quartiles, or the mean over studies with a
+    winner where more than half the studies of a method reach the optimum and the median says no more.
 
     Args:
         curves: by method; columns of `lehr.bench.curves`.
         title: above the picture.
     """
-    figure, axes = _figure()
-    smallest = _smallest_positive(curves)
-    shown = False
+    figure, axes = _figure(len(curves))
+    medians = not any((columns["regret_q50"] == 0).any() for columns in curves.values())
+    lines = {method: columns["regret_q50" if medians else "regret"] for method, columns in curves.items()}
     for index, (method, columns) in enumerate(curves.items()):
-        median, low, high = (_floored(columns[f"regret_q{q}"], smallest) for q in (50, 25, 75))
-        if np.isnan(median).all():
+        if np.isnan(lines[method]).all():
             continue
-        shown = True
-        axes.plot(columns["trial"], median, label=method, linewidth=1.6, **style_of(index))
-        if len(curves) <= 5:
+        axes.plot(columns["trial"], lines[method], label=method, linewidth=1.6, **style_of(index))
+        if medians and len(curves) <= 5:
+            low, high = columns["regret_q25"], columns["regret_q75"]
             axes.fill_between(
                 columns["trial"], low, high, color=style_of(index)["color"], alpha=0.1, linewidth=0
             )
-    if shown:
-        axes.set_yscale("log")
-        _legend(axes)
-    else:
+    values = np.concatenate([values[~np.isnan(values)] for values in lines.values()] or [np.zeros(0)])
+    if len(values) == 0:
         axes.text(
-            0.5,
-            0.5,
-            "half the studies found nothing feasible",
-            transform=axes.transAxes,
-            ha="center",
-            color=_GREY,
+            0.5, 0.5, "hardly any study found something feasible", transform=axes.transAxes, ha="center"
         )
-    _label(axes, title, "trials", "simple regret, median")
+    elif (values > 0).all():
+        axes.set_yscale("log")
+    elif (values > 0).any():  # some reach the optimum in every study
+        axes.set_yscale("symlog", linthresh=float(values[values > 0].min()))
+    _legend(figure, axes)
+    _label(axes, title, "trials", f"simple regret, {'median' if medians else 'mean'}")
     return _svg(figure)
 
 
 def wasted_over_trials(curves: Mapping[str, Columns], title: str) -> str:
     """Mean share of trials so far that were not feasible."""
-    figure, axes = _figure()
+    figure, axes = _figure(len(curves))
     for index, (method, columns) in enumerate(curves.items()):
         axes.plot(columns["trial"], 100 * columns["wasted"], label=method, linewidth=1.6, **style_of(index))
     axes.set_ylim(0, 100)
-    _legend(axes)
+    _legend(figure, axes)
     _label(axes, title, "trials", "wasted so far, % of trials")
     return _svg(figure)
 
@@ -87,18 +84,18 @@ def discovery_against_waste(points: Mapping[str, tuple[Any, Any]], title: str, y
         title: above the picture.
         ylabel: what the second interval is a share of.
     """
-    figure, axes = _figure()
+    figure, axes = _figure(len(points))
     for index, (method, (wasted, found)) in enumerate(points.items()):
         if math.isnan(wasted.value) or math.isnan(found.value):
             continue
         axes.errorbar(
             100 * wasted.value, 100 * found.value, xerr=_arms(wasted), yerr=_arms(found), label=method,
             marker=_MARKERS[index % len(_MARKERS)], color=style_of(index)["color"], markersize=6,
-            elinewidth=0.9, linestyle="none",
+            markerfacecolor="white" if index >= len(_COLOURS) else None, elinewidth=0.9, linestyle="none",
         )  # fmt: skip
     axes.set_ylim(-3, 103)
     axes.set_xlim(left=0)
-    _legend(axes)
+    _legend(figure, axes)
     _label(axes, title, "wasted, % of trials", ylabel)
     return _svg(figure)
 
@@ -114,10 +111,9 @@ def family_map(families: Mapping[str, Sequence[str]], best: Sequence[str], title
     names = sorted({name for row in families.values() for name in row if name} | set(best))
     names.sort(key=lambda name: name not in best)
     colours = {"": _NOTHING} | {
-        name: _COLOURS[2] if name in best else _FAMILIES[i % len(_FAMILIES)]
-        for i, name in enumerate([n for n in names if n not in best])
+        name: _FAMILIES[i % len(_FAMILIES)] for i, name in enumerate([n for n in names if n not in best])
     }
-    colours |= dict.fromkeys(best, _COLOURS[2])
+    colours |= {name: _BEST[i % len(_BEST)] for i, name in enumerate(best)}
     width = max(map(len, families.values()), default=1)
     codes = {name: code for code, name in enumerate(colours)}
     grid = np.full((len(families), width), np.nan)
@@ -145,12 +141,17 @@ def family_map(families: Mapping[str, Sequence[str]], best: Sequence[str], title
     return _svg(figure)
 
 
+_LEGEND_INSIDE = 6
+_LEGEND_COLUMNS = 3
+_BEST = ("#009E73", "#58BFA3", "#9BD9C8")
 _FAMILIES = ("#BBD4E8", "#F3C9A5", "#D9C2D6", "#E8DFA8", "#C9C9C9", "#A9BBC9", "#D8A9A0")
 
 
-def _figure() -> tuple[Any, Any]:
+def _figure(methods: int) -> tuple[Any, Any]:
+    """Axes of one size, with room below for a legend of many methods."""
     plt, _ = _colormap(["#FFFFFF"])
-    figure, axes = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
+    rows = math.ceil(methods / _LEGEND_COLUMNS) if methods > _LEGEND_INSIDE else 0
+    figure, axes = plt.subplots(figsize=(5.2, 3.6 + 0.17 * rows), layout="constrained")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.grid(color="#E6E6E6", linewidth=0.6)
@@ -194,24 +195,21 @@ def _label(axes: Any, title: str, x: str, y: str) -> None:
     axes.set_ylabel(y, fontsize=8, color=_GREY)
 
 
-def _legend(axes: Any) -> None:
-    many = len(axes.get_legend_handles_labels()[1]) > 6
-    axes.legend(fontsize=6.5 if many else 8, frameon=False, ncols=2 if many else 1, handlelength=2.2)
-
-
-def _smallest_positive(curves: Mapping[str, Columns]) -> float:
-    values = np.concatenate(
-        [np.asarray(c["regret_q50"], dtype=np.float64) for c in curves.values()] or [np.ones(1)]
-    )
-    positive = values[values > 0]
-    return float(positive.min()) if len(positive) else 1.0
-
-
-def _floored(values: npt.NDArray[Any], smallest: float) -> npt.NDArray[np.float64]:
-    """Regrets for a logarithmic axis: what is 0 sits a little below the smallest median."""
-    array = np.asarray(values, dtype=np.float64).copy()
-    array[array < smallest / 3] = smallest / 3
-    return array
+def _legend(figure: Any, axes: Any) -> None:
+    """Inside while there is room, else below."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > _LEGEND_INSIDE:
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=_LEGEND_COLUMNS,
+            fontsize=7,
+            frameon=False,
+            handlelength=2.4,
+        )
+    elif labels:
+        axes.legend(fontsize=8, frameon=False, handlelength=2.4)
 
 
 def _arms(interval: Any) -> list[list[float]] | None:

@@ -6,7 +6,11 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lehr.bench import pairwise, plots
+from lehr.bench.curves import curves as curves_of
 from lehr.bench.pairwise import Duel
 from lehr.bench.problems import Problem
 from lehr.bench.sentences import NOTE, p_value, percent, with_interval
@@ -15,6 +19,7 @@ from lehr.bench.store import Cell, Store
 from lehr.bench.summary import CellSummary, summarise
 from lehr.bench.trace import Reference
 from lehr.errors import LehrError, OptionError
+from lehr.variables import Categorical
 
 _MOST_SEEDS_SHOWN = 200
 _MOST_DUELLISTS = 8
@@ -130,24 +135,29 @@ def _problem(store: Store, problem: str, summaries: Sequence[CellSummary]) -> li
     for budget in sorted({summary.cell.budget for summary in summaries}):
         here = [summary for summary in summaries if summary.cell.budget == budget]
         parts += [f"<h3>{budget} trials</h3>", _table(here)]
-    largest = max(summary.cell.budget for summary in summaries)
-    shown_cells = [summary for summary in summaries if summary.cell.budget == largest]
+    budgets = [summary.cell.budget for summary in summaries]
+    shown_budget = max(budgets, key=lambda budget: (budgets.count(budget), budget))  # with the most methods
+    shown_cells = [summary for summary in summaries if summary.cell.budget == shown_budget]
     parts.append('<div class="figures">')
-    parts += _pictures(store, problem, shown_cells)
+    parts += _pictures(store, problem, shown_cells, known)
     parts.append("</div>")
     parts += _families(store, problem, shown_cells, known)
-    parts += _comparisons(_duels(store, [summary.cell for summary in shown_cells]), largest)
+    parts += _comparisons(_duels(store, [summary.cell for summary in shown_cells]), shown_budget)
     return parts
 
 
-def _pictures(store: Store, problem: str, summaries: Sequence[CellSummary]) -> list[str]:
+def _pictures(
+    store: Store, problem: str, summaries: Sequence[CellSummary], known: Problem | None
+) -> list[str]:
     by_method = {summary.cell.method: summary for summary in summaries}
-    curves = {method: store.curves(by_method[method].cell) for method in _duellists(list(by_method))}
+    # From the paths: the stored curves of a run that was interrupted, or that still goes on, are not of all studies.
+    cells = [by_method[method].cell for method in _duellists(list(by_method))]
+    curves = {cell.method: _columns(curves_of(store.paths(cell), cell.budget)) for cell in cells}
     pictures = [
         plots.regret_over_trials(curves, f"{problem}: simple regret"),
         plots.wasted_over_trials(curves, f"{problem}: waste"),
     ]
-    families = any(summary.shares["discovered"].count for summary in summaries)
+    families = any(summary.shares["discovered"].count for summary in summaries) and not _all_best(known)
     metric, label = (
         ("discovered", "best family found, % of studies")
         if families
@@ -158,6 +168,18 @@ def _pictures(store: Store, problem: str, summaries: Sequence[CellSummary]) -> l
     }
     pictures.append(plots.discovery_against_waste(points, f"{problem}: discovery against waste", label))
     return [f"<figure>{picture}</figure>" for picture in pictures]
+
+
+def _all_best(known: Problem | None) -> bool:
+    """Whether every family reaches the optimum, so that finding one says nothing."""
+    if known is None or known.family is None:
+        return False
+    variable = known.space[known.family]
+    return isinstance(variable, Categorical) and len(Reference.of(known).families) == len(variable.choices)
+
+
+def _columns(curves: Mapping[str, Sequence[float]]) -> dict[str, npt.NDArray[np.float64]]:
+    return {name: np.array(values, dtype=np.float64) for name, values in curves.items()}
 
 
 def _families(
