@@ -48,6 +48,7 @@ def markdown(found: Findings, command: str, table: str | None = None) -> str:
     lines += ["", *_seeds_lines(seeds), "", "## The paper's figures", ""]
     lines += _paper_lines(found.figures)
     lines += ["", "## Against other optimisers, and among ours", "", NOTE, ""]
+    lines += [*_glance_lines(found.duels), ""]
     for metric, duels in found.duels.items():
         lines += [f"### By {pairwise.METRICS[metric]}", ""]  # type: ignore[index]
         lines += [*_duel_lines(duels), ""]
@@ -140,6 +141,27 @@ def _paper_row(one: Reproduction) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _glance_lines(found: Mapping[str, Sequence[Duel]]) -> list[str]:
+    """A row for each pair of methods: on how many problems the first wins, nothing is shown, and it loses."""
+    rows: dict[tuple[str, str], dict[str, list[Duel]]] = {}
+    for metric, duels in found.items():
+        for duel in duels:
+            rows.setdefault((duel.first, duel.second), {}).setdefault(metric, []).append(duel)
+    names = [pairwise.METRICS[metric] for metric in found]  # type: ignore[index]
+    lines = ["Problems on which the first wins, no difference is shown, it loses:", ""]
+    lines += ["| first | second | " + " | ".join(names) + " |", "|---|---" + "|---" * len(names) + "|"]
+    for (first, second), by_metric in sorted(rows.items(), key=_order):
+        counts = [
+            " / ".join(
+                str(sum(duel.verdict == verdict for duel in by_metric.get(metric, [])))
+                for verdict in ("wins", "no difference shown", "loses")
+            )
+            for metric in found
+        ]
+        lines.append(f"| `{first}` | `{second}` | " + " | ".join(counts) + " |")
+    return lines
+
+
 def _duel_lines(duels: Sequence[Duel]) -> list[str]:
     groups: dict[tuple[str, str], list[Duel]] = {}
     for duel in duels:
@@ -147,7 +169,7 @@ def _duel_lines(duels: Sequence[Duel]) -> list[str]:
     return [f"- {against(group)}" for _, group in sorted(groups.items(), key=_order)] or ["Not run."]
 
 
-def _order(item: tuple[tuple[str, str], list[Duel]]) -> tuple[int, int]:
+def _order(item: tuple[tuple[str, str], Any]) -> tuple[int, int]:
     (first, second), _ = item
     known = [*RIVALS, *PEERS, *OURS]
     return SUBJECTS.index(first) if first in SUBJECTS else 9, known.index(second) if second in known else 99

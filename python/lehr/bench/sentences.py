@@ -76,7 +76,8 @@ def against(duels: Sequence[Duel]) -> str:
         of = "" if loses else f" of {len(duels)} {places}"
         parts.append(f"**wins**{to} on {len(wins)}{of} ({_listed(wins, several)})")
     if not parts:
-        return f"{head} and {one.second}: no difference is shown on any of {len(duels)} {places}."
+        where = one.problem if len(duels) == 1 else f"any of {len(duels)} problems"
+        return f"{head} and {one.second}: no difference is shown on {where}."
     text = f"{head} {' and '.join(parts)}"
     if even:
         text += (
@@ -97,9 +98,9 @@ def ablated(label: str, duels: Sequence[Duel]) -> str:
     even = len(duels) - len(worse) - len(better)
     parts = []
     if worse:
-        parts.append(f"worse on {len(worse)} ({_listed(worse)})")
+        parts.append(f"worse on {len(worse)} ({'; '.join(map(_without, worse))})")
     if better:
-        parts.append(f"**better** on {len(better)} ({_listed(better)})")
+        parts.append(f"**better** on {len(better)} ({'; '.join(map(_without, better))})")
     if even:
         parts.append(f"no different, as far as can be shown, on {even}")
     return f"{label}: by {METRICS[one.metric]}, {_joined(parts)} of {len(duels)} problems."
@@ -108,12 +109,13 @@ def ablated(label: str, duels: Sequence[Duel]) -> str:
 def reproduced(table: str, found: Sequence[Reproduction]) -> str:
     """How much of a table of the paper is reproduced."""
     run = [one for one in found if not math.isnan(one.ours.value)]
+    name = f"Table{'s' if ',' in table else ''} {table}"
     if not run:
-        return f"Table {table}: not run."
+        return f"{name}: not run."
     inside = sum(one.inside for one in run)
     fair = sum(one.reproduced for one in run)
     text = (
-        f"Table {table}: {fair} of the paper's {len(run)} figures lie where means of as few of our seeds do "
+        f"{name}: {fair} of the paper's {len(run)} figures lie where means of as few of our seeds do "
         f"(95 %), {inside} inside the 95 % interval of our mean."
     )
     off = [one for one in run if not one.reproduced]
@@ -145,6 +147,19 @@ def _shown(duel: Duel, several_budgets: bool) -> str:
     means = "" if math.isnan(duel.means[0]) else f"{show(duel.means[0])} against {show(duel.means[1])}, "
     return (
         f"{_place(duel, several_budgets)}: {means}better in {comparison.wins}, worse in {comparison.losses} of "
+        f"{comparison.count} pairs, {p_value(duel.p_holm)}"
+    )
+
+
+def _without(duel: Duel) -> str:
+    """A duel of the full method against one that lacks a part, told from the side of the latter."""
+    comparison = duel.comparison
+    show = percent if duel.metric == "wasted" else number
+    means = (
+        "" if math.isnan(duel.means[0]) else f"{show(duel.means[1])} without, {show(duel.means[0])} with it, "
+    )
+    return (
+        f"{duel.problem}: {means}better without in {comparison.losses}, worse in {comparison.wins} of "
         f"{comparison.count} pairs, {p_value(duel.p_holm)}"
     )
 
