@@ -87,7 +87,8 @@ def kernel_cache(path: Path) -> Path:
     }
     header = {
         "device_name": "made up", "kernel_name": "axpy", "problem_size": "1024",
-        "tune_params_keys": ["block", "unroll"], "tune_params": {"block": [32, 64, 128, 256], "unroll": [1, 2, 4]}, "objective": "time", "cache": entries,
+        "tune_params_keys": ["block", "unroll"],
+        "tune_params": {"block": [32, 64, 128, 256], "unroll": [1, 2, 4]}, "objective": "time", "cache": entries,
     }  # fmt: skip
     path.write_text(json.dumps(header))
     return path
