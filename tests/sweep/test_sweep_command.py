@@ -134,6 +134,12 @@ def test_the_example_runs_and_resumes(tmp_path):
     assert cell["wasted"]["low"] <= cell["wasted"]["value"] <= cell["wasted"]["high"]
 
 
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "words"),
     [
@@ -147,8 +153,8 @@ def test_the_example_runs_and_resumes(tmp_path):
         ([], 2, "'--method'"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capfd, extra, code, words):
-    monkeypatch.chdir(tmp_path)
+def test_bad_input_is_one_sentence(in_folder, capfd, extra, code, words):
+    tmp_path = in_folder
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit) as ended:
