@@ -235,6 +235,15 @@ def test_a_cell_that_has_not_begun_is_judged_by_its_kin():
     assert unknown.share is None
 
 
+def test_one_study_says_little_where_kin_are_known():
+    plan = items(("m", 10, 100), ("m", 20, 101))
+    progress = report(plan, [(100, 100.0), (1, 11.0)], 1, 1, 111.0)
+    # 2 s by its kin counts eight times, the 11 s of its only study once: 3 s.
+    assert progress.seconds_left == pytest.approx(300.0)
+    late = report(plan, [(100, 100.0), (99, 99 * 11.0)], 1, 1, 1200.0)
+    assert late.seconds_left == pytest.approx(2 * (99 * 11 + 16) / 107)
+
+
 def test_the_summary_counts_what_is_missing(tmp_path):
     outcome = run(tmp_path, methods=["random"], budgets=[1], seeds=60)
     (cell,) = summarise(outcome.store, outcome.cells)
