@@ -19,6 +19,7 @@ from lehr.bench.summary import CellSummary
 from lehr.bench.sweep import Progress
 from lehr.cli.budgets import budgets
 from lehr.cli.exits import InputError
+from lehr.cli.main import main
 from lehr.cli.spread import spread
 from lehr.cli.sweep_display import Bar, Lines, duration, left, table_lines
 
@@ -133,6 +134,12 @@ def test_the_example_runs_and_resumes(tmp_path):
     assert cell["wasted"]["low"] <= cell["wasted"]["value"] <= cell["wasted"]["high"]
 
 
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "words"),
     [
@@ -146,11 +153,14 @@ def test_the_example_runs_and_resumes(tmp_path):
         ([], 2, "'--method'"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, extra, code, words):
+def test_bad_input_is_one_sentence(in_folder, capfd, extra, code, words):
+    tmp_path = in_folder
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
-    ended, out, err = command(tmp_path, "--problem", "crashy_branin", "--out", "new", *extra)
-    assert (ended, out) == (code, "")
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", "--problem", "crashy_branin", "--out", "new", *extra])
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (code, "")
     assert words in err
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "new").exists()

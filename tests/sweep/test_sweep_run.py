@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
 
 import pytest
 
+import lehr
 from lehr import _core
 from lehr.bench import Cell, Problem, Reference, hashed_seed, run_study, summarise, sweep
+from lehr.bench.fingerprint import fingerprint
 from lehr.bench.progress import Item, report
 from lehr.errors import OptionError
 
@@ -157,6 +160,28 @@ def test_trials_cannot_be_asked_of_finished_cells(tmp_path):
         run(tmp_path, methods=["random"], budgets=[4], seeds=5, trials=True)
 
 
+def test_two_problems_of_one_name_do_not_mix(tmp_path):
+    problem = Problem.load("crashy_branin")
+    other = dataclasses.replace(problem, constraints={"sum_excess": 1.0, "slope_excess": 0.0})
+    with pytest.raises(OptionError, match="two problems are named 'crashy_branin'"):
+        sweep([problem, other], ["random"], [5], 1, tmp_path / "new")
+    assert sweep(["crashy_branin"] * 2, ["random"], [5], 1, tmp_path / "first").ran == 1
+    with pytest.raises(OptionError, match="results of another 'crashy_branin'"):
+        sweep([other], ["random"], [5], 2, tmp_path / "first")
+
+
+def test_a_fingerprint_is_that_of_the_definition():
+    problem = Problem.load("crashy_branin")
+    assert fingerprint(problem) == fingerprint(Problem.load("crashy_branin"))
+    changed = [
+        dataclasses.replace(problem, direction="minimize"),
+        dataclasses.replace(problem, constraints={"sum_excess": 0.0, "slope_excess": 0.5}),
+        dataclasses.replace(problem, space=lehr.Space(problem.space.variables)),
+    ]
+    assert fingerprint(changed[0]) != fingerprint(problem) != fingerprint(changed[1])
+    assert fingerprint(changed[2]) == fingerprint(problem)
+
+
 def test_a_study_that_fails_ends_the_sweep_and_keeps_what_is_done(tmp_path):
     # The grid of this resolution has more points than grid search takes.
     with pytest.raises(OptionError, match="the grid has more than"):
@@ -208,6 +233,15 @@ def test_a_cell_that_has_not_begun_is_judged_by_its_kin():
     unknown = report(plan, [(4, 4.0), (4, 16.0), (0, 0.0), (0, 0.0)], 2, 1, 20.0)
     assert unknown.seconds_left is None
     assert unknown.share is None
+
+
+def test_one_study_says_little_where_kin_are_known():
+    plan = items(("m", 10, 100), ("m", 20, 101))
+    progress = report(plan, [(100, 100.0), (1, 11.0)], 1, 1, 111.0)
+    # 2 s by its kin counts eight times, the 11 s of its only study once: 3 s.
+    assert progress.seconds_left == pytest.approx(300.0)
+    late = report(plan, [(100, 100.0), (99, 99 * 11.0)], 1, 1, 1200.0)
+    assert late.seconds_left == pytest.approx(2 * (99 * 11 + 16) / 107)
 
 
 def test_the_summary_counts_what_is_missing(tmp_path):

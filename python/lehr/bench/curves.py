@@ -34,17 +34,12 @@ of regret count a study without a true winner as infinitely bad, and are missing
 def curves(paths: Mapping[str, npt.NDArray[Any]], budget: int) -> dict[str, Any]:
     """Curves of the studies with these paths (`lehr.bench.store.PATHS`), for 1 to `budget` trials."""
     studies = len(paths["study"])
-    regret = _filled(paths, "step_regrets", budget)
-    best = _filled(paths, "step_bests", budget)
-    discovered = _filled(paths, "step_discovered", budget)
-    found = ~np.isnan(best)
+    steps = _holding(paths, budget)
+    regret = _held(paths, "step_regrets", steps)
+    discovered = _held(paths, "step_discovered", steps)
+    found = steps > 0
     known_families = bool((~np.isnan(discovered)).any()) or not found.any()
-    wasted = np.full((studies, budget), math.nan)
-    for row, flags in enumerate(paths["feasible"]):
-        failed = np.frombuffer(str(flags).encode(), dtype=np.uint8) == ord("0")
-        failed = failed[:budget]
-        wasted[row, : len(failed)] = np.cumsum(failed) / np.arange(1, len(failed) + 1)
-        wasted[row, len(failed) :] = wasted[row, len(failed) - 1] if len(failed) else math.nan
+    wasted = _wasted(paths, budget)
     ordered = np.sort(np.where(np.isnan(regret), math.inf, regret), axis=0)
     columns: dict[str, Any] = {
         "trial": list(range(1, budget + 1)),
@@ -65,13 +60,34 @@ def curves(paths: Mapping[str, npt.NDArray[Any]], budget: int) -> dict[str, Any]
     return columns
 
 
-def _filled(paths: Mapping[str, npt.NDArray[Any]], name: str, budget: int) -> Floats:
-    """The value that holds after each number of trials; NaN before the first step. Shape (studies, budget)."""
-    table = np.full((len(paths["study"]), budget), math.nan)
-    for row, (trials, values) in enumerate(zip(paths["step_trials"], paths[name], strict=True)):
-        for trial, value in zip(str(trials).split(), str(values).split(), strict=True):
-            table[row, int(trial) :] = float(value)
-    return table
+def _holding(paths: Mapping[str, npt.NDArray[Any]], budget: int) -> npt.NDArray[np.int64]:
+    """Which step, counted over all studies from 1, holds after each number of trials; 0 before the first step.
+    Shape (studies, budget).
+    """
+    texts = paths["step_trials"].tolist()
+    rows = np.repeat(np.arange(len(texts)), [len(text.split()) for text in texts])
+    trials = np.array(" ".join(texts).split(), dtype=np.int64)
+    steps = np.zeros((len(texts), budget), dtype=np.int64)
+    steps[rows, trials] = np.arange(1, len(trials) + 1)
+    return np.maximum.accumulate(steps, axis=1)
+
+
+def _held(paths: Mapping[str, npt.NDArray[Any]], name: str, steps: npt.NDArray[np.int64]) -> Floats:
+    """The value of the step that holds; NaN before the first one."""
+    values = np.array(["nan", *" ".join(paths[name].tolist()).split()], dtype=np.float64)
+    return values[steps]
+
+
+def _wasted(paths: Mapping[str, npt.NDArray[Any]], budget: int) -> Floats:
+    """Share of the trials so far that were not feasible. Shape (studies, budget)."""
+    texts = paths["feasible"].tolist()
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)[:, None]
+    padded = "".join(text.ljust(budget, "1") for text in texts).encode()
+    failed = (np.frombuffer(padded, dtype=np.uint8) == ord("0")).reshape(len(texts), budget)
+    trials = np.minimum(np.arange(1, budget + 1), lengths)  # a study that ended early keeps its share
+    with np.errstate(invalid="ignore"):
+        share: Floats = np.cumsum(failed, axis=1) / trials
+    return share
 
 
 def _mean(table: Floats) -> list[float]:

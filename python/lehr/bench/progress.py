@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from lehr.bench.store import Cell
 
+_WORTH = 8.0  # as many studies of a cell's own count as much as what its kin suggest
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -50,8 +52,8 @@ def report(
 ) -> Progress:
     """Progress from what is measured of each item: studies done, and seconds of threads spent on them.
 
-    What is left of a cell costs what its studies cost so far. A cell without finished studies is taken to cost what
-    the same method costs on the same problem, scaled to its budget.
+    What is left of a cell costs what its studies cost so far. Of a cell with few finished studies it is taken to cost,
+    the more the fewer, what the same method costs on the same problem, scaled to its budget.
     """
     left = [_left(item, index, items, measured) for index, item in enumerate(items)]
     spent = sum(busy for _, busy in measured)
@@ -75,14 +77,17 @@ def _left(
     done, busy = measured[index]
     if done == item.count:
         return 0.0
-    if done > 0:
-        return (item.count - done) * busy / done
+    # Those that are known better: one study says little about its cell.
     kin = [
         (other.cell.budget, spent / finished)
         for other, (finished, spent) in zip(items, measured, strict=True)
-        if finished > 0 and (other.cell.problem, other.cell.method) == (item.cell.problem, item.cell.method)
+        if finished > done
+        and (other.cell.problem, other.cell.method) == (item.cell.problem, item.cell.method)
     ]
-    return item.count * _scaled(kin, item.cell.budget) if kin else None
+    if not kin:
+        return (item.count - done) * busy / done if done > 0 else None
+    cost = (busy + _WORTH * _scaled(kin, item.cell.budget)) / (done + _WORTH)
+    return (item.count - done) * cost
 
 
 def _scaled(kin: Sequence[tuple[int, float]], budget: int) -> float:

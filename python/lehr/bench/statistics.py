@@ -17,7 +17,8 @@ from lehr.errors import LehrError, OptionError
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 _RESAMPLES = 2000
-_BLOCK = 1 << 22  # resampled values held at once, 32 MB
+_BLOCK = 1 << 21  # resampled values held at once, 16 MB
+_REMEMBERED = 1 << 26  # resampled values whose weights are kept, 64 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,11 @@ def bootstrap(
         return Interval(estimate, math.nan, math.nan, 1)
     if known.min() == known.max():
         return Interval(float(known[0]), float(known[0]), float(known[0]), count)
-    if statistic == "mean" and resamples * count <= _BLOCK:
-        estimates = _weights(count, seed, resamples) @ known / count
+    if statistic == "mean" and resamples * count <= _REMEMBERED:
+        weights = _weights(count, seed, resamples)
+        rows = max(1, _BLOCK // count)
+        parts = [weights[begin : begin + rows] @ known for begin in range(0, resamples, rows)]
+        estimates = np.concatenate(parts) / count
     else:
         reduce = np.mean if statistic == "mean" else np.median
         estimates = np.concatenate([reduce(known[rows], axis=1) for rows in _draws(count, seed, resamples)])
@@ -202,13 +206,15 @@ def _draws(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int
         yield rng.integers(0, count, (min(rows, resamples - begin), count))
 
 
-@lru_cache(maxsize=4)
-def _weights(count: int, seed: int, resamples: int) -> npt.NDArray[np.float64]:
+@lru_cache(maxsize=2)
+def _weights(count: int, seed: int, resamples: int) -> npt.NDArray[np.uint8]:
     """How often each value is drawn in each resample. Tables ask for the same ones again and again."""
-    drawn = np.concatenate(list(_draws(count, seed, resamples)))
-    places = drawn + np.arange(resamples)[:, None] * count
-    counts = np.bincount(places.ravel(), minlength=resamples * count)
-    return counts.reshape(resamples, count).astype(np.float64)
+    parts = []
+    for drawn in _draws(count, seed, resamples):
+        places = drawn + np.arange(len(drawn))[:, None] * count
+        counts = np.bincount(places.ravel(), minlength=drawn.size)
+        parts.append(np.minimum(counts, 255).astype(np.uint8).reshape(drawn.shape))
+    return np.concatenate(parts)
 
 
 def _gains(

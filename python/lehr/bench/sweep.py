@@ -13,6 +13,7 @@ import numpy as np
 
 from lehr import _core
 from lehr._checks import whole
+from lehr.bench.fingerprint import fingerprint
 from lehr.bench.problems import Problem
 from lehr.bench.progress import Item, Progress, report
 from lehr.bench.provenance import provenance
@@ -81,22 +82,24 @@ def sweep(
         LehrError: pyarrow is absent and the tables are Parquet.
     """
     begin = time.monotonic()
-    chosen = {problem.name: problem for problem in map(_problem, _some("problem", problems))}
+    chosen = _chosen(_some("problem", problems))
     specs = {str(spec): spec for spec in map(_core.MethodSpec, _some("method", methods))}
     sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in _some("budget", budgets)})
     count = whole("seeds", seeds, 1, 2**31)
     pool = available_cores() if threads is None else whole("threads", threads, 1, 1024)
+    marks = {name: fingerprint(problem) for name, problem in chosen.items()}
     cells = tuple(Cell(p, m, b) for p in chosen for m in specs for b in sizes)
     with Store(out, table_format) as store:
         items = [
             Item(cell, first, end - first)
             for cell in cells
-            for first, end in _todo(store, cell, count, trials)
+            for first, end in _todo(store, cell, count, marks=marks, trials=trials)
         ]
         _run(
             store,
             items,
             problems=chosen,
+            marks=marks,
             specs=specs,
             threads=pool,
             trials=trials,
@@ -114,6 +117,7 @@ def _run(
     items: Sequence[Item],
     *,
     problems: Mapping[str, Problem],
+    marks: Mapping[str, str],
     specs: Mapping[str, Any],
     threads: int,
     trials: bool,
@@ -143,7 +147,7 @@ def _run(
 
     def keep(index: int) -> None:
         item, (_, seconds) = items[index], native.progress()[index]
-        known = origin | {"thread_seconds": round(seconds, 6)}
+        known = origin | {"fingerprint": marks[item.cell.problem], "thread_seconds": round(seconds, 6)}
         _keep(store, item, problems[item.cell.problem], native.take(index), origin=known, trials=trials)
         store.refresh_curves(item.cell)
 
@@ -206,7 +210,7 @@ def keep_traces(
         first,
         problem=traces[0].problem,
         columns=(metrics, feasible, steps),
-        origin=origin,
+        origin={"fingerprint": fingerprint(traces[0].problem), **origin},
         traces=traces if trials else None,
     )
 
@@ -274,7 +278,15 @@ def _records(cell: Cell, first: int, traces: Iterable[Trace]) -> Iterator[dict[s
             yield head | {"trial": number} | record
 
 
-def _todo(store: Store, cell: Cell, count: int, trials: bool) -> list[tuple[int, int]]:
+def _todo(
+    store: Store, cell: Cell, count: int, *, marks: Mapping[str, str], trials: bool
+) -> list[tuple[int, int]]:
+    for known in store.provenance(cell):
+        if known.get("fingerprint", marks[cell.problem]) != marks[cell.problem]:
+            raise OptionError(
+                f"{store.folder} holds results of another '{cell.problem}', of lehr {known.get('lehr')}; "
+                "give another folder"
+            )
     if trials and not store.has_trials(cell, count):
         raise OptionError(
             f"{cell} is finished, and its trials were not kept; give another folder to run it again with them"
@@ -282,8 +294,18 @@ def _todo(store: Store, cell: Cell, count: int, trials: bool) -> list[tuple[int,
     return store.missing(cell, count)
 
 
-def _problem(problem: Problem | str) -> Problem:
-    return problem if isinstance(problem, Problem) else Problem.load(problem)
+def _chosen(problems: Sequence[Problem | str]) -> dict[str, Problem]:
+    """Problems by name. Two recordings can have one name; their results would be taken for each other's."""
+    chosen: dict[str, Problem] = {}
+    loaded: dict[str, Problem] = {}
+    for given in problems:
+        if isinstance(given, str):
+            problem = loaded.get(given) or loaded.setdefault(given, Problem.load(given))
+        else:
+            problem = given
+        if chosen.setdefault(problem.name, problem) is not problem:
+            raise OptionError(f"two problems are named '{problem.name}'; give each a name of its own")
+    return chosen
 
 
 def _some(what: str, values: Sequence[Any]) -> Sequence[Any]:

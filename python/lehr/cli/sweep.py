@@ -20,8 +20,8 @@ EXAMPLES = """Examples:
   lehr sweep --problem crashy_branin --method tba-tpe:paper \\
       tba-tpe:paper/snap_back=0 --budget 30 --seeds 500 --out ablation/
 
-A method is method[:preset][/option=value ...]: random, grid, tba, tpe, tba-tpe;
-presets default and paper; options such as blacklist=0 or acquisition=c-tpe.
+A method is method[:preset][/option=value ...], as in tpe, tba-tpe:paper or
+tpe/acquisition=c-tpe; one that is unknown is answered with those there are.
 
 Study i runs under a hash of i, for every method and problem alike. What is in
 the folder already is not run again: a sweep that was interrupted, or that is
