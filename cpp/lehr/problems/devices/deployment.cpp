@@ -84,8 +84,8 @@ class Deployment final : public Problem {
                 {{scenario.metric, scenario.latency_limit}, {"memory_peak_mb", scenario.memory_limit}},
                 "model_name"),
         scenario_(scenario),
-        chip_(chip) {
-    for (const char letter : name()) salt_ = (salt_ ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+        chip_(chip),
+        salt_(devices::salt(name())) {
     cells_.resize(devices::families().size() * backends * quantisations * largest_batch * (most_threads + 1));
     for (std::size_t family = 0; family < devices::families().size(); ++family)
       for (std::size_t runtime = 0; runtime < backends; ++runtime)
@@ -185,7 +185,7 @@ class Deployment final : public Problem {
 
   const Scenario& scenario_;
   const Chip& chip_;
-  std::uint64_t salt_ = 0xcbf29ce484222325ULL;
+  std::uint64_t salt_;
   std::vector<Cell> cells_;
 };
 

@@ -101,8 +101,8 @@ class Serving final : public Problem {
                 {{"ttft_p99_ms", scenario.first_token_ms}, {"inter_token_p99_ms", scenario.inter_token_ms}},
                 "weights"),
         scenario_(scenario),
-        chip_(devices::chip(scenario.chip)) {
-    for (const char letter : name()) salt_ = (salt_ ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+        chip_(devices::chip(scenario.chip)),
+        salt_(devices::salt(name())) {
     cells_.resize(llm::weights_names.size() * sequences.size() * batched_tokens.size() * fraction_count *
                   contexts.size() * modes * 2);
     space()->enumerate(0, [&](const Configuration& codes) {
@@ -222,7 +222,7 @@ class Serving final : public Problem {
 
   const Scenario& scenario_;
   const Chip& chip_;
-  std::uint64_t salt_ = 0xcbf29ce484222325ULL;
+  std::uint64_t salt_;
   std::vector<Cell> cells_;
 };
 
