@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from functools import cache
 from typing import Any
@@ -97,6 +98,7 @@ def test_random_search_wastes_what_it_wasted_on_the_machine(chip):
     exact = sum(probability(c) for c in configs if not problem.feasible(problem.truth(c)))
     drawn = problem.space.sample(20_000, seed=7)
     noisy = sum(not problem.feasible(problem.evaluate(c, seed=i)) for i, c in enumerate(drawn)) / len(drawn)
+    assert f" {100 * exact:.0f} % of random draws" in problem.describe()
     assert 100 * exact == pytest.approx(WASTED[chip], abs=5)
     assert 100 * noisy == pytest.approx(WASTED[chip], abs=5)
     assert noisy == pytest.approx(exact, abs=0.015)
@@ -320,3 +322,6 @@ def test_a_serving_space_is_mostly_invalid_but_not_dead(name):
     configs = problem.space.sample(10_000, seed=4)
     invalid = sum(not problem.feasible(problem.truth(c)) for c in configs) / len(configs)
     assert 0.30 < invalid < 0.80
+    stated = re.search(r" (\d+) % of random draws", problem.describe())
+    assert stated is not None
+    assert int(stated[1]) == pytest.approx(100 * invalid, abs=2)

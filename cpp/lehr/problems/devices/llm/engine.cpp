@@ -1,10 +1,10 @@
 #include "lehr/problems/devices/llm/engine.hpp"
 
+#include "lehr/problems/devices/memory.hpp"
+
 namespace lehr::devices::llm {
 namespace {
 
-constexpr double mib = 1.048576;
-constexpr double context_mb = 400.0;
 constexpr double graph_pool_mb = 250.0;
 constexpr double graph_mb = 8.0;
 constexpr double sampling_copies = 2.5;  // logits, sorted logits and probabilities of a step

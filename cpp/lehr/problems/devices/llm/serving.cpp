@@ -1,13 +1,14 @@
 #include "lehr/problems/devices/llm/serving.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <vector>
 
 #include "lehr/problems/build.hpp"
 #include "lehr/problems/devices/accidents.hpp"
+#include "lehr/problems/devices/enumeration.hpp"
 #include "lehr/problems/devices/llm/load.hpp"
 
 namespace lehr {
@@ -100,8 +101,8 @@ class Serving final : public Problem {
                 {{"ttft_p99_ms", scenario.first_token_ms}, {"inter_token_p99_ms", scenario.inter_token_ms}},
                 "weights"),
         scenario_(scenario),
-        chip_(devices::chip(scenario.chip)) {
-    for (const char letter : name()) salt_ = (salt_ ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+        chip_(devices::chip(scenario.chip)),
+        salt_(devices::salt(name())) {
     cells_.resize(llm::weights_names.size() * sequences.size() * batched_tokens.size() * fraction_count *
                   contexts.size() * modes * 2);
     space()->enumerate(0, [&](const Configuration& codes) {
@@ -131,24 +132,7 @@ class Serving final : public Problem {
     return measured(cell, 1.0, 1.0, 1.0);
   }
 
-  Optimum optimum() const override {
-    Optimum best;
-    best.objective = -std::numeric_limits<double>::infinity();
-    best.certificate = "enumeration of every configuration without noise";
-    space()->enumerate(0, [&](const Configuration& codes) {
-      const Evaluation found = truth(codes);
-      if (!feasible(found.result) || found.result.objective < best.objective) return true;
-      if (found.result.objective > best.objective) {
-        best.objective = found.result.objective;
-        best.configuration = codes;
-        best.families.clear();
-      }
-      if (best.families.empty() || best.families.back() != codes[weights])
-        best.families.push_back(codes[weights]);
-      return true;
-    });
-    return best;
-  }
+  Optimum optimum() const override { return devices::best_of_all(*this); }
 
   std::string describe() const override {
     const auto whole = [](double value) { return std::to_string(static_cast<int>(value)); };
@@ -160,7 +144,9 @@ class Serving final : public Problem {
            whole(scenario_.first_token_ms) + " and inter_token_p99_ms <= " + whole(scenario_.inter_token_ms) +
            ". Memory counts weights, cache, activations and graphs: too little is found at start-up, while "
            "graphs are captured, or only under load, each at its own cost. Requests longer than the context "
-           "are refused. A trial costs the start-up and two minutes of load.";
+           "are refused. A trial costs the start-up and two minutes of load. " +
+           std::to_string(std::lround(100.0 * devices::invalid_share(*this))) +
+           " % of random draws are infeasible or fail.";
   }
 
  private:
@@ -236,7 +222,7 @@ class Serving final : public Problem {
 
   const Scenario& scenario_;
   const Chip& chip_;
-  std::uint64_t salt_ = 0xcbf29ce484222325ULL;
+  std::uint64_t salt_;
   std::vector<Cell> cells_;
 };
 
