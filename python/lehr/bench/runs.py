@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lehr._checks import whole
+from lehr.bench.fingerprint import fingerprint
 from lehr.bench.peers import PEERS, make_peer, peer_version
 from lehr.bench.peers.studies import Job, Recording, replayed, run_jobs
 from lehr.bench.problems import Problem
 from lehr.bench.progress import Item, report
 from lehr.bench.provenance import provenance
 from lehr.bench.store import Cell, Store
-from lehr.bench.sweep import Progress, keep_traces, sweep
+from lehr.bench.sweep import Progress, keep_traces, sweep, todo
 from lehr.bench.tables import Format
 from lehr.bench.trace import MOST_TRIALS, Reference
 from lehr.deploy.machine import available_cores
@@ -107,7 +108,11 @@ def run(
     with Store(out, table_format) as store:
         if asked:
             over = None if time_limit_s is None else begin + time_limit_s
-            jobs = _jobs(store, asked, counts, recordings or {})
+            marks = {name: fingerprint(problem) for name, problem in loaded.items()}
+            missing = {
+                cell: todo(store, cell, counts[cell.method], marks=marks, trials=trials) for cell in asked
+            }
+            jobs = _jobs(missing, recordings or {})
             _run_jobs(store, jobs, loaded, pool, over=over, trials=trials, progress=progress, command=command)
         unfinished = tuple(cell for cell in asked if store.missing(cell, counts[cell.method]))
         for cell in asked:
@@ -122,12 +127,13 @@ def _count(peer_seeds: int | Mapping[str, int] | None, peer: str, seeds: int) ->
 
 
 def _jobs(
-    store: Store, cells: Sequence[Cell], counts: Mapping[str, int], recordings: Mapping[str, Recording]
+    missing: Mapping[Cell, Sequence[tuple[int, int]]], recordings: Mapping[str, Recording]
 ) -> list[Job]:
+    """Missing studies in parts that are worth a process, seed by seed over all cells."""
     jobs = []
-    for cell in cells:
+    for cell, ranges in missing.items():
         size = max(1, _JOB_TRIALS.get(cell.method, _JOB_TRIALS_OTHERS) // cell.budget)
-        for first, end in store.missing(cell, counts[cell.method]):
+        for first, end in ranges:
             jobs += [
                 Job(cell, start, min(size, end - start), recordings.get(cell.problem))
                 for start in range(first, end, size)

@@ -93,7 +93,7 @@ def sweep(
         items = [
             Item(cell, first, end - first)
             for cell in cells
-            for first, end in _todo(store, cell, count, marks=marks, trials=trials)
+            for first, end in todo(store, cell, count, marks=marks, trials=trials)
         ]
         _run(
             store,
@@ -278,9 +278,21 @@ def _records(cell: Cell, first: int, traces: Iterable[Trace]) -> Iterator[dict[s
             yield head | {"trial": number} | record
 
 
-def _todo(
+def todo(
     store: Store, cell: Cell, count: int, *, marks: Mapping[str, str], trials: bool
 ) -> list[tuple[int, int]]:
+    """What of studies 0 to `count` - 1 of a cell is to be run, as ranges (first, end).
+
+    Args:
+        store: the results folder.
+        cell: which.
+        count: of studies.
+        marks: `lehr.bench.fingerprint` of problems by name.
+        trials: whether trials are to be kept.
+
+    Raises:
+        OptionError: the folder holds results of another problem of the name, or studies without their trials.
+    """
     for known in store.provenance(cell):
         if known.get("fingerprint", marks[cell.problem]) != marks[cell.problem]:
             raise OptionError(
