@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import lehr
 from lehr.bench import Cell, Problem, Store, hashed_seed, run_study
 from lehr.bench.peers.studies import Job, Recording, replayed, run_jobs, run_peer_study
 from lehr.bench.runs import run
@@ -99,35 +101,39 @@ def test_fewer_seeds_for_some_peers(tmp_path: Path) -> None:
     assert notes[-1].seconds_left == 0.0
 
 
-def test_recorded_results_are_searched_too(tmp_path: Path) -> None:
-    file = tmp_path / "log.jsonl"
+def recording(file: Path, slower: float = 1.0) -> Recording:
+    """Eight configurations on file, of which one crashed and those with n above 2 are above the limit."""
+    space = lehr.Space([lehr.Categorical("kind", ["a", "b"]), lehr.Int("n", 1, 4)])
     header = {
         "format": "lehr.replay", "version": 1, "name": "small", "objective": "speed", "direction": "maximize",
-        "constraints": {"latency": 20.0}, "recorded": {"machine": "made up"},
-        "space": {"format": "lehr.space", "version": 1},
+        "constraints": {"latency": 20.0}, "recorded": {"machine": "made up"}, "space": json.loads(space.to_json()),
     }  # fmt: skip
-    import lehr
-
-    space = lehr.Space([lehr.Categorical("kind", ["a", "b"]), lehr.Int("n", 1, 4)])
-    header["space"] = json.loads(space.to_json())
-    lines = [header]
+    lines: list[dict[str, Any]] = [header]
     for config in space.enumerate():
         if config == {"kind": "b", "n": 4}:
             lines.append({"config": config, "outcome": "crashed", "metrics": {}, "seconds": 1.0})
         else:
-            metrics = {"speed": float(config["n"]), "latency": 10.0 * config["n"]}
+            metrics = {"speed": config["n"] / slower, "latency": 10.0 * config["n"]}
             lines.append({"config": config, "outcome": "ok", "metrics": metrics, "seconds": 2.0})
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    recording = Recording(str(file))
-    problem = recording.load()
+    return Recording(str(file))
+
+
+def test_recorded_results_are_searched_too(tmp_path: Path) -> None:
+    small = recording(tmp_path / "log.jsonl")
+    problem = small.load()
     outcome = run(
         [problem], ["random", "optuna-random"], [6], 3, tmp_path / "results", processes=1,
-        recordings={problem.name: recording},
+        recordings={problem.name: small},
     )  # fmt: skip
     for cell in outcome.cells:
         columns = outcome.store.studies(cell)
         assert set(columns["trials"].tolist()) == {6}
         assert np.nanmax(columns["best"]) == 2.0  # n = 3 is above the limit
+    # Another recording of the same name is not taken for this one.
+    other = recording(tmp_path / "other.jsonl", slower=3.0)
+    with pytest.raises(OptionError, match="holds results of another"):
+        run([other.load()], ["optuna-random"], [6], 5, tmp_path / "results", processes=1)
 
 
 def test_mistakes_are_named_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,7 @@ from lehr.bench.paper import Reproduction
 from lehr.bench.peers import PEERS
 from lehr.bench.provenance import build
 from lehr.bench.results import ABLATION, BUDGET, OURS, RIVALS, SUBJECTS, Findings
-from lehr.bench.sentences import NOTE, ablated, against, percent, reproduced, with_interval
-from lehr.bench.sentences import number as shown
+from lehr.bench.sentences import NOTE, ablated, against, objective, percent, reproduced, with_interval
 from lehr.bench.store import Cell
 from lehr.bench.summary import CellSummary
 
@@ -126,7 +125,7 @@ def _paper_lines(figures: Sequence[Reproduction]) -> list[str]:
 def _paper_row(one: Reproduction) -> str:
     figure = one.published
     best = figure.metric == "best"
-    show = shown if best else percent
+    show = objective if best else percent
     verdict = "inside" if one.inside else "scatter" if one.reproduced else "**not reproduced**"
     cells = [
         figure.cell.problem,
@@ -134,7 +133,7 @@ def _paper_row(one: Reproduction) -> str:
         f"{figure.label} (`{figure.cell.method}`)",
         {"best": "objective", "wasted": "wasted", "discovered": "best family found"}[figure.metric],
         show(figure.value),
-        with_interval(one.ours, shares=not best),
+        with_interval(one.ours, shares=not best, show=objective),
         f"{show(one.few[0])} to {show(one.few[1])}",
         verdict,
     ]

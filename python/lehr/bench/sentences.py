@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lehr.bench.pairwise import METRICS, SIGNIFICANT, Duel
 from lehr.bench.paper import Reproduction
@@ -27,20 +27,25 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def objective(value: float) -> str:
+    """An objective: accuracies want three places, not three digits."""
+    return f"{value:.3f}" if abs(value) < 1 else number(value)
+
+
 def percent(value: float) -> str:
     """A share as a percentage."""
     return "-" if math.isnan(value) else f"{100 * value:.0f} %"
 
 
-def with_interval(interval: Interval, *, shares: bool = False) -> str:
+def with_interval(interval: Interval, *, shares: bool = False, show: Callable[[float], str] = number) -> str:
     """An estimate with its interval in brackets."""
     if math.isnan(interval.value):
         return "-"
     if shares:
         ends = "" if math.isnan(interval.low) else f" [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
         return f"{100 * interval.value:.0f} %{ends}"
-    ends = "" if math.isnan(interval.low) else f" [{number(interval.low)}, {number(interval.high)}]"
-    return f"{number(interval.value)}{ends}"
+    ends = "" if math.isnan(interval.low) else f" [{show(interval.low)}, {show(interval.high)}]"
+    return f"{show(interval.value)}{ends}"
 
 
 def p_value(p: float) -> str:
@@ -126,10 +131,10 @@ def reproduced(table: str, found: Sequence[Reproduction]) -> str:
 
 def _missed(one: Reproduction) -> str:
     figure = one.published
-    show = number if figure.metric == "best" else percent
+    show = objective if figure.metric == "best" else percent
     return (
         f"{_METRIC_NAMES[figure.metric]} of {figure.label} on {figure.cell.problem} at {figure.cell.budget} trials "
-        f"(paper {show(figure.value)}, ours {with_interval(one.ours, shares=figure.metric != 'best')})"
+        f"(paper {show(figure.value)}, ours {with_interval(one.ours, shares=figure.metric != 'best', show=objective)})"
     )
 
 

@@ -112,7 +112,7 @@ def _link(text: Path, table: Path) -> str:
 
 
 def _paper_lines(found: list[Reproduction]) -> list[str]:
-    from lehr.bench.sentences import number, percent, with_interval
+    from lehr.bench.sentences import objective, percent, with_interval
 
     lines: list[str] = []
     for name in dict.fromkeys(one.published.table for one in found):
@@ -127,8 +127,8 @@ def _paper_lines(found: list[Reproduction]) -> list[str]:
                     str(figure.cell.budget),
                     figure.label,
                     figure.metric,
-                    percent(figure.value) if shares else number(figure.value),
-                    with_interval(one.ours, shares=shares),
+                    percent(figure.value) if shares else objective(figure.value),
+                    with_interval(one.ours, shares=shares, show=objective),
                     one.verdict,
                 )
             )
