@@ -63,7 +63,7 @@ def run(
     """Run studies 0 to `seeds` - 1 of every problem, method and budget; ours natively, then those of peers.
 
     All methods meet the same luck: study i of each runs under ``hashed_seed(i)``. What the folder holds is not run
-    again. Studies of peers start seed by seed over all cells, so that an early end leaves all with about as many.
+    again. Studies of peers start in turns over all cells, so that an early end leaves each with its share.
 
     Args:
         problems: problems, or their names.
@@ -112,7 +112,7 @@ def run(
             missing = {
                 cell: todo(store, cell, counts[cell.method], marks=marks, trials=trials) for cell in asked
             }
-            jobs = _jobs(missing, recordings or {})
+            jobs = _jobs(missing, counts, recordings or {})
             _run_jobs(store, jobs, loaded, pool, over=over, trials=trials, progress=progress, command=command)
         unfinished = tuple(cell for cell in asked if store.missing(cell, counts[cell.method]))
         for cell in asked:
@@ -127,9 +127,13 @@ def _count(peer_seeds: int | Mapping[str, int] | None, peer: str, seeds: int) ->
 
 
 def _jobs(
-    missing: Mapping[Cell, Sequence[tuple[int, int]]], recordings: Mapping[str, Recording]
+    missing: Mapping[Cell, Sequence[tuple[int, int]]],
+    counts: Mapping[str, int],
+    recordings: Mapping[str, Recording],
 ) -> list[Job]:
-    """Missing studies in parts that are worth a process, seed by seed over all cells."""
+    """Missing studies in parts that are worth a process, in an order in which all cells come near their number of
+    studies together.
+    """
     jobs = []
     for cell, ranges in missing.items():
         size = max(1, _JOB_TRIALS.get(cell.method, _JOB_TRIALS_OTHERS) // cell.budget)
@@ -138,7 +142,7 @@ def _jobs(
                 Job(cell, start, min(size, end - start), recordings.get(cell.problem))
                 for start in range(first, end, size)
             ]
-    return sorted(jobs, key=lambda job: job.first)
+    return sorted(jobs, key=lambda job: job.first / counts[job.cell.method])
 
 
 def _run_jobs(

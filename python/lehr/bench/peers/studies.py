@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -126,7 +127,7 @@ def run_jobs(
         LehrError: a process ended without a word.
     """
     waiting = iter(jobs)
-    with _one_thread_each():
+    with _surroundings():
         pool = ProcessPoolExecutor(
             processes, multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_the_parent
         )
@@ -179,18 +180,23 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Children read these when their libraries are loaded, before any of our code runs in them."""
-    kept = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def _surroundings() -> Iterator[None]:
+    """What children inherit: one thread each, and a folder for scratch files that goes away even if they are killed.
+
+    They read it when their libraries are loaded, before any of our code runs in them.
+    """
+    with tempfile.TemporaryDirectory(prefix="lehr-bench-", ignore_cleanup_errors=True) as scratch:
+        settings = dict.fromkeys(_ONE_THREAD, "1") | {"TMPDIR": scratch}
+        kept = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 __all__ = ["Finished", "Job", "Recording", "replayed", "run_jobs", "run_peer_study"]
