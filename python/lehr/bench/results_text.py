@@ -11,7 +11,7 @@ from typing import Any
 from lehr.bench import pairwise, paper
 from lehr.bench.pairwise import Duel
 from lehr.bench.paper import Reproduction
-from lehr.bench.peers import PEERS
+from lehr.bench.peers import PEERS, peer_version
 from lehr.bench.provenance import build
 from lehr.bench.results import ABLATION, BUDGET, OURS, RIVALS, SUBJECTS, Findings
 from lehr.bench.sentences import NOTE, ablated, against, objective, percent, reproduced, with_interval
@@ -47,7 +47,7 @@ def markdown(found: Findings, command: str, table: str | None = None) -> str:
     lines += ["", *_seeds_lines(seeds), "", "## The paper's figures", ""]
     lines += _paper_lines(found.figures)
     lines += ["", "## Against other optimisers, and among ours", "", NOTE, ""]
-    lines += [*_glance_lines(found.duels), ""]
+    lines += [*_peer_lines(seeds), "", *_glance_lines(found.duels), ""]
     for metric, duels in found.duels.items():
         lines += [f"### By {pairwise.METRICS[metric]}", ""]  # type: ignore[index]
         lines += [*_duel_lines(duels), ""]
@@ -138,6 +138,13 @@ def _paper_row(one: Reproduction) -> str:
         verdict,
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _peer_lines(seeds: Mapping[Cell, int]) -> list[str]:
+    """How the peers that took part were set up."""
+    peers = [name for name in PEERS if any(cell.method == name for cell in seeds)]
+    lines = [f"- `{p}`: {peer_version(p)}, {PEERS[p].settings}; {PEERS[p].failures}." for p in peers]
+    return ["The peers search the same spaces, conditions included:", "", *lines] if lines else []
 
 
 def _glance_lines(found: Mapping[str, Sequence[Duel]]) -> list[str]:

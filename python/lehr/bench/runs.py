@@ -171,6 +171,7 @@ def _run_jobs(
             origin = provenance(command) | {
                 "peer": peer_version(job.cell.method),
                 "settings": PEERS[job.cell.method].settings,
+                "failures": PEERS[job.cell.method].failures,
                 "thread_seconds": round(finished.seconds, 6),
             }
             traces = replayed(problems[job.cell.problem], job, finished.studies)

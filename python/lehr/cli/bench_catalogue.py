@@ -25,7 +25,7 @@ def catalogue(options: DescribeOptions) -> Exit:
     from lehr.bench.peers import PEERS, peer_version
 
     names = problem_names()
-    peers = {name: f"{peer_version(name)}: {kind.settings}" for name, kind in PEERS.items()}
+    peers = {name: f"{peer_version(name)}, {kind.settings}; {kind.failures}" for name, kind in PEERS.items()}
     if options.json:
         emit({"problems": names, "methods": _METHODS, "peers": peers})
         return Exit.DONE
@@ -33,7 +33,9 @@ def catalogue(options: DescribeOptions) -> Exit:
     say("  and deploy_space#SEED, a random deployment-like space for each seed", "")
     say("Methods of ours, each also as NAME:paper and with /option=value:")
     say(*[f"  {name:18}{words}" for name, words in _METHODS.items()], "")
-    say("Peers:", *[f"  {name:18}{words}" for name, words in peers.items()])
+    say("Peers:")
+    for name, words in peers.items():
+        say(*textwrap.wrap(words, 96, initial_indent=f"  {name:18}", subsequent_indent=" " * 20))
     return Exit.DONE
 
 

@@ -20,40 +20,53 @@ class PeerKind:
     Attributes:
         maker: module and function, imported when needed.
         package: whose version goes into results.
-        settings: in a sentence, where they differ from the library's defaults.
+        settings: in a few words, where they differ from the library's defaults.
+        failures: how it is told of limits and crashes.
     """
 
     maker: str
     package: str
     settings: str
+    failures: str
 
+
+_RANKED = (
+    "limits are constraints, as shares of the limit; a crash is a finished trial that violates most of all"
+)
 
 PEERS: Mapping[str, PeerKind] = {
-    "optuna-random": PeerKind("with_optuna:random", "optuna", "RandomSampler"),
-    "optuna-tpe": PeerKind("with_optuna:tpe", "optuna", "TPESampler with its defaults"),
+    "optuna-random": PeerKind("with_optuna:random", "optuna", "RandomSampler", "it does not look at results"),
+    "optuna-tpe": PeerKind("with_optuna:tpe", "optuna", "TPESampler with its defaults", _RANKED),
     "optuna-tpe-group": PeerKind(
-        "with_optuna:tpe_grouped", "optuna", "TPESampler with multivariate=True, group=True"
+        "with_optuna:tpe_grouped", "optuna", "TPESampler with multivariate=True, group=True", _RANKED
     ),
     "optuna-tpe-paper": PeerKind(
         "with_optuna:tpe_paper",
         "optuna",
-        "TPESampler, 10 start-up trials, 24 candidates, multivariate, grouped, raw violations, a crash is one of 100",
+        "TPESampler, 10 start-up trials, 24 candidates, multivariate and grouped",
+        "violations are raw milliseconds and megabytes, a crash is one of 100, as in the paper",
     ),
     "optuna-gp": PeerKind(
-        "with_optuna:gp", "optuna", "GPSampler with a model for every limit and for crashing"
+        "with_optuna:gp",
+        "optuna",
+        "GPSampler with its defaults; conditional variables are drawn at random, it has no model for them",
+        "limits are constraints, as shares of the limit, and crashing is one more; a limit that was not measured "
+        "counts as just met",
     ),
     "optuna-nsga2": PeerKind(
-        "with_optuna:nsga2", "optuna", "NSGAIISampler, a fifth of the budget (4 to 50) a generation"
+        "with_optuna:nsga2", "optuna", "NSGAIISampler, a fifth of the budget (4 to 50) a generation", _RANKED
     ),
     "smac3": PeerKind(
         "with_smac:smac",
         "smac",
-        "HyperparameterOptimizationFacade, retrained after every trial; failures cost more than any feasible result",
+        "HyperparameterOptimizationFacade, retrained after every trial",
+        "failures cost more than the worst feasible result, by violation; crashes are told as such and cost most",
     ),
     "hyperopt": PeerKind(
         "with_hyperopt:hyperopt_tpe",
         "hyperopt",
-        "tpe.suggest with its defaults; violations rank below feasible results, crashes are failures",
+        "tpe.suggest with its defaults, 20 random trials first",
+        "violations rank below feasible results, crashes are failures, which rank last",
     ),
 }
 
