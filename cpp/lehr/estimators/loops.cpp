@@ -3,6 +3,7 @@
 #include "lehr/estimators/loops.hpp"
 
 #include "lehr/estimators/interval_mass.hpp"
+#include "lehr/estimators/normal_quantile.hpp"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -52,7 +53,7 @@ template <std::size_t Blocks>
 inline void add_tables(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
   constexpr std::size_t lanes = Blocks * block_width;
   for (std::size_t t = 0; t < m.tables; ++t) {
-    const double* const row = m.table[t] + m.index[t][k] * lanes;
+    const double* const row = m.table[t].values + m.table[t].index[k] * lanes;
     for (std::size_t b = 0; b < Blocks; ++b) sum[b] += load(row + b * block_width);
   }
 }
@@ -78,9 +79,116 @@ inline bool any_above(const Block (&values)[Blocks], const Block (&least)[Blocks
   return any(above);
 }
 
+// Screening. What a row takes off the exponent is rounded down to whole halves and kept in a byte, so that
+// one register holds all lanes of a row. A kernel whose bytes already take it below `least` everywhere would
+// be left out by the exact comparison too: what is summed up does not depend on whether there is screening.
+constexpr std::size_t screened_at_once = 256;
+constexpr double bytes_per_unit = 2.0;
+
+#if defined(__SSE2__)
+constexpr bool can_screen = true;
+
+typedef int IntBlock __attribute__((vector_size(4 * block_width)));
+typedef std::uint8_t ByteBlock __attribute__((vector_size(block_width)));
+
+// In whole halves, rounded down; 255 and more are 255.
+inline void store_penalties(std::uint8_t* to, Block values) {
+  const Block scaled = values * -bytes_per_unit;
+  const Block most = same<Block>(255.0);
+  const ByteBlock bytes =
+      __builtin_convertvector(__builtin_convertvector(scaled < most ? scaled : most, IntBlock), ByteBlock);
+  __builtin_memcpy(to, &bytes, sizeof bytes);
+}
+
+template <std::size_t Lanes>
+void fill_bytes(const Table& table) {
+  for (std::size_t r = 0; r < table.rows; ++r) {
+    const std::size_t at = table.row != nullptr ? table.row[r] : r;
+    const double* const from = table.values + at * Lanes;
+    std::uint8_t* const to = table.bytes + at * screen_bytes;
+    for (std::size_t i = 0; i < Lanes; i += block_width) store_penalties(to + i, load(from + i));
+  }
+}
+
+// Of `count` kernels from `first`: those that may matter at some lane. Bytes beyond `limit` take a kernel
+// out.
+template <std::size_t Tables>
+inline std::size_t screen(std::uint32_t* kept, const std::uint8_t* start, const Table* tables,
+                          std::size_t first, std::size_t count, const std::uint8_t* limit,
+                          std::size_t lanes) {
+  std::size_t n = 0;
+  const auto wanted = static_cast<std::uint32_t>((std::uint64_t{1} << lanes) - 1);
+  for (std::size_t k = 0; k < count; ++k) {
+#if defined(__AVX2__)
+    __m256i sum = _mm256_set1_epi8(static_cast<char>(start[k]));
+    for (std::size_t t = 0; t < Tables; ++t) {
+      const std::uint8_t* const row = tables[t].bytes + tables[t].index[first + k] * screen_bytes;
+      sum = _mm256_adds_epu8(sum, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row)));
+    }
+    const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limit));
+    const auto within =
+        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(sum, most), sum)));
+#else
+    __m128i low = _mm_set1_epi8(static_cast<char>(start[k])), high = low;
+    for (std::size_t t = 0; t < Tables; ++t) {
+      const std::uint8_t* const row = tables[t].bytes + tables[t].index[first + k] * screen_bytes;
+      low = _mm_adds_epu8(low, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row)));
+      high = _mm_adds_epu8(high, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 16)));
+    }
+    const __m128i most_low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(limit));
+    const __m128i most_high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(limit + 16));
+    const auto within =
+        static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(low, most_low), low))) |
+        static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(high, most_high), high)))
+            << 16U;
+#endif
+    kept[n] = static_cast<std::uint32_t>(first + k);
+    n += (within & wanted) != 0 ? 1 : 0;
+  }
+  return n;
+}
+
+inline std::size_t screen_any(std::uint32_t* kept, const std::uint8_t* start, const Table* tables,
+                              std::size_t count_of_tables, std::size_t first, std::size_t count,
+                              const std::uint8_t* limit, std::size_t lanes) {
+  switch (count_of_tables) {
+    case 1:
+      return screen<1>(kept, start, tables, first, count, limit, lanes);
+    case 2:
+      return screen<2>(kept, start, tables, first, count, limit, lanes);
+    case 3:
+      return screen<3>(kept, start, tables, first, count, limit, lanes);
+    case 4:
+      return screen<4>(kept, start, tables, first, count, limit, lanes);
+    case 5:
+      return screen<5>(kept, start, tables, first, count, limit, lanes);
+    case 6:
+      return screen<6>(kept, start, tables, first, count, limit, lanes);
+    default:
+      return screen<7>(kept, start, tables, first, count, limit, lanes);
+  }
+}
+#else
+constexpr bool can_screen = false;
+#endif
+constexpr std::size_t most_screened = 7;  // tables; those beyond are left to the exact comparison
+
+template <std::size_t Blocks>
+inline void mix_kernel(Block (&sum)[Blocks], const Block (&least)[Blocks], const Mixture& m, std::size_t k) {
+  if (m.start[k] < -1e300) return;  // a kernel without weight
+  Block exponent[Blocks];
+  for (std::size_t b = 0; b < Blocks; ++b) exponent[b] = same<Block>(m.start[k]);
+  add_tables(exponent, m, k);
+  if (m.tables > 0 && !any_above(exponent, least)) return;
+  add_normals(exponent, m, k);
+  if (!any_above(exponent, least)) return;
+  for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
+}
+
 template <std::size_t Blocks>
 void mix_blocks(double* sums, const Mixture& m) {
-  Block sum[Blocks], least[Blocks], exponent[Blocks];
+  constexpr std::size_t lanes = Blocks * block_width;
+  Block sum[Blocks], least[Blocks];
   for (std::size_t b = 0; b < Blocks; ++b) least[b] = same<Block>(m.start[m.kernels - 1]);
   add_tables(least, m, m.kernels - 1);
   add_normals(least, m, m.kernels - 1);
@@ -88,15 +196,38 @@ void mix_blocks(double* sums, const Mixture& m) {
     sum[b] = Block{};
     least[b] = least[b] - 40.0;
   }
-  for (std::size_t k = 0; k < m.kernels; ++k) {
-    if (m.start[k] < -1e300) continue;  // a kernel without weight
-    for (std::size_t b = 0; b < Blocks; ++b) exponent[b] = same<Block>(m.start[k]);
-    add_tables(exponent, m, k);
-    if (m.tables > 0 && !any_above(exponent, least)) continue;
-    add_normals(exponent, m, k);
-    if (!any_above(exponent, least)) continue;
-    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
+  std::size_t screened = 0;
+  Table tables[most_screened];
+  if (can_screen) {
+    for (std::size_t t = 0; t < m.tables && screened < most_screened; ++t) {
+      if (m.table[t].bytes != nullptr) tables[screened++] = m.table[t];
+    }
   }
+  if (screened == 0) {
+    for (std::size_t k = 0; k < m.kernels; ++k) mix_kernel(sum, least, m, k);
+  }
+#if defined(__SSE2__)
+  if (screened > 0) {
+    for (std::size_t t = 0; t < screened; ++t) fill_bytes<lanes>(tables[t]);
+    double floor_of[lanes];
+    std::uint8_t limit[screen_bytes] = {}, start[screened_at_once];  // no limit matters beyond the lanes
+    std::uint32_t kept[screened_at_once];
+    for (std::size_t b = 0; b < Blocks; ++b) store(floor_of + b * block_width, least[b]);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const double most = floor_of[i] * -bytes_per_unit + 1.0;  // rounded down below: never less than exact
+      limit[i] = static_cast<std::uint8_t>(most < 255.0 ? most : 255.0);
+    }
+    for (std::size_t first = 0; first < m.kernels; first += screened_at_once) {
+      const std::size_t left = m.kernels - first;
+      const std::size_t count = left < screened_at_once ? left : screened_at_once;
+      // Starts are padded to whole blocks.
+      for (std::size_t k = 0; k < count; k += block_width)
+        store_penalties(start + k, load(m.start + first + k));
+      const std::size_t n = screen_any(kept, start, tables, screened, first, count, limit, lanes);
+      for (std::size_t j = 0; j < n; ++j) mix_kernel(sum, least, m, kept[j]);
+    }
+  }
+#endif
   for (std::size_t b = 0; b < Blocks; ++b) store(sums + b * block_width, sum[b]);
 }
 
@@ -184,6 +315,77 @@ void unit_masses(double* __restrict lower_tail, double* __restrict mass, const d
   }
 }
 
+inline Block square_root(Block x) {
+#if defined(__AVX512F__)
+  return __builtin_bit_cast(Block, _mm512_maskz_sqrt_pd(0xff, __builtin_bit_cast(__m512d, x)));
+#elif defined(__AVX__)
+  return __builtin_bit_cast(Block, _mm256_sqrt_pd(__builtin_bit_cast(__m256d, x)));
+#elif defined(__SSE2__)
+  return __builtin_bit_cast(Block, _mm_sqrt_pd(__builtin_bit_cast(__m128d, x)));
+#else
+  for (std::size_t i = 0; i < block_width; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
+// normal_quantile.hpp, branch-free.
+inline Block quantile(Block p) {
+  namespace q = quantile_fit;
+  const Block zero{};
+  const Block off = p - 0.5;
+  const Block distance = off < zero ? -off : off;
+  const Block t = q::central_square - off * off;
+  const Block central = off * q::horner(q::a, t) / q::horner(q::b, t);
+  const Block edge = same<Block>(q::central);
+  if (!any(distance > edge)) return central;
+  const Block tiny = same<Block>(1e-300);
+  Block tail = off < zero ? p : 1.0 - p;
+  tail = tail > tiny ? tail : tiny;
+  const Block r = square_root(-elementary::log(tail));
+  Block x = q::horner(q::c, r - q::near) / q::horner(q::d, r - q::near);
+  const Block limit = same<Block>(q::far);
+  if (any(r > limit)) x = r > limit ? q::horner(q::e, r - q::far) / q::horner(q::f, r - q::far) : x;
+  return distance > edge ? (off < zero ? -x : x) : central;
+}
+
+void draw(double* __restrict out, const Drawing& d) {
+  constexpr double shift = 0x1.8p52;  // adding and taking it off rounds to the nearest integer, even at a tie
+  const Block zero{}, one = same<Block>(1.0);
+  for (std::size_t i = 0; i < whole(d.lanes); i += block_width) {
+    Block at = quantile(load(d.lower_tail + i) + load(d.u + i) * load(d.mass + i));
+    at = load(d.mean + i) + at / load(d.inverse + i);
+    at = at < zero ? zero : at;
+    at = at > one ? one : at;
+    Block value = 2.0 * (d.half_origin + at * d.half_extent);
+    if (d.log) value = elementary::exp(value);
+    if (d.step > 0.0) {
+      Block steps = (value - d.low) / d.step;
+      const Block whole_steps = (steps + shift) - shift;
+      const Block large = same<Block>(0x1p51);
+      steps = steps < large ? whole_steps : steps;  // so large that rounding is beyond its digits
+      value = d.low + steps * d.step;
+    }
+    const Block low = same<Block>(d.low), high = same<Block>(d.high);
+    value = value < low ? low : value;
+    store(out + i, value > high ? high : value);
+  }
+}
+
+double largest(const double* values, std::size_t n) {
+  double most = values[0];
+  std::size_t k = 0;
+  if (n >= block_width) {
+    Block block = load(values);
+    for (k = block_width; k + block_width <= n; k += block_width) {
+      const Block next = load(values + k);
+      block = next > block ? next : block;
+    }
+    for (std::size_t i = 0; i < block_width; ++i) most = block[i] > most ? block[i] : most;
+  }
+  for (; k < n; ++k) most = values[k] > most ? values[k] : most;
+  return most;
+}
+
 void gather(double* __restrict out, const double* __restrict table, const std::uint32_t* __restrict index,
             std::size_t count) {
   const std::size_t n = whole(count);
@@ -204,7 +406,7 @@ void add_logarithms(double* __restrict sum, const double* __restrict values, std
 }  // namespace
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
-const Loops LEHR_JOIN(loops_, LEHR_ISA) = {LEHR_TEXT(LEHR_ISA), mix,    log_masses, pick,
-                                           unit_masses,         gather, multiply,   add_logarithms};
+const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
+    LEHR_TEXT(LEHR_ISA), mix, log_masses, pick, unit_masses, draw, gather, multiply, add_logarithms, largest};
 
 }  // namespace lehr
