@@ -4,6 +4,7 @@
 
 #include "lehr/estimators/interval_mass.hpp"
 #include "lehr/estimators/normal_quantile.hpp"
+#include "lehr/estimators/screening.hpp"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -20,14 +21,8 @@ namespace {
 using elementary::Block;
 using elementary::block_width;
 using elementary::same;
-
-inline Block load(const double* from) {
-  Block block;
-  __builtin_memcpy(&block, from, sizeof block);
-  return block;
-}
-
-inline void store(double* to, Block block) { __builtin_memcpy(to, &block, sizeof block); }
+using screening::load;
+using screening::store;
 
 // Tells the compiler that no rest of a block is left over.
 inline std::size_t whole(std::size_t n) { return n / 8 * 8; }
@@ -79,100 +74,6 @@ inline bool any_above(const Block (&values)[Blocks], const Block (&least)[Blocks
   return any(above);
 }
 
-// Screening. What a row takes off the exponent is rounded down to whole halves and kept in a byte, so that
-// one register holds all lanes of a row. A kernel whose bytes already take it below `least` everywhere would
-// be left out by the exact comparison too: what is summed up does not depend on whether there is screening.
-constexpr std::size_t screened_at_once = 256;
-constexpr double bytes_per_unit = 2.0;
-
-#if defined(__SSE2__)
-constexpr bool can_screen = true;
-
-typedef int IntBlock __attribute__((vector_size(4 * block_width)));
-typedef std::uint8_t ByteBlock __attribute__((vector_size(block_width)));
-
-// In whole halves, rounded down; 255 and more are 255.
-inline void store_penalties(std::uint8_t* to, Block values) {
-  const Block scaled = values * -bytes_per_unit;
-  const Block most = same<Block>(255.0);
-  const ByteBlock bytes =
-      __builtin_convertvector(__builtin_convertvector(scaled < most ? scaled : most, IntBlock), ByteBlock);
-  __builtin_memcpy(to, &bytes, sizeof bytes);
-}
-
-template <std::size_t Lanes>
-void fill_bytes(const Table& table) {
-  for (std::size_t r = 0; r < table.rows; ++r) {
-    const std::size_t at = table.row != nullptr ? table.row[r] : r;
-    const double* const from = table.values + at * Lanes;
-    std::uint8_t* const to = table.bytes + at * screen_bytes;
-    for (std::size_t i = 0; i < Lanes; i += block_width) store_penalties(to + i, load(from + i));
-  }
-}
-
-// Of `count` kernels from `first`: those that may matter at some lane. Bytes beyond `limit` take a kernel
-// out.
-template <std::size_t Tables>
-inline std::size_t screen(std::uint32_t* kept, const std::uint8_t* start, const Table* tables,
-                          std::size_t first, std::size_t count, const std::uint8_t* limit,
-                          std::size_t lanes) {
-  std::size_t n = 0;
-  const auto wanted = static_cast<std::uint32_t>((std::uint64_t{1} << lanes) - 1);
-  for (std::size_t k = 0; k < count; ++k) {
-#if defined(__AVX2__)
-    __m256i sum = _mm256_set1_epi8(static_cast<char>(start[k]));
-    for (std::size_t t = 0; t < Tables; ++t) {
-      const std::uint8_t* const row = tables[t].bytes + tables[t].index[first + k] * screen_bytes;
-      sum = _mm256_adds_epu8(sum, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row)));
-    }
-    const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limit));
-    const auto within =
-        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(sum, most), sum)));
-#else
-    __m128i low = _mm_set1_epi8(static_cast<char>(start[k])), high = low;
-    for (std::size_t t = 0; t < Tables; ++t) {
-      const std::uint8_t* const row = tables[t].bytes + tables[t].index[first + k] * screen_bytes;
-      low = _mm_adds_epu8(low, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row)));
-      high = _mm_adds_epu8(high, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 16)));
-    }
-    const __m128i most_low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(limit));
-    const __m128i most_high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(limit + 16));
-    const auto within =
-        static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(low, most_low), low))) |
-        static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(high, most_high), high)))
-            << 16U;
-#endif
-    kept[n] = static_cast<std::uint32_t>(first + k);
-    n += (within & wanted) != 0 ? 1 : 0;
-  }
-  return n;
-}
-
-inline std::size_t screen_any(std::uint32_t* kept, const std::uint8_t* start, const Table* tables,
-                              std::size_t count_of_tables, std::size_t first, std::size_t count,
-                              const std::uint8_t* limit, std::size_t lanes) {
-  switch (count_of_tables) {
-    case 1:
-      return screen<1>(kept, start, tables, first, count, limit, lanes);
-    case 2:
-      return screen<2>(kept, start, tables, first, count, limit, lanes);
-    case 3:
-      return screen<3>(kept, start, tables, first, count, limit, lanes);
-    case 4:
-      return screen<4>(kept, start, tables, first, count, limit, lanes);
-    case 5:
-      return screen<5>(kept, start, tables, first, count, limit, lanes);
-    case 6:
-      return screen<6>(kept, start, tables, first, count, limit, lanes);
-    default:
-      return screen<7>(kept, start, tables, first, count, limit, lanes);
-  }
-}
-#else
-constexpr bool can_screen = false;
-#endif
-constexpr std::size_t most_screened = 7;  // tables; those beyond are left to the exact comparison
-
 template <std::size_t Blocks>
 inline void mix_kernel(Block (&sum)[Blocks], const Block (&least)[Blocks], const Mixture& m, std::size_t k) {
   if (m.start[k] < -1e300) return;  // a kernel without weight
@@ -197,9 +98,9 @@ void mix_blocks(double* sums, const Mixture& m) {
     least[b] = least[b] - 40.0;
   }
   std::size_t screened = 0;
-  Table tables[most_screened];
-  if (can_screen) {
-    for (std::size_t t = 0; t < m.tables && screened < most_screened; ++t) {
+  Table tables[screening::most_screened];
+  if (screening::available) {
+    for (std::size_t t = 0; t < m.tables && screened < screening::most_screened; ++t) {
       if (m.table[t].bytes != nullptr) tables[screened++] = m.table[t];
     }
   }
@@ -208,22 +109,23 @@ void mix_blocks(double* sums, const Mixture& m) {
   }
 #if defined(__SSE2__)
   if (screened > 0) {
-    for (std::size_t t = 0; t < screened; ++t) fill_bytes<lanes>(tables[t]);
+    for (std::size_t t = 0; t < screened; ++t) screening::fill_bytes<lanes>(tables[t]);
     double floor_of[lanes];
-    std::uint8_t limit[screen_bytes] = {}, start[screened_at_once];  // no limit matters beyond the lanes
-    std::uint32_t kept[screened_at_once];
+    std::uint8_t limit[screen_bytes] = {}, start[screening::at_once];  // no limit matters beyond the lanes
+    std::uint32_t kept[screening::at_once];
     for (std::size_t b = 0; b < Blocks; ++b) store(floor_of + b * block_width, least[b]);
     for (std::size_t i = 0; i < lanes; ++i) {
-      const double most = floor_of[i] * -bytes_per_unit + 1.0;  // rounded down below: never less than exact
+      const double most =
+          floor_of[i] * -screening::bytes_per_unit + 1.0;  // rounded down below: never less than exact
       limit[i] = static_cast<std::uint8_t>(most < 255.0 ? most : 255.0);
     }
-    for (std::size_t first = 0; first < m.kernels; first += screened_at_once) {
+    for (std::size_t first = 0; first < m.kernels; first += screening::at_once) {
       const std::size_t left = m.kernels - first;
-      const std::size_t count = left < screened_at_once ? left : screened_at_once;
+      const std::size_t count = left < screening::at_once ? left : screening::at_once;
       // Starts are padded to whole blocks.
       for (std::size_t k = 0; k < count; k += block_width)
-        store_penalties(start + k, load(m.start + first + k));
-      const std::size_t n = screen_any(kept, start, tables, screened, first, count, limit, lanes);
+        screening::store_penalties(start + k, load(m.start + first + k));
+      const std::size_t n = screening::screen(kept, start, tables, screened, first, count, limit, lanes);
       for (std::size_t j = 0; j < n; ++j) mix_kernel(sum, least, m, kept[j]);
     }
   }

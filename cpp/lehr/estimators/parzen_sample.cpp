@@ -71,7 +71,8 @@ void ParzenEstimator::draw_column(const Column& column, std::span<const std::uin
   const std::size_t lanes = whole_blocks(n);
   for (std::size_t i = 0; i < lanes; ++i) {
     mean[i] = 0.5;
-    inverse[i] = 1.0;
+    inverse[i] = mass[i] = 1.0;
+    lower_tail[i] = 0.0;
     if (i >= n) continue;
     u[i] = rng.uniform();
     const std::size_t k = kernels[i];
@@ -79,12 +80,15 @@ void ParzenEstimator::draw_column(const Column& column, std::span<const std::uin
       const std::size_t c = index_of(column)[k];
       mean[i] = column.mean[c];
       inverse[i] = column.inverse[c];
+      if (growing_) continue;
+      lower_tail[i] = column.lower_tail[c];
+      mass[i] = column.mass[c];
     } else if (k < column.where.size() && !std::isnan(column.where[k])) {
       mean[i] = column.where[k];
       inverse[i] = column.slope[k] / sqrt_half;
     }
   }
-  loops_->unit_masses(lower_tail.data(), mass.data(), mean.data(), inverse.data(), lanes);
+  if (growing_) loops_->unit_masses(lower_tail.data(), mass.data(), mean.data(), inverse.data(), lanes);
   loops_->draw(
       out, {lanes, u.data(), mean.data(), inverse.data(), lower_tail.data(), mass.data(), column.half_origin,
             column.half_extent, column.given.log, column.given.low, column.high, column.given.step});
