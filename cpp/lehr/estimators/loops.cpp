@@ -144,43 +144,44 @@ void mix(double* sums, const Mixture& mixture) {
   }
 }
 
-void log_masses(double* __restrict out, const Binning& binning) {
-  double tails[2 * most_lanes], left[most_lanes], right[most_lanes], masses[most_lanes];
+// The tail beyond z, on the side that leads away from the mean, negated where z is below the mean. The mass
+// between two points is then a difference of tails, plus 1 when the mean lies between: no digits are lost in
+// either tail.
+inline Block signed_tail(Block z) {
   const Block zero{};
+  const Block tail = elementary::upper_tail(z < zero ? -z : z);
+  return z < zero ? -tail : tail;
+}
+
+void log_masses(double* __restrict out, const Binning& binning) {
+  double left[most_lanes], right[most_lanes], masses[most_lanes];
+  for (std::size_t v = 0; v < binning.values; ++v) {
+    left[v] = binning.edge[binning.lower[v]];
+    right[v] = binning.edge[binning.upper[v]];
+  }
+  bool in_order = binning.values == binning.lanes;
+  for (std::size_t i = 0; i < binning.lanes; ++i) in_order = in_order && binning.value_of[i] == i;
+  const Block zero{}, one = same<Block>(1.0), least = same<Block>(1e-300);
   for (std::size_t nth = 0; nth < binning.components; ++nth) {
     const std::size_t c = binning.component != nullptr ? binning.component[nth] : nth;
     const double mean = binning.mean[c];
     const double inverse = binning.inverse[c];
-    // The tail beyond each edge, on the side that leads away from the mean, negated where the edge is below
-    // the mean. A mass is then a difference of tails, plus 1 when the mean lies between: no digits are lost
-    // in either tail.
-    for (std::size_t e = 0; e < binning.edges; e += block_width) {
-      const Block z = (load(binning.edge + e) - mean) * inverse;
-      if (binning.narrow) {
-        store(tails + e, z);
-        continue;
-      }
-      const Block tail = elementary::upper_tail(z < zero ? -z : z);
-      store(tails + e, z < zero ? -tail : tail);
-    }
-    for (std::size_t v = 0; v < binning.values; ++v) {
-      left[v] = tails[binning.lower[v]];
-      right[v] = tails[binning.upper[v]];
-    }
+    double* const row = out + c * binning.lanes;
+    double* const to = in_order ? row : masses;
     for (std::size_t v = 0; v < binning.values; v += block_width) {
-      const Block a = load(left + v);
-      const Block b = load(right + v);
+      const Block a = (load(left + v) - mean) * inverse;
+      const Block b = (load(right + v) - mean) * inverse;
       if (binning.narrow) {
         const Block sum = a + b;
-        store(masses + v, elementary::log_interval_mass(sum < zero ? -b : a, sum < zero ? -a : b));
+        store(to + v, elementary::log_interval_mass(sum < zero ? -b : a, sum < zero ? -a : b));
         continue;
       }
-      const Block one = same<Block>(1.0);
-      const Block mass = (a < zero ? (b > zero ? one : zero) : zero) + (a - b);
-      const Block least = same<Block>(1e-300);
-      store(masses + v, elementary::log(mass > least ? mass : least));
+      // A tail has the sign of its z.
+      const Block mass = (a < zero ? (b >= zero ? one : zero) : zero) + (signed_tail(a) - signed_tail(b));
+      store(to + v, elementary::log(mass > least ? mass : least));
     }
-    for (std::size_t i = 0; i < binning.lanes; ++i) out[c * binning.lanes + i] = masses[binning.value_of[i]];
+    if (in_order) continue;
+    for (std::size_t i = 0; i < binning.lanes; ++i) row[i] = masses[binning.value_of[i]];
   }
 }
 
