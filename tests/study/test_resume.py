@@ -223,7 +223,7 @@ def test_acquisition_and_options_reach_the_search_and_last(space, journal, in_pr
     for budget in (9, 20):
         study = lehr.run(evaluations.modelled, space, budget=budget, storage=journal, **OPTIONS, **own)
     assert sequence(study) == sequence(unbroken)
-    with pytest.raises(lehr.StorageError, match="option 'handoff_latest' is 6.0 there and 7.0 here"):
+    with pytest.raises(lehr.StorageError, match=r"option 'handoff_latest' is 6\.0 there and 7\.0 here"):
         lehr.run(
             evaluations.modelled,
             space,
