@@ -376,7 +376,7 @@ class Optimizer:
 
     def _measured(self, values: Sequence[float]) -> dict[str, float]:
         named = zip(self._metric_names, values, strict=True)
-        return {name: value for name, value in named if value == value}  # not NaN
+        return {name: value for name, value in named if not math.isnan(value)}
 
     def _trial(self, number: int) -> Trial:
         trial = Trial(number, {})
