@@ -16,40 +16,38 @@ __all__: list[str] = [
     "Enumerator",
     "Gpu",
     "GrowingParzenEstimator",
-    "MethodSpec",
     "Optimizer",
     "ParzenEstimator",
     "Problem",
-    "Reference",
     "Rng",
     "Space",
-    "StudyTrace",
-    "Sweep",
+    "TableProblem",
     "Temperature",
     "Variable",
     "accept_score",
     "accept_violation",
     "all_neighbours",
     "below_count",
+    "best_of_family",
     "check_space",
-    "compiler",
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
+    "generator_names",
     "handoff_waits_for",
-    "hashed_seed",
+    "invalid_share",
     "isa",
+    "listable",
     "log_ndtr",
     "log_normal_mass",
     "make_problem",
-    "measure",
     "mix_rate",
     "ndtri",
     "numeric_move",
     "problem_names",
     "recency_weights",
-    "run_study",
     "score_unit",
+    "search_hard",
     "snap_back_probability",
     "structural_move",
     "structural_probability",
@@ -384,8 +382,6 @@ class Problem:
         seed: typing.SupportsInt | typing.SupportsIndex,
         repeat: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, ...]: ...
-    def family_code(self, value: typing.Any) -> float: ...
-    def family_value(self, code: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any: ...
     def optimum(self) -> tuple[dict[str, typing.Any], float, list[typing.Any], str]: ...
     def truth(self, config: dict[str, typing.Any]) -> tuple[typing.Any, ...]: ...
     @property
@@ -401,101 +397,35 @@ class Problem:
     @property
     def space_form(self) -> dict[str, typing.Any]: ...
 
-class MethodSpec:
+class TableProblem(Problem):
     """
-    A method in words: method[:preset][/option=value ...].
-    """
-    def __init__(self, text: str) -> None: ...
-    def __str__(self) -> str: ...
-    @property
-    def acquisition(self) -> str: ...
-    @property
-    def allow_repeats(self) -> bool | None: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def overrides(self) -> dict[str, float]: ...
-    @property
-    def preset(self) -> str: ...
-
-class Reference:
-    """
-    What studies on a problem are measured against.
-    """
-    @typing.overload
-    def __init__(self, problem: Problem) -> None: ...
-    @typing.overload
-    def __init__(
-        self,
-        objective: typing.SupportsFloat | typing.SupportsIndex,
-        maximize: bool,
-        families: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        has_family: bool,
-    ) -> None: ...
-    @property
-    def families(self) -> list[float]: ...
-    @property
-    def objective(self) -> float: ...
-
-class StudyTrace:
-    """
-    The trials of one study in columns; see lehr.bench.Trace.
+    A problem measured whole; rows are (config, [(outcome, objective, metrics, seconds, cause)]).
     """
     def __init__(
         self,
-        feasible: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
-        objectives: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        truths: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        truth_states: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
-        seconds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        families: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    ) -> None: ...
-    def __len__(self) -> int: ...
-    def configurations(self, problem: Problem) -> list[typing.Any]: ...
-    @property
-    def exhausted(self) -> bool: ...
-    @property
-    def families(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def feasible(self) -> numpy.typing.NDArray[numpy.uint8]: ...
-    @property
-    def objectives(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def origins(self) -> list[typing.Any]: ...
-    @property
-    def outcomes(self) -> numpy.typing.NDArray[numpy.uint8]: ...
-    @property
-    def phases(self) -> list[tuple[int, str]]: ...
-    @property
-    def seconds(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def truth_states(self) -> numpy.typing.NDArray[numpy.uint8]: ...
-    @property
-    def truths(self) -> numpy.typing.NDArray[numpy.float64]: ...
-
-class Sweep:
-    """
-    Studies of many cells on a pool of threads; see lehr.bench.sweep.
-    """
-    def __init__(
-        self,
-        cells: collections.abc.Sequence[
+        name: str,
+        space: Space,
+        objective: str,
+        direction: str,
+        constraints: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+        family: str | None,
+        description: str,
+        rows: collections.abc.Sequence[
             tuple[
-                Problem,
-                Reference,
-                MethodSpec,
-                typing.SupportsInt | typing.SupportsIndex,
-                typing.SupportsInt | typing.SupportsIndex,
-                typing.SupportsInt | typing.SupportsIndex,
+                dict[str, typing.Any],
+                collections.abc.Sequence[
+                    tuple[
+                        str,
+                        typing.SupportsFloat | typing.SupportsIndex | None,
+                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex | None],
+                        typing.SupportsFloat | typing.SupportsIndex,
+                        str,
+                    ]
+                ],
             ]
         ],
-        threads: typing.SupportsInt | typing.SupportsIndex,
-        keep_traces: bool,
     ) -> None: ...
-    def cancel(self) -> None: ...
-    def progress(self) -> list[tuple[int, float]]: ...
-    def take(self, cell: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
-    def wait(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> int | None: ...
+    def __len__(self) -> int: ...
 
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
@@ -532,6 +462,11 @@ def below_count(
     share: typing.SupportsFloat | typing.SupportsIndex = 0.1,
     limit: typing.SupportsInt | typing.SupportsIndex = 25,
 ) -> int: ...
+def best_of_family(problem: Problem) -> list[typing.Any]:
+    """
+    [(family, configurations, feasible, best objective or None)]
+    """
+
 def check_space(
     variables: collections.abc.Sequence[Variable],
     forbidden: collections.abc.Iterable[typing.Any],
@@ -542,7 +477,6 @@ def check_space(
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
     """
 
-def compiler() -> str: ...
 def condition_text(condition: typing.Any) -> str:
     """
     A condition in words.
@@ -552,6 +486,11 @@ def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
     n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
 ) -> bool: ...
+def generator_names() -> list[str]:
+    """
+    Families of random problems, each named NAME#SEED.
+    """
+
 def handoff_waits_for(
     trials: typing.SupportsInt | typing.SupportsIndex,
     feasible: typing.SupportsInt | typing.SupportsIndex,
@@ -564,10 +503,23 @@ def handoff_waits_for(
     What the handoff to TPE still waits for (Eq. 14); empty when it is due.
     """
 
-def hashed_seed(index: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+def invalid_share(
+    problem: Problem,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[float, float, float, bool, int]:
+    """
+    (share, low, high, exact, looked_at)
+    """
+
 def isa() -> str:
     """
     Name of the instruction set that the loops use.
+    """
+
+def listable(problem: Problem) -> bool:
+    """
+    Whether the problem's configurations can be listed.
     """
 
 def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
@@ -584,9 +536,6 @@ def log_normal_mass(
     """
 
 def make_problem(name: str) -> Problem: ...
-def measure(
-    reference: Reference, trace: StudyTrace, count: typing.SupportsInt | typing.SupportsIndex
-) -> tuple[dict[str, typing.Any], dict[str, typing.Any]]: ...
 def mix_rate(
     normals: typing.SupportsInt | typing.SupportsIndex,
     tables: typing.SupportsInt | typing.SupportsIndex,
@@ -620,15 +569,18 @@ def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typin
     How much each of n observations counts, oldest first.
     """
 
-def run_study(
-    problem: Problem,
-    method: MethodSpec,
-    budget: typing.SupportsInt | typing.SupportsIndex,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-) -> StudyTrace: ...
 def score_unit(
     lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
 ) -> float: ...
+def search_hard(
+    problem: Problem,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, typing.Any, int]:
+    """
+    The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
+    """
+
 def snap_back_probability(
     n: typing.SupportsFloat | typing.SupportsIndex,
     horizon: typing.SupportsFloat | typing.SupportsIndex,

@@ -146,10 +146,17 @@ double draw(const Variable& v, const Cell& cell, Rng& rng) {
   return draw(v, *chosen, rng);
 }
 
+double chance(const Variable& v, double code) {
+  const double place = position(v, code);
+  return measure(v, {place, place});
+}
+
 double draw(const Variable& v, Rng& rng) {
   if (v.kind == Kind::categorical || v.kind == Kind::ordinal)
     return static_cast<double>(rng.below(v.choices.size()));
   if (!v.discrete()) return draw(v, Piece{v.low, v.high}, rng);
+  if (v.kind == Kind::integer && v.step == 1.0 && !v.log)
+    return v.low + static_cast<double>(rng.below(static_cast<std::uint64_t>(v.high - v.low) + 1));
   return draw(v, Piece{0.0, static_cast<double>(v.cardinality()) - 1.0}, rng);
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lehr.bench.problems import Evaluation, Problem, problem_names
+from lehr.bench.problems import Evaluation, FamilyBest, InvalidShare, Problem, problem_names
 from lehr.bench.replay import ReplayProblem, replay_names
 from lehr.bench.store import Cell, Store
 from lehr.bench.summary import CellSummary, summarise
@@ -13,6 +13,8 @@ __all__ = [
     "Cell",
     "CellSummary",
     "Evaluation",
+    "FamilyBest",
+    "InvalidShare",
     "Problem",
     "Progress",
     "Reference",

@@ -1,13 +1,18 @@
-"""DeployBench's native problems, by name."""
+"""DeployBench's problems, by name."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from lehr import _core
+from lehr.bench.recordings.detect import read_table
+from lehr.bench.recordings.files import decoded, parsed_lines
+from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
+from lehr.bench.recordings.table import Table
 from lehr.space import Space
 from lehr.trial import Outcome
 
@@ -35,6 +40,42 @@ class Evaluation:
         return {"outcome": self.outcome, "objective": self.objective, "metrics": dict(self.metrics)}
 
 
+@dataclass(frozen=True, slots=True)
+class InvalidShare:
+    """Share of the draws of random search that are infeasible, by the truth.
+
+    Attributes:
+        share: 0 to 1.
+        low: lower end of its 95 % interval (Wilson); equal to `share` when exact.
+        high: upper end.
+        exact: whether every configuration was looked at, weighted by the chance that a draw gives it.
+        looked_at: how many configurations or draws were.
+    """
+
+    share: float
+    low: float
+    high: float
+    exact: bool
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyBest:
+    """One value of a problem's family variable.
+
+    Attributes:
+        family: the value.
+        configurations: how many configurations have it.
+        feasible: how many of them are feasible.
+        objective: of the best feasible one; ``None`` without one.
+    """
+
+    family: Any
+    configurations: int
+    feasible: int
+    objective: float | None
+
+
 @dataclass(frozen=True)
 class Problem:
     """A problem of DeployBench: a space, upper limits on metrics, and what every configuration gives.
@@ -58,18 +99,65 @@ class Problem:
 
     @classmethod
     def load(cls, name: str) -> Self:
-        """A problem by name; see `problem_names`.
+        """A problem by name; see `problem_names`. Random problems are named ``deploy_space#SEED`` (seeds below 2**31;
+        even ones are for tuning methods, odd ones for reporting).
 
         Raises:
             OptionError: there is no such problem.
         """
+        if name in packaged_names():
+            lines = parsed_lines(name, decoded(name, packaged_bytes(name)))
+            return cls._from_table(from_lines(name, lines))
         return cls._from_core(_core.make_problem(name))
 
     @classmethod
-    def _from_core(cls, core: Any) -> Self:
+    def replay(
+        cls,
+        path: str | Path,
+        *,
+        objective: str | None = None,
+        direction: Literal["maximize", "minimize"] | None = None,
+        constraints: Mapping[str, float] | None = None,
+        study: str | None = None,
+        t1: str | Path | None = None,
+    ) -> Self:
+        """A problem from recorded measurements; the format is told from the content, gzipped or not.
+
+        Read are trial logs of `lehr.run` and `lehr tune`, ``lehr.replay`` files, and Kernel Tuner's cache files and T4
+        results. The space holds exactly the recorded configurations: others have no result and are not legal. A
+        configuration with several measurements repeats them in turn. Nothing in the file is evaluated as code.
+
+        Args:
+            path: the file.
+            objective: the metric to optimise; else the file's own, ``time``, or a log's objective.
+            direction: else ``"minimize"`` for Kernel Tuner's times, ``"maximize"`` for rates (``.../s``) and for logs.
+            constraints: upper limits by metric name; else none, and for logs what the study judged.
+            study: which study of a log that holds several.
+            t1: the T1 description of T4 results, which they must fit.
+
+        Raises:
+            LehrError: the file cannot be read or is damaged; one sentence says what and where.
+        """
+        return cls._from_table(
+            read_table(
+                Path(path),
+                objective=objective,
+                direction=direction,
+                constraints=constraints,
+                study=study,
+                t1=None if t1 is None else Path(t1),
+            )
+        )
+
+    @classmethod
+    def _from_table(cls, table: Table, constraints: Mapping[str, float] | None = None) -> Self:
+        return cls._from_core(table.core(constraints), table.space)
+
+    @classmethod
+    def _from_core(cls, core: Any, space: Space | None = None) -> Self:
         return cls(
             core.name,
-            Space.from_json(core.space_form),
+            space or Space.from_json(core.space_form),
             core.objective,
             core.direction,
             dict(core.constraints),
@@ -105,9 +193,29 @@ class Problem:
         )
 
     def optimum(self) -> tuple[dict[str, Any], float]:
-        """The best configuration whose truth is feasible, and its objective."""
+        """The best configuration whose truth is feasible, and its objective; ``({}, nan)`` when none is."""
         config, objective, _, _ = self._core.optimum()
         return config, objective
+
+    def certificate(self) -> str:
+        """How the optimum is known: enumeration, or the bound that was proven."""
+        return str(self._core.optimum()[3])
+
+    def best_families(self) -> list[Any]:
+        """Values of the family variable that reach the optimum; empty without such a variable."""
+        return list(self._core.optimum()[2])
+
+    def invalid_share(self, n: int = 100_000, seed: int = 0) -> InvalidShare:
+        """Share of random search's draws that are infeasible: exact in finite spaces, else from `n` draws.
+
+        Raises:
+            OptionError: `n` is 0 and the space cannot be listed.
+        """
+        return InvalidShare(*_core.invalid_share(self._core, n, seed))
+
+    def best_of_family(self) -> list[FamilyBest]:
+        """Every family with its best, by enumeration; empty without a family or in a space too large to list."""
+        return [FamilyBest(*row) for row in _core.best_of_family(self._core)]
 
     def describe(self) -> str:
         """The problem in a few sentences."""
@@ -124,5 +232,5 @@ class Problem:
 
 
 def problem_names() -> list[str]:
-    """Names of the native problems."""
-    return list(_core.problem_names())
+    """Names of the problems that ship with lehr."""
+    return [*_core.problem_names(), *packaged_names()]
