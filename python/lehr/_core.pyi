@@ -16,11 +16,15 @@ __all__: list[str] = [
     "Enumerator",
     "Gpu",
     "GrowingParzenEstimator",
+    "MethodSpec",
     "Optimizer",
     "ParzenEstimator",
     "Problem",
+    "Reference",
     "Rng",
     "Space",
+    "StudyTrace",
+    "Sweep",
     "TableProblem",
     "Temperature",
     "Variable",
@@ -30,22 +34,26 @@ __all__: list[str] = [
     "below_count",
     "best_of_family",
     "check_space",
+    "compiler",
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
     "generator_names",
     "handoff_waits_for",
+    "hashed_seed",
     "invalid_share",
     "isa",
     "listable",
     "log_ndtr",
     "log_normal_mass",
     "make_problem",
+    "measure",
     "mix_rate",
     "ndtri",
     "numeric_move",
     "problem_names",
     "recency_weights",
+    "run_study",
     "score_unit",
     "search_hard",
     "snap_back_probability",
@@ -382,6 +390,8 @@ class Problem:
         seed: typing.SupportsInt | typing.SupportsIndex,
         repeat: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, ...]: ...
+    def family_code(self, value: typing.Any) -> float: ...
+    def family_value(self, code: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any: ...
     def optimum(self) -> tuple[dict[str, typing.Any], float, list[typing.Any], str]: ...
     def truth(self, config: dict[str, typing.Any]) -> tuple[typing.Any, ...]: ...
     @property
@@ -426,6 +436,102 @@ class TableProblem(Problem):
         ],
     ) -> None: ...
     def __len__(self) -> int: ...
+
+class MethodSpec:
+    """
+    A method in words: method[:preset][/option=value ...].
+    """
+    def __init__(self, text: str) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def acquisition(self) -> str: ...
+    @property
+    def allow_repeats(self) -> bool | None: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def overrides(self) -> dict[str, float]: ...
+    @property
+    def preset(self) -> str: ...
+
+class Reference:
+    """
+    What studies on a problem are measured against.
+    """
+    @typing.overload
+    def __init__(self, problem: Problem) -> None: ...
+    @typing.overload
+    def __init__(
+        self,
+        objective: typing.SupportsFloat | typing.SupportsIndex,
+        maximize: bool,
+        families: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        has_family: bool,
+    ) -> None: ...
+    @property
+    def families(self) -> list[float]: ...
+    @property
+    def objective(self) -> float: ...
+
+class StudyTrace:
+    """
+    The trials of one study in columns; see lehr.bench.Trace.
+    """
+    def __init__(
+        self,
+        feasible: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
+        objectives: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        truths: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        truth_states: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
+        seconds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        families: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def configurations(self, problem: Problem) -> list[typing.Any]: ...
+    @property
+    def exhausted(self) -> bool: ...
+    @property
+    def families(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def feasible(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def objectives(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def origins(self) -> list[typing.Any]: ...
+    @property
+    def outcomes(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def phases(self) -> list[tuple[int, str]]: ...
+    @property
+    def seconds(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def truth_states(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def truths(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class Sweep:
+    """
+    Studies of many cells on a pool of threads; see lehr.bench.sweep.
+    """
+    def __init__(
+        self,
+        cells: collections.abc.Sequence[
+            tuple[
+                Problem,
+                Reference,
+                MethodSpec,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+            ]
+        ],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+        keep_traces: bool,
+    ) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> list[tuple[int, float]]: ...
+    def take(self, cell: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
+    def wait(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> int | None: ...
 
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
@@ -477,6 +583,7 @@ def check_space(
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
     """
 
+def compiler() -> str: ...
 def condition_text(condition: typing.Any) -> str:
     """
     A condition in words.
@@ -503,6 +610,7 @@ def handoff_waits_for(
     What the handoff to TPE still waits for (Eq. 14); empty when it is due.
     """
 
+def hashed_seed(index: typing.SupportsInt | typing.SupportsIndex) -> int: ...
 def invalid_share(
     problem: Problem,
     n: typing.SupportsInt | typing.SupportsIndex,
@@ -536,6 +644,9 @@ def log_normal_mass(
     """
 
 def make_problem(name: str) -> Problem: ...
+def measure(
+    reference: Reference, trace: StudyTrace, count: typing.SupportsInt | typing.SupportsIndex
+) -> tuple[dict[str, typing.Any], dict[str, typing.Any]]: ...
 def mix_rate(
     normals: typing.SupportsInt | typing.SupportsIndex,
     tables: typing.SupportsInt | typing.SupportsIndex,
@@ -569,6 +680,12 @@ def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typin
     How much each of n observations counts, oldest first.
     """
 
+def run_study(
+    problem: Problem,
+    method: MethodSpec,
+    budget: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> StudyTrace: ...
 def score_unit(
     lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
 ) -> float: ...
