@@ -151,10 +151,11 @@ def table_lines(cells: Sequence[CellSummary]) -> list[str]:
         "with Wilson intervals. found: something met the limits; near opt.: within 0.5 % of the optimum.",
     ]
     false = [cell for cell in cells if cell.false_winners.value > 0]
-    for cell in false:
+    if false:
+        worst = max(false, key=lambda cell: cell.false_winners.value)
         lines.append(
-            f"{cell.cell}: {_percent(cell.false_winners)} of the winners met the limits by luck; "
-            "they have no regret and are not near the optimum."
+            f"In {len(false)} of {len(cells)} cells some winners met the limits by luck, at most "
+            f"{_percent(worst.false_winners)} of the studies ({worst.cell}): these have no regret and are not near opt."
         )
     return lines
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from lehr.errors import SpaceError, StorageError
-from lehr.optimizer import Method
+from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.limits import Limit
 from lehr.study.results import canonical
@@ -30,7 +30,7 @@ class Definition:
         objective: name of the metric that is optimised.
         direction: ``maximize`` or ``minimize``.
         limits: limits on metrics.
-        method, preset, seed: as :class:`lehr.Optimizer` takes them.
+        method, preset, seed, acquisition, options: as :class:`lehr.Optimizer` takes them.
         initial: configurations to evaluate first.
     """
 
@@ -42,6 +42,8 @@ class Definition:
     preset: Preset
     seed: int
     initial: tuple[dict[str, Any], ...] = ()
+    acquisition: Acquisition = "ratio"
+    options: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON-safe form that is stored."""
@@ -58,6 +60,8 @@ class Definition:
             "preset": self.preset,
             "seed": self.seed,
             "initial": list(self.initial),
+            "acquisition": self.acquisition,
+            "options": dict(self.options),
         }
 
     @classmethod
@@ -91,10 +95,13 @@ class Definition:
                 preset=cast(Preset, str(stored["preset"])),
                 seed=int(stored["seed"]),
                 initial=tuple(dict(config) for config in stored["initial"]),
+                # Studies stored before there was a choice have neither.
+                acquisition=cast(Acquisition, str(stored.get("acquisition", "ratio"))),
+                options={str(name): float(value) for name, value in stored.get("options", {}).items()},
             )
         except SpaceError as error:
             raise StorageError(f"{where}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{where}: its definition is damaged ({error}); start under another name"
             ) from error
@@ -104,8 +111,14 @@ class Definition:
         there, here = stored.as_json(), self.as_json()
         found = [
             f"{name} is {there[name]!r} there and {here[name]!r} here"
-            for name in ("objective", "direction", "method", "preset", "seed")
+            for name in ("objective", "direction", "method", "preset", "seed", "acquisition")
             if there[name] != here[name]
+        ]
+        found += [
+            f"option {name!r} is {stored.options.get(name, 'not set')} there "
+            f"and {self.options.get(name, 'not set')} here"
+            for name in sorted({*stored.options, *self.options})
+            if stored.options.get(name) != self.options.get(name)
         ]
         found += _named(
             "limit",

@@ -24,6 +24,8 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
         method=definition.method,
         preset=definition.preset,
         seed=definition.seed,
+        acquisition=definition.acquisition,
+        options=definition.options,
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
+from lehr._checks import real
 from lehr.errors import ExhaustedError, OptionError, StorageError
-from lehr.optimizer import Method, Optimizer
+from lehr.optimizer import Acquisition, Method, Optimizer
 from lehr.space import Space
 from lehr.study.definition import Definition, Direction, Preset
 from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
@@ -55,6 +56,8 @@ def run(
     initial: Iterable[Mapping[str, Any]] = (),
     on_event: Callable[[Event], None] | None = None,
     resume: bool = True,
+    acquisition: Acquisition = "ratio",
+    options: Mapping[str, float] | None = None,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -76,7 +79,7 @@ def run(
         max_seconds: start no new trial once the study's trials, those of earlier sessions included, have
             taken this long. The trial that runs then is left to end, or to meet its own deadline: cutting it
             short would store a timeout that the configuration has not earned.
-        method, preset, seed: as for :class:`lehr.Optimizer`.
+        method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
         trial_timeout_s: deadline of one trial in seconds.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
@@ -111,6 +114,8 @@ def run(
         preset=preset,
         seed=seed,
         initial=_distinct(space, initial),
+        acquisition=acquisition,
+        options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
     )
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     supervisor = Supervisor(isolation=isolation, environment=environment)  # likewise; starts nothing yet
