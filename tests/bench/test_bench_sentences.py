@@ -58,6 +58,14 @@ def test_no_difference_is_not_called_a_win() -> None:
     )
 
 
+def test_few_pairs_show_nothing() -> None:
+    few = [duel("a", 25, "regret", ("tba-tpe", "optuna-gp"), (np.zeros(4), np.ones(4)))]
+    assert against(pairwise.corrected(few)) == (
+        "By simple regret after 25 trials, **tba-tpe** against optuna-gp: 4 pairs of studies are too few to show a "
+        "difference."
+    )
+
+
 def test_correction_can_take_a_verdict_back() -> None:
     weak = made("a", 0.045)
     alone = pairwise.corrected([weak])[0]

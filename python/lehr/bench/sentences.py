@@ -9,6 +9,9 @@ from lehr.bench.pairwise import METRICS, SIGNIFICANT, Duel
 from lehr.bench.paper import Reproduction
 from lehr.bench.statistics import Interval
 
+_FEWEST_PAIRS = 6  # with fewer, Wilcoxon's smallest two-sided p is above 5 %
+_MOST_NAMED = 5
+
 _METRIC_NAMES = {
     "best": "best feasible objective",
     "wasted": "wasted share",
@@ -80,14 +83,16 @@ def against(duels: Sequence[Duel]) -> str:
         to = "" if loses else f" against {one.second}"
         of = "" if loses else f" of {len(duels)} {places}"
         parts.append(f"**wins**{to} on {len(wins)}{of} ({_listed(wins, several)})")
+    most = max(duel.comparison.count for duel in duels)
+    if not parts and most < _FEWEST_PAIRS:
+        return f"{head} against {one.second}: {most} pairs of studies are too few to show a difference."
     if not parts:
         where = one.problem if len(duels) == 1 else f"any of {len(duels)} problems"
         return f"{head} and {one.second}: no difference is shown on {where}."
     text = f"{head} {' and '.join(parts)}"
     if even:
-        text += (
-            f"; on {len(even)} no difference is shown ({', '.join(_place(duel, several) for duel in even)})"
-        )
+        names = f" ({', '.join(_place(duel, several) for duel in even)})" if len(even) <= _MOST_NAMED else ""
+        text += f"; on {len(even)} no difference is shown{names}"
     return text + "."
 
 
