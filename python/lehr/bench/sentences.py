@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lehr.bench.pairwise import METRICS, SIGNIFICANT, Duel
+from lehr.bench.pairwise import FEWEST_PAIRS, METRICS, SIGNIFICANT, Duel
 from lehr.bench.paper import Reproduction
 from lehr.bench.statistics import Interval
 
-_FEWEST_PAIRS = 6  # with fewer, Wilcoxon's smallest two-sided p is above 5 %
 _MOST_NAMED = 5
 
 _METRIC_NAMES = {
@@ -84,7 +83,7 @@ def against(duels: Sequence[Duel]) -> str:
         of = "" if loses else f" of {len(duels)} {places}"
         parts.append(f"**wins**{to} on {len(wins)}{of} ({_listed(wins, several)})")
     most = max(duel.comparison.count for duel in duels)
-    if not parts and most < _FEWEST_PAIRS:
+    if not parts and most < FEWEST_PAIRS:
         return f"{head} against {one.second}: {most} pairs of studies are too few to show a difference."
     if not parts:
         where = one.problem if len(duels) == 1 else f"any of {len(duels)} problems"
