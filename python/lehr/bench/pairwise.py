@@ -15,7 +15,7 @@ from lehr.bench.store import Cell, Store
 
 SIGNIFICANT = 0.05
 FEWEST_PAIRS = 6
-"""With fewer pairs that differ the smallest exact p of the test is above 5 %, whatever its approximation for ties says."""
+"""With fewer pairs that differ the smallest exact p is above 5 %, whatever the approximation for ties says."""
 
 Metric = Literal["regret", "wasted", "wasted_seconds", "first_feasible_trial"]
 METRICS: Mapping[Metric, str] = {
