@@ -16,5 +16,7 @@ void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_supervise(pybind11::module_& m);
+void bind_supervise_parts(pybind11::module_& m);
 
 }  // namespace lehr::python

@@ -13,4 +13,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_policies(m);
   lehr::python::bind_search(m);
   lehr::python::bind_recall(m);
+  lehr::python::bind_supervise(m);
+  lehr::python::bind_supervise_parts(m);
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trial_bodies as bodies
 
-from lehr.supervise._memory import MB, Trajectory, read_usage
+from lehr._core import Trajectory
+from lehr.supervise._memory import MB, read_usage
 
 
 def test_many_small_allocations_are_stopped_at_the_limit(supervisor):
@@ -75,5 +76,5 @@ def test_a_trajectory_keeps_its_shape_in_32_points(count):
     points = trajectory.points()
     assert len(points) <= 32
     assert len(points) >= min(count, 12)
-    assert points[0] == [0.0, 0.0]
+    assert points[0] == (0.0, 0.0)
     assert points[-1][1] >= 0.8 * (count - 1)

@@ -29,3 +29,8 @@ def wait_until_gone(mark: str, limit_s: float) -> dict[int, str]:
     while (left := marked_processes(mark)) and time.monotonic() < give_up:
         time.sleep(0.02)
     return left
+
+
+def idle_helpers(supervisor) -> list:
+    """The helpers that wait for a trial."""
+    return [helper for idle in supervisor._idle.values() for helper in idle]

@@ -1,8 +1,8 @@
 """The helper: a small, long-lived process that forks trials and leaves nothing of them.
 
 It imports what the trials of its kind need and does nothing else: no user code, no session, no thread. It
-watches the process that started it through a pidfd; PR_SET_PDEATHSIG would fire when the *thread* that
-started it ends, too early.
+watches the process that started it in three ways: the end of its socket, a pidfd (a fork of that process may hold the
+socket open), and PR_SET_PDEATHSIG, which fires when the native supervisor's *thread* ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lehr.supervise import _child
+from lehr.supervise import _child, _wire
 from lehr.supervise._linux import (
     become_subreaper,
     die_with_parent,
     open_pidfd,
-    outlive_parent_thread,
     prefer_as_oom_victim,
 )
 from lehr.supervise._tree import Reaper, drain
@@ -86,6 +85,7 @@ class Helper:
         self._wakeup, self._wakeup_write = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._wakeup_write, False)
+        os.chdir("/")  # our parent's folder may go; each trial works where its caller does
 
     def serve(self) -> NoReturn:
         """Do what the parent says until it says no more; then kill the running trial and leave."""
@@ -129,10 +129,11 @@ class Helper:
             if messages is None:
                 return False
             for message, descriptors in messages:
-                self._obey(message, descriptors)
+                if not self._obey(message, descriptors):
+                    return False
         return True
 
-    def _obey(self, message: dict[str, Any], descriptors: list[int]) -> None:
+    def _obey(self, message: dict[str, Any], descriptors: list[int]) -> bool:
         match message["do"]:
             case "setup":
                 self._set_up(message)
@@ -144,20 +145,24 @@ class Helper:
             case "warm":
                 _child.set_path(message["sys_path"])
                 self._import(message["modules"])
-                self._channel.send({"is": "warmed", "threads": threads_left_after_fork()})
+                self._channel.send(_wire.answer(b"r", threads_left_after_fork()))
+            case "leave":
+                return False
+        return True
 
     def _set_up(self, message: dict[str, Any]) -> None:
         self._parent = message["parent"]
         self._parent_pidfd = open_pidfd(self._parent)
-        # While it imports, the helper cannot watch its parent. The thread that started it waits for it
-        # meanwhile.
+        # While it imports, the helper cannot watch its parent. The thread that started it lives as long as the study.
         if not die_with_parent(self._parent, signal.SIGKILL):
             os._exit(0)
         _child.set_path(message["sys_path"])
         sys.argv = list(message["argv"])
         self._import(message["preload"])
-        outlive_parent_thread()
-        self._channel.send({"is": "ready", "threads": threads_left_after_fork() if message["preload"] else 1})
+        # From here on an orderly end is possible: the handler of SIGTERM kills the trial's tree.
+        if not die_with_parent(self._parent, signal.SIGTERM):
+            os._exit(0)
+        self._channel.send(_wire.answer(b"r", threads_left_after_fork() if message["preload"] else 1))
 
     def _import(self, modules: Sequence[str]) -> None:
         """Import ahead of the children. What fails here fails again in the child, which reports it."""
@@ -173,7 +178,7 @@ class Helper:
         assert reaper is not None
         left = reaper.kill_all(KILL_LIMIT_S)
         status = reaper.status
-        self._channel.send({"is": "ended", "status": status, "left": left, "others": reaper.others})
+        self._channel.send(_wire.answer(b"e", -1 if status is None else status, reaper.others, *left))
 
     def _start(self, message: dict[str, Any], descriptors: list[int]) -> None:
         me = os.getpid()
@@ -182,7 +187,7 @@ class Helper:
         except OSError as error:
             for fd in descriptors:
                 os.close(fd)
-            self._channel.send({"is": "failed", "why": f"fork: {error.strerror}"})
+            self._channel.send(_wire.answer(b"f", text=f"fork: {error.strerror}".encode()))
             return
         if pid == 0:
             try:
@@ -193,12 +198,14 @@ class Helper:
         for fd in descriptors:
             os.close(fd)
         pidfd = open_pidfd(pid)  # opened here, where the pid cannot have been reused yet
-        self._channel.send({"is": "forked", "pid": pid}, [] if pidfd is None else [pidfd])
-        if pidfd is not None:
+        if pidfd is None:
+            self._channel.send(_wire.answer(b"p", pid))
+        else:
+            self._channel.send(_wire.answer(b"P", pid), [pidfd])
             os.close(pidfd)
 
     def _become_trial(self, helper: int, fresh: bool, descriptors: list[int]) -> NoReturn:
-        channel, payload, cwd, fault, out, err = descriptors
+        channel, payload, cwd, fault, out, err, *cgroup = descriptors
         os.setsid()
         if not die_with_parent(helper, signal.SIGKILL):
             os._exit(127)
@@ -216,6 +223,9 @@ class Helper:
             if fd is not None and fd > 2:
                 os.close(fd)
         prefer_as_oom_victim()
+        for fd in cgroup:
+            os.write(fd, b"0")  # in it from here on, with everything that is started below
+            os.close(fd)
         if fresh:
             for fd in (channel, payload, cwd, fault):
                 os.set_inheritable(fd, True)

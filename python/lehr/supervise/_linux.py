@@ -32,11 +32,6 @@ def die_with_parent(parent_pid: int, signal_number: int) -> bool:
     return os.getppid() == parent_pid  # it may have died between fork and prctl
 
 
-def outlive_parent_thread() -> None:
-    """Take ``die_with_parent`` back."""
-    _prctl(_PR_SET_PDEATHSIG, 0)
-
-
 def open_pidfd(pid: int) -> int | None:
     """A descriptor that names this very process, readable once it has ended; None where there is none."""
     opener = getattr(os, "pidfd_open", None)
@@ -56,39 +51,3 @@ def prefer_as_oom_victim() -> None:
         path.write_text(str(max(current, 500)))
     except (OSError, ValueError):
         pass
-
-
-def kernel_oom_kills() -> int:
-    """How many processes the kernel has killed for memory: a counter to compare before and after a trial.
-
-    Sums the machine's own counter and those of this process's memory cgroup, as far as they can be read:
-    each only grows.
-    """
-    return sum(_counter(path, key) for path, key in _oom_sources())
-
-
-def _counter(path: str, key: str) -> int:
-    try:
-        with open(path) as lines:
-            for line in lines:
-                name, _, value = line.partition(" ")
-                if name == key:
-                    return int(value)
-    except (OSError, ValueError):
-        pass
-    return 0
-
-
-def _oom_sources() -> list[tuple[str, str]]:
-    sources = [("/proc/vmstat", "oom_kill")]
-    try:
-        entries = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return sources
-    for entry in entries:
-        _, controllers, path = entry.split(":", 2)
-        if not controllers:
-            sources.append((f"/sys/fs/cgroup{path.rstrip('/')}/memory.events", "oom_kill"))
-        elif "memory" in controllers.split(","):
-            sources.append((f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control", "oom_kill"))
-    return sources
