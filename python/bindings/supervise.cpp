@@ -1,10 +1,9 @@
 // The supervisor's thread as the Python layer sees it (lehr/supervise): commands in, answers to wait for out.
-#include "lehr/supervise/supervisor.hpp"
-
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "lehr/supervise/supervisor.hpp"
 
 namespace py = pybind11;
 
@@ -32,7 +31,8 @@ void bind_observed(py::module_& m) {
       .def_property_readonly("begun_body", [](const Observed& self) { return py::bytes(self.begun_body); })
       .def_property_readonly("record_kind",
                              [](const Observed& self) {
-                               return self.record_kind == 0 ? std::string() : std::string(1, self.record_kind);
+                               return self.record_kind == 0 ? std::string()
+                                                            : std::string(1, self.record_kind);
                              })
       .def_property_readonly("record_body", [](const Observed& self) { return py::bytes(self.record_body); })
       .def_readonly("record_late", &Observed::record_late)
@@ -63,9 +63,11 @@ void bind_observed(py::module_& m) {
       .def_readonly("kill_to_gone_s", &Observed::kill_to_gone_s);
 }
 
-std::pair<std::shared_ptr<Helper>, supervise::News> start(Supervisor& self, std::vector<std::string> arguments,
-                                                          std::vector<std::string> environment, std::string marker,
-                                                          const std::string& setup, int log, double start_limit_s) {
+std::pair<std::shared_ptr<Helper>, supervise::News> start(Supervisor& self,
+                                                          std::vector<std::string> arguments,
+                                                          std::vector<std::string> environment,
+                                                          std::string marker, const std::string& setup,
+                                                          int log, double start_limit_s) {
   supervise::HelperSpec spec{std::move(arguments), std::move(environment), std::move(marker),
                              supervise::command_frame(setup), start_limit_s};
   const py::gil_scoped_release release;  // the arguments are C++ values by now
@@ -74,9 +76,9 @@ std::pair<std::shared_ptr<Helper>, supervise::News> start(Supervisor& self, std:
 }
 
 std::tuple<std::shared_ptr<Answer<Observed>>, bool, std::string> run(
-    Supervisor& self, const std::shared_ptr<Helper>& helper, const std::string& command, int payload, int folder,
-    int fault, std::optional<double> timeout_s, std::optional<double> memory_bytes, double start_limit_s,
-    double grace_s, double linger_s, double abandon_s, std::size_t result_bytes) {
+    Supervisor& self, const std::shared_ptr<Helper>& helper, const std::string& command, int payload,
+    int folder, int fault, std::optional<double> timeout_s, std::optional<double> memory_bytes,
+    double start_limit_s, double grace_s, double linger_s, double abandon_s, std::size_t result_bytes) {
   const supervise::TrialLimits limits{timeout_s, memory_bytes, start_limit_s, grace_s,
                                       linger_s,  abandon_s,    result_bytes};
   const py::gil_scoped_release release;  // likewise
@@ -92,7 +94,8 @@ void bind_supervise(py::module_& m) {
       .def_readonly("status", &supervise::Death::status)
       .def_property_readonly("last_line",
                              [](const supervise::Death& self) { return py::bytes(self.last_line); });
-  py::class_<HelperNews>(m, "HelperNews", "What a helper says after importing: threads that a fork would leave.")
+  py::class_<HelperNews>(m, "HelperNews",
+                         "What a helper says after importing: threads that a fork would leave.")
       .def_readonly("threads", &HelperNews::threads)
       .def_readonly("death", &HelperNews::death);
   bind_answer<HelperNews>(m, "HelperAnswer");
@@ -101,12 +104,14 @@ void bind_supervise(py::module_& m) {
   py::class_<Helper, std::shared_ptr<Helper>>(m, "NativeHelper", "A helper process.")
       .def_property_readonly("pid", &Helper::pid)
       .def_property_readonly("alive", &Helper::alive);
-  py::class_<Supervisor>(m, "NativeSupervisor", "The supervisor's thread, which never takes the interpreter's lock.")
-      .def(py::init([](const std::string& cgroup, bool use_cgroups, bool pretend, const std::string& kernel_log) {
-             supervise::CgroupTree tree =
-                 use_cgroups ? supervise::CgroupTree(cgroup, pretend) : supervise::CgroupTree("", true);
-             return std::make_unique<Supervisor>(std::move(tree), use_cgroups, kernel_log);
-           }),
+  py::class_<Supervisor>(m, "NativeSupervisor",
+                         "The supervisor's thread, which never takes the interpreter's lock.")
+      .def(py::init(
+               [](const std::string& cgroup, bool use_cgroups, bool pretend, const std::string& kernel_log) {
+                 supervise::CgroupTree tree =
+                     use_cgroups ? supervise::CgroupTree(cgroup, pretend) : supervise::CgroupTree("", true);
+                 return std::make_unique<Supervisor>(std::move(tree), use_cgroups, kernel_log);
+               }),
            py::kw_only(), py::arg("cgroup") = "", py::arg("use_cgroups") = true, py::arg("pretend") = false,
            py::arg("kernel_log") = "/dev/kmsg")
       .def("start", &start, py::arg("arguments"), py::arg("environment"), py::arg("marker"), py::arg("setup"),

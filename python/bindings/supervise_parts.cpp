@@ -28,10 +28,13 @@ void bind_supervise_parts(py::module_& m) {
             }
             return messages;
           },
-          py::arg("data"), "The messages that `data` completes: kind and body. ValueError: they are not ours.");
+          py::arg("data"),
+          "The messages that `data` completes: kind and body. ValueError: they are not ours.");
   m.def(
       "encode_frame",
-      [](char kind, const py::bytes& body) { return py::bytes(supervise::encode(kind, std::string_view(body))); },
+      [](char kind, const py::bytes& body) {
+        return py::bytes(supervise::encode(kind, std::string_view(body)));
+      },
       py::arg("kind"), py::arg("body"));
   py::class_<supervise::Trajectory>(m, "Trajectory", "A curve in at most 32 points.")
       .def(py::init<>())
@@ -45,10 +48,13 @@ void bind_supervise_parts(py::module_& m) {
   m.def("parse_oom_record", &supervise::parse_oom_record, py::arg("record"), py::arg("pid"),
         "The text of a record of /dev/kmsg that says that `pid` was killed for memory.");
   m.def("kernel_log_readable", [] { return supervise::KernelLog().readable(); });
-  m.def("read_rollup", [](int pid) {
-    const supervise::Rollup rollup = supervise::read_rollup(pid);
-    return std::pair(rollup.proportional, rollup.private_dirty);
-  }, py::arg("pid"), "(Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.");
+  m.def(
+      "read_rollup",
+      [](int pid) {
+        const supervise::Rollup rollup = supervise::read_rollup(pid);
+        return std::pair(rollup.proportional, rollup.private_dirty);
+      },
+      py::arg("pid"), "(Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.");
 }
 
 }  // namespace lehr::python

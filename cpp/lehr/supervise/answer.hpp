@@ -1,5 +1,5 @@
-// One answer, given once by the supervisor's thread. Whoever waits polls the descriptor, so that he can wait for other
-// things beside it: signals, an event loop of his own.
+// One answer, given once by the supervisor's thread. Whoever waits polls the descriptor, so that he can wait
+// for other things beside it: signals, an event loop of his own.
 #pragma once
 
 #include <mutex>

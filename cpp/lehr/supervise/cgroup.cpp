@@ -83,9 +83,7 @@ std::optional<std::int64_t> Cgroup::peak() const {
   return read.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-std::int64_t Cgroup::oom_kills() const {
-  return counter_in(read_file(path_ + "/memory.events"), "oom_kill");
-}
+std::int64_t Cgroup::oom_kills() const { return counter_in(read_file(path_ + "/memory.events"), "oom_kill"); }
 
 CgroupTree::CgroupTree(const std::string& asked, bool pretend) : pretend_(pretend) {
   const std::vector<std::string> candidates =
@@ -100,7 +98,7 @@ CgroupTree::CgroupTree(const std::string& asked, bool pretend) : pretend_(preten
 
 bool CgroupTree::accepts(const std::string& directory) {
   if (pretend_) return true;
-  struct statfs system {};
+  struct statfs system{};
   if (::statfs(directory.c_str(), &system) != 0) {
     why_not_ = directory + ": " + error_text(errno);
   } else if (system.f_type != cgroup2_magic) {
@@ -128,7 +126,7 @@ std::unique_ptr<Cgroup> CgroupTree::make(std::int64_t bytes, std::string& why) c
     why = path + ": " + error_text(errno);
     return nullptr;
   }
-  write_text(path + "/memory.swap.max", "0");     // absent without swap
+  write_text(path + "/memory.swap.max", "0");  // absent without swap
   write_text(path + "/memory.oom.group", "1");
   return leaf;
 }

@@ -1,5 +1,5 @@
-// Seconds of the monotonic clock, which no administrator and no time server can step. The same clock as Python's
-// time.monotonic, so that readings of a child can be compared with ours.
+// Seconds of the monotonic clock, which no administrator and no time server can step. The same clock as
+// Python's time.monotonic, so that readings of a child can be compared with ours.
 #pragma once
 
 #include <ctime>

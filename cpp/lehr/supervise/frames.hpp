@@ -1,7 +1,7 @@
 // Messages of a byte stream: a length of 4 bytes (big-endian, kind included), a kind of one byte, a body.
 //
-// The core looks at kinds and numbers only; texts and JSON stay bytes that the Python layer reads. Whatever a trial's
-// process has become, its bytes can at worst be a frame that is not ours.
+// The core looks at kinds and numbers only; texts and JSON stay bytes that the Python layer reads. Whatever a
+// trial's process has become, its bytes can at worst be a frame that is not ours.
 #pragma once
 
 #include <cstddef>

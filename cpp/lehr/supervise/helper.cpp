@@ -14,7 +14,7 @@ namespace lehr::supervise {
 namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
-constexpr double leave_s = 1.0;         // an order to go is obeyed at once, or it never is
+constexpr double leave_s = 1.0;  // an order to go is obeyed at once, or it never is
 constexpr double sweep_again_s = 0.002;
 constexpr double sweep_limit_s = 1.0;
 constexpr const char* kill_command = R"({"do": "kill"})";
@@ -22,7 +22,8 @@ constexpr const char* leave_command = R"({"do": "leave"})";
 
 }  // namespace
 
-// Commands are JSON objects, as the helper reads them: a length, then the text. Their first byte stands for the kind.
+// Commands are JSON objects, as the helper reads them: a length, then the text. Their first byte stands for
+// the kind.
 std::string command_frame(const std::string& json) { return encode(json.front(), json.substr(1)); }
 
 Helper::Helper(HelperSpec spec, Descriptor log, News started)
@@ -79,7 +80,8 @@ void Helper::stop(News answer, double now) {
     phase_ = Phase::gone;
     return;
   }
-  if (phase_ == Phase::leaving || phase_ == Phase::dying || phase_ == Phase::sweeping || phase_ == Phase::gone)
+  if (phase_ == Phase::leaving || phase_ == Phase::dying || phase_ == Phase::sweeping ||
+      phase_ == Phase::gone)
     return;
   if (trial_) trial_->kill(KillCause::closed, now);
   send_signal(pidfd_, SIGCONT);
@@ -135,8 +137,9 @@ void Helper::obey(Socket::Received message, KernelLog& log, double now) {
       waiting_->give({static_cast<int>(read_integer(body, 0)), {}});
       waiting_.reset();
       return;
-    case 'P':  // forked: the trial's pid, with its pidfd
-    case 'p': {  // or without, from an interpreter that knows none: the helper keeps the number taken meanwhile
+    case 'P':    // forked: the trial's pid, with its pidfd
+    case 'p': {  // or without, from an interpreter that knows none: the helper keeps the number taken
+                 // meanwhile
       if (!trial_) return;
       const int pid = static_cast<int>(read_integer(body, 0));
       trial_->on_forked(pid_, pid, message.descriptor ? std::move(message.descriptor) : open_pidfd(pid), now);
@@ -146,9 +149,10 @@ void Helper::obey(Socket::Received message, KernelLog& log, double now) {
       if (!trial_) return;
       const std::int64_t status = read_integer(body, 0);
       std::vector<int> left;
-      for (std::size_t i = 2; i < body.size() / 8; ++i) left.push_back(static_cast<int>(read_integer(body, i)));
-      trial_->on_ended(status < 0 ? std::nullopt : std::optional(static_cast<int>(status)), read_integer(body, 1),
-                       std::move(left), now);
+      for (std::size_t i = 2; i < body.size() / 8; ++i)
+        left.push_back(static_cast<int>(read_integer(body, i)));
+      trial_->on_ended(status < 0 ? std::nullopt : std::optional(static_cast<int>(status)),
+                       read_integer(body, 1), std::move(left), now);
       if (phase_ == Phase::running) phase_ = Phase::idle;
       end_trial({}, log, now);
       return;
@@ -159,7 +163,8 @@ void Helper::obey(Socket::Received message, KernelLog& log, double now) {
       if (phase_ == Phase::running) phase_ = Phase::idle;
       end_trial({}, log, now);
       return;
-    default: throw BadFrame("a message of an unknown kind");
+    default:
+      throw BadFrame("a message of an unknown kind");
   }
 }
 
@@ -205,12 +210,15 @@ double Helper::due() const {
 void Helper::tick(KernelLog& log, double now) {
   if (trial_ && phase_ == Phase::running) {
     switch (trial_->tick(now, pid_)) {
-      case Trial::Need::nothing: break;
+      case Trial::Need::nothing:
+        break;
       case Trial::Need::kill:
         send_signal(pidfd_, SIGCONT);  // a trial may have stopped it, by mistake or not
         if (!socket_.send(command_frame(kill_command))) lose("closed its socket", now);
         return;
-      case Trial::Need::give_up: lose("did not answer", now); break;
+      case Trial::Need::give_up:
+        lose("did not answer", now);
+        break;
     }
   }
   if (phase_ == Phase::sweeping) {
@@ -271,7 +279,7 @@ void Helper::end_trial(Death death, KernelLog& log, double now) {
 }
 
 std::string Helper::last_line() const {
-  struct stat status {};
+  struct stat status{};
   if (!log_ || ::fstat(log_.get(), &status) != 0) return {};
   std::string text(8192, '\0');
   const auto from = std::max<off_t>(status.st_size - static_cast<off_t>(text.size()), 0);
@@ -280,7 +288,8 @@ std::string Helper::last_line() const {
   const auto end = text.find_last_not_of(" \t\r\n");
   if (end == std::string::npos) return {};
   const auto begin = text.rfind('\n', end);
-  return text.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+  return text.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
 }
 
 }  // namespace lehr::supervise

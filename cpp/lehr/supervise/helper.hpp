@@ -21,11 +21,12 @@
 namespace lehr::supervise {
 
 struct HelperSpec {
-  std::vector<std::string> arguments;    // the interpreter and what it runs; it finds its socket at descriptor 3
+  std::vector<std::string>
+      arguments;  // the interpreter and what it runs; it finds its socket at descriptor 3
   std::vector<std::string> environment;  // NAME=value
-  std::string marker;                    // the entry of the environment that only this helper's processes have
-  std::string setup;                     // its first command, a whole frame
-  double start_limit_s = 120.0;          // for its imports
+  std::string marker;            // the entry of the environment that only this helper's processes have
+  std::string setup;             // its first command, a whole frame
+  double start_limit_s = 120.0;  // for its imports
 };
 
 // A command as the helper reads it: a length, then a JSON object.
@@ -52,13 +53,14 @@ class Helper {
   void tick(KernelLog& log, double now);
 
  private:
-  // leaving: told to go, dying: its socket is closed and its process not yet, sweeping: dead, what it left is killed
+  // leaving: told to go, dying: its socket is closed and its process not yet, sweeping: dead, what it left is
+  // killed
   enum class Phase { made, busy_importing, idle, running, leaving, dying, sweeping, gone };
 
   void read_socket(KernelLog& log, double now);
   void obey(Socket::Received message, KernelLog& log, double now);
   void on_exit(KernelLog& log, double now);
-  void lose(std::string how, double now);     // it is dead or of no use: kill it and what is below it
+  void lose(std::string how, double now);  // it is dead or of no use: kill it and what is below it
   void sweep(KernelLog& log);
   void end(KernelLog& log, double now);
   void end_trial(Death death, KernelLog& log, double now);

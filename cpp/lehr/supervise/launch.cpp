@@ -60,8 +60,8 @@ Launched launch(const std::vector<std::string>& arguments, const std::vector<std
   // parent-death signal before the program runs.
   const pid_t pid = ::vfork();
   if (pid == 0) {
-    failure = become(argument_pointers.data(), environment_pointers.data(), null.get(), control.get(), log.get(),
-                     parent, none, most_descriptors);
+    failure = become(argument_pointers.data(), environment_pointers.data(), null.get(), control.get(),
+                     log.get(), parent, none, most_descriptors);
     ::_exit(127);
   }
   const int why = pid < 0 ? errno : failure;

@@ -15,13 +15,14 @@ struct Launched {
 
 constexpr int control_descriptor = 3;  // what the program finds its socket at
 
-// Starts arguments[0] (a path) in a session of its own, with `control` as descriptor 3, `log` as its stdout and stderr,
-// an empty stdin and nothing else open. It dies with the calling thread until it says otherwise
+// Starts arguments[0] (a path) in a session of its own, with `control` as descriptor 3, `log` as its stdout
+// and stderr, an empty stdin and nothing else open. It dies with the calling thread until it says otherwise
 // (PR_SET_PDEATHSIG). Throws IsolationError. To be called from a thread that blocks all signals.
 Launched launch(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
                 const Descriptor& control, const Descriptor& log);
 
-// How a child ended, as a wait status; -1 when nobody can know (the host reaps all children itself), -2 while it runs.
+// How a child ended, as a wait status; -1 when nobody can know (the host reaps all children itself), -2 while
+// it runs.
 int reap(const Descriptor& pidfd) noexcept;
 
 }  // namespace lehr::supervise

@@ -61,7 +61,8 @@ bool MemoryWatch::poll(double now) {
   bool over = limit_ && total > *limit_;
   if (over && tree_.size() > 1) {
     double proportional = 0;
-    for (const Process& process : tree_) proportional += static_cast<double>(read_rollup(process.pid).proportional);
+    for (const Process& process : tree_)
+      proportional += static_cast<double>(read_rollup(process.pid).proportional);
     total = std::min(total, proportional);
     over = total > *limit_;
   }

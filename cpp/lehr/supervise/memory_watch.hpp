@@ -1,9 +1,9 @@
 // The memory of a trial's process tree, watched from outside.
 //
-// What a limit bounds: the resident anonymous and shared memory (RssAnon + RssShmem) of all processes of the trial
-// together, what its imports hold included; files mapped into memory (libraries, mapped weights) do not count, for the
-// kernel can drop them. Pages that processes of one tree share by fork count once: when the cheap sum passes the limit
-// with several processes alive, the proportional figures (Pss) decide.
+// What a limit bounds: the resident anonymous and shared memory (RssAnon + RssShmem) of all processes of the
+// trial together, what its imports hold included; files mapped into memory (libraries, mapped weights) do not
+// count, for the kernel can drop them. Pages that processes of one tree share by fork count once: when the
+// cheap sum passes the limit with several processes alive, the proportional figures (Pss) decide.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,11 @@ class MemoryWatch {
   double due() const noexcept { return due_; }  // seldom far below the limit, every 5 ms near it
 
   double peak() const noexcept { return peak_; }
-  double over() const noexcept { return over_; }            // bytes in use when the limit was found exceeded
-  std::int64_t data() const noexcept { return data_; }      // the main process's last VmData
-  double inherited() const noexcept { return inherited_; }  // the main process's RssAnon + RssShmem when first seen
+  double over() const noexcept { return over_; }        // bytes in use when the limit was found exceeded
+  std::int64_t data() const noexcept { return data_; }  // the main process's last VmData
+  double inherited() const noexcept {
+    return inherited_;
+  }  // the main process's RssAnon + RssShmem when first seen
   // Highest Private_Dirty seen of the main process: what it holds alone, without pages inherited by fork.
   double private_peak() const noexcept { return private_peak_; }
   const Trajectory& trajectory() const noexcept { return trajectory_; }

@@ -44,14 +44,14 @@ struct Observed {
   std::string bad_channel;   // why the result channel could not be read
   std::optional<int> status;
   KillCause killed = KillCause::none;
-  bool terminated = false;   // SIGTERM was sent first
+  bool terminated = false;  // SIGTERM was sent first
   Death helper_death;
-  std::string failed;        // why no process could be made
-  std::vector<int> left;     // processes that survived SIGKILL
-  std::int64_t others = 0;   // further processes of the trial that were reaped
+  std::string failed;       // why no process could be made
+  std::vector<int> left;    // processes that survived SIGKILL
+  std::int64_t others = 0;  // further processes of the trial that were reaped
   std::int64_t kernel_oom_kills = 0;
-  std::string kernel_log;    // what the kernel wrote about killing it
-  bool watched = false;      // whether a process existed whose memory could be read
+  std::string kernel_log;  // what the kernel wrote about killing it
+  bool watched = false;    // whether a process existed whose memory could be read
   double memory_peak = 0, memory_over = 0, memory_private = 0, memory_inherited = 0;  // bytes
   std::int64_t data = 0;
   std::vector<std::pair<double, double>> memory_mb;

@@ -27,7 +27,8 @@ bool has_memory(const std::string& controllers) {
 std::int64_t counter_in(const std::string& text, const std::string& key) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (line.compare(0, key.size(), key) != 0 || line.size() <= key.size() || line[key.size()] != ' ') continue;
+    if (line.compare(0, key.size(), key) != 0 || line.size() <= key.size() || line[key.size()] != ' ')
+      continue;
     std::int64_t value = 0;
     std::from_chars(line.data() + key.size() + 1, line.data() + line.size(), value);
     return value;
@@ -63,7 +64,8 @@ std::optional<std::string> KernelLog::kill_of(int pid) {
   std::array<char, 8192> buffer;  // NOLINT: written by the kernel, one record a read
   for (int i = 0; i < most_records; ++i) {
     const auto count = ::read(log_.get(), buffer.data(), buffer.size());
-    if (count < 0 && (errno == EPIPE || errno == EINTR)) continue;  // records were overwritten: read what is left
+    if (count < 0 && (errno == EPIPE || errno == EINTR))
+      continue;  // records were overwritten: read what is left
     if (count <= 0) break;
     if (auto text = parse_oom_record(std::string(buffer.data(), static_cast<std::size_t>(count)), pid))
       found = std::move(text);

@@ -1,5 +1,5 @@
-// What /proc says about processes. Everything here may be stale the moment it is read: a process that is gone reads as
-// nothing, never as an error.
+// What /proc says about processes. Everything here may be stale the moment it is read: a process that is gone
+// reads as nothing, never as an error.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct Process {
 std::string read_file(const std::string& path, std::size_t limit = 1U << 20U);
 std::optional<Usage> parse_status(std::string_view text);  // of /proc/PID/status; nothing for a zombie
 std::optional<Usage> read_usage(int pid);
-// Sums of /proc/PID/smaps_rollup, which cost milliseconds: Pss_Anon + Pss_Shmem (pages shared by fork are divided
-// among their users), and Private_Dirty (pages that nobody else has).
+// Sums of /proc/PID/smaps_rollup, which cost milliseconds: Pss_Anon + Pss_Shmem (pages shared by fork are
+// divided among their users), and Private_Dirty (pages that nobody else has).
 struct Rollup {
   std::int64_t proportional = 0;
   std::int64_t private_dirty = 0;

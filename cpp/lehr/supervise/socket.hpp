@@ -1,4 +1,5 @@
-// Frames with descriptors over our end of a Unix stream socket. Never blocks: what the peer does not take yet waits here.
+// Frames with descriptors over our end of a Unix stream socket. Never blocks: what the peer does not take yet
+// waits here.
 #pragma once
 
 #include <deque>

@@ -17,7 +17,11 @@ namespace lehr::supervise {
 
 struct Supervisor::Work {
   Work(CgroupTree tree, bool use, const std::string& kernel_log)
-      : cgroups(std::move(tree)), use_cgroups(use), log(kernel_log.c_str()), wake(make_event()), timer(make_timer()) {}
+      : cgroups(std::move(tree)),
+        use_cgroups(use),
+        log(kernel_log.c_str()),
+        wake(make_event()),
+        timer(make_timer()) {}
 
   void serve() noexcept;
   void turn();
@@ -95,7 +99,8 @@ void Supervisor::Work::set_timer() {
   if (std::isfinite(soonest)) {
     const double moment = std::max(soonest, 1e-9);  // one that has passed goes off at once
     when.it_value.tv_sec = static_cast<time_t>(moment);
-    when.it_value.tv_nsec = std::clamp(static_cast<long>((moment - std::floor(moment)) * 1e9) + 1, 1L, 999'999'999L);
+    when.it_value.tv_nsec =
+        std::clamp(static_cast<long>((moment - std::floor(moment)) * 1e9) + 1, 1L, 999'999'999L);
   }
   ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
@@ -174,7 +179,8 @@ TrialHandle Supervisor::run(const std::shared_ptr<Helper>& helper, const TrialLi
   TrialStreams streams;
   Pipe channel = make_pipe(), out = make_pipe(), err = make_pipe();
   streams.given.push_back(std::move(channel.writing));
-  for (const int fd : {payload, folder, fault}) streams.given.push_back(duplicate(fd, "a descriptor for the trial"));
+  for (const int fd : {payload, folder, fault})
+    streams.given.push_back(duplicate(fd, "a descriptor for the trial"));
   streams.given.push_back(std::move(out.writing));
   streams.given.push_back(std::move(err.writing));
   streams.channel = std::move(channel.reading);
@@ -199,7 +205,8 @@ TrialHandle Supervisor::run(const std::shared_ptr<Helper>& helper, const TrialLi
     auto trial = std::make_unique<Trial>(std::move(*held), limits, answer, moment);
     const std::size_t count = trial->given();
     const std::string close = ", \"descriptors\": " + std::to_string(count) + "}";
-    helper->run(std::move(trial), command_frame(command.substr(0, command.rfind('}')) + close), work.log, moment);
+    helper->run(std::move(trial), command_frame(command.substr(0, command.rfind('}')) + close), work.log,
+                moment);
   });
   if (!posted) {
     Observed nothing;

@@ -18,8 +18,8 @@ class Tail {
 
   // Reads once, at most 64 KiB. False at the end of the stream; an empty pipe is not its end.
   bool read_once();
-  // Reads what is in the pipe, without waiting for writers, and at most 1 MiB of it: a writer that outlives SIGKILL
-  // may still write.
+  // Reads what is in the pipe, without waiting for writers, and at most 1 MiB of it: a writer that outlives
+  // SIGKILL may still write.
   void read_rest();
   const Descriptor& stream() const noexcept { return stream_; }
   bool open() const noexcept { return static_cast<bool>(stream_); }

@@ -15,23 +15,30 @@ namespace lehr::supervise {
 namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
-constexpr double helper_slack_s = 2.0;   // beyond its own limit for killing, a helper may be silent so long
-constexpr double first_push_s = 0.010;   // a helper that has not finished by then is helped from here
+constexpr double helper_slack_s = 2.0;  // beyond its own limit for killing, a helper may be silent so long
+constexpr double first_push_s = 0.010;  // a helper that has not finished by then is helped from here
 constexpr double push_again_s = 0.010;
-constexpr std::size_t header_slack = 64;      // kind and time, beside the result
+constexpr std::size_t header_slack = 64;        // kind and time, beside the result
 constexpr std::size_t most_a_turn = 1U << 20U;  // so that one trial's flood does not keep the others waiting
 
 }  // namespace
 
 const char* name_of(KillCause cause) noexcept {
   switch (cause) {
-    case KillCause::none: return "";
-    case KillCause::timeout: return "timeout";
-    case KillCause::start: return "start";
-    case KillCause::memory: return "memory";
-    case KillCause::lingered: return "lingered";
-    case KillCause::channel: return "channel";
-    case KillCause::closed: return "closed";
+    case KillCause::none:
+      return "";
+    case KillCause::timeout:
+      return "timeout";
+    case KillCause::start:
+      return "start";
+    case KillCause::memory:
+      return "memory";
+    case KillCause::lingered:
+      return "lingered";
+    case KillCause::channel:
+      return "channel";
+    case KillCause::closed:
+      return "closed";
   }
   return "";
 }

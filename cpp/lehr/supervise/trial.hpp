@@ -29,7 +29,8 @@ class Trial {
   // What the helper has to do after a tick.
   enum class Need { nothing, kill, give_up };
 
-  Trial(TrialStreams streams, const TrialLimits& limits, std::shared_ptr<Answer<Observed>> answer, double now);
+  Trial(TrialStreams streams, const TrialLimits& limits, std::shared_ptr<Answer<Observed>> answer,
+        double now);
 
   std::vector<Descriptor> take_given() { return std::move(given_); }
   std::size_t given() const noexcept { return given_.size(); }
@@ -67,7 +68,8 @@ class Trial {
   Descriptor pidfd_;
   int pid_ = 0;
   std::int64_t oom_kills_before_;
-  double sent_at_, begun_at_ = 0, over_at_ = 0, terminated_at_ = 0, killed_at_ = 0, push_at_ = 0, ended_at_ = 0;
+  double sent_at_, begun_at_ = 0, over_at_ = 0, terminated_at_ = 0, killed_at_ = 0, push_at_ = 0,
+                   ended_at_ = 0;
 };
 
 }  // namespace lehr::supervise

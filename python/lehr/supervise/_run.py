@@ -100,7 +100,7 @@ class TrialRun:
         limits = self._limits
         facts = Facts(
             begun=seen.begun,
-            bad_channel=seen.bad_channel and f"it is not a record of ours, {seen.bad_channel}" or None,
+            bad_channel=(seen.bad_channel and f"it is not a record of ours, {seen.bad_channel}") or None,
             status=seen.status,
             killed=_CAUSES[seen.killed],
             terminated=seen.terminated,
@@ -135,7 +135,10 @@ class TrialRun:
 
     def _evidence(self, seen: _core.Observed, facts: Facts) -> dict[str, Any]:
         evidence: dict[str, Any] = {"isolation": self._isolation}
-        for key, tail, total in (("stderr_tail", seen.err, seen.err_total), ("stdout_tail", seen.out, seen.out_total)):
+        for key, tail, total in (
+            ("stderr_tail", seen.err, seen.err_total),
+            ("stdout_tail", seen.out, seen.out_total),
+        ):
             if total:
                 text = tail.decode("utf-8", "replace")
                 evidence[key] = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])

@@ -44,7 +44,6 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-
 def kill_quietly(pid: int) -> None:
     """SIGKILL; a process that is gone, or that is not ours to kill, is no error here."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

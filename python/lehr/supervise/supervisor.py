@@ -258,5 +258,7 @@ def _processors(cpus: Iterable[int] | None) -> list[int] | None:
     chosen = sorted(set(cpus))
     allowed = os.sched_getaffinity(0)
     if not chosen or not set(chosen) <= allowed:
-        raise OptionError(f"cpus is {chosen}; choose from the processors that this process may use, {sorted(allowed)}")
+        raise OptionError(
+            f"cpus is {chosen}; choose from the processors that this process may use, {sorted(allowed)}"
+        )
     return chosen
