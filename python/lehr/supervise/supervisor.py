@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from lehr import _core
 from lehr.errors import IsolationError, OptionError
+from lehr.supervise._device import Devices, MemoryReader
 from lehr.supervise._limits import TrialLimits
 from lehr.supervise._linux import IS_LINUX
 from lehr.supervise._pickling import pickle_call
@@ -49,6 +50,11 @@ class Supervisor:
     own cgroup and the one above it; where neither is delegated, the limit is kept by polls alone, and the evidence
     says so. ``False`` looks nowhere.
 
+    ``devices``: readers of the memory in use, in MB of 10^6 bytes, by device name. After a trial that was given
+    such a device its memory must come back to where it was within 5 s; until it has, and as long as a process that
+    cannot be killed holds it, the device is *quarantined*: trials that ask for it end as ``crashed`` without being
+    started, and those of other devices go on. Trials of one device take turns.
+
     Waiting and killing are done by a native thread that never takes the interpreter's lock; ``run`` sleeps
     meanwhile, and Ctrl-C reaches it.
 
@@ -65,6 +71,7 @@ class Supervisor:
         isolation: Literal["auto", "fork", "spawn"] = "auto",
         environment: Mapping[str, str] | None = None,
         cgroup: str | Literal[False] | None = None,
+        devices: Mapping[str, MemoryReader] | None = None,
     ) -> None:
         if isolation not in {"auto", "fork", "spawn"}:
             raise OptionError(f"isolation is {isolation!r}; choose 'auto', 'fork' or 'spawn'")
@@ -73,6 +80,7 @@ class Supervisor:
         self._isolation: Literal["fork", "spawn"] = "fork" if isolation != "spawn" else "spawn"
         self._environment = dict(environment or {})
         self._cgroup = cgroup
+        self._devices = Devices(devices or {})
         self._lock = threading.Lock()
         self._native: _core.NativeSupervisor | None = None
         self._idle: dict[_Key, list[HelperProcess]] = {}
@@ -101,6 +109,8 @@ class Supervisor:
         grace_s: float = 0.0,
         cpus: Iterable[int] | None = None,
         threads: int | None = None,
+        device: str | None = None,
+        fresh: bool = False,
     ) -> Ending:
         """Call ``function(*args)`` in a process of its own, and wait for its end.
 
@@ -116,6 +126,9 @@ class Supervisor:
         ``cpus``: the processors that the trial may run on (``sched_setaffinity``), from before its imports.
         ``threads``: for numeric libraries, through ``OMP_NUM_THREADS`` and its like, from before the imports of
         helper and trial; runtimes with options of their own (onnxruntime, torch) are told by the evaluation.
+        ``device``: the one of this supervisor's devices that the trial uses.
+        ``fresh``: take a new helper process, for a trial that is repeated because its first run may have suffered
+        from what came before it.
 
         A trial that fails is an Ending, never an exception. Raises UnpicklableError when the call cannot be
         sent, OptionError for an option out of range, IsolationError when this machine cannot start a process.
@@ -138,14 +151,31 @@ class Supervisor:
             "cpus": _processors(cpus),
         }
         key = _Key(tuple(preload), threads)
-        ending, isolation = self._run(key, spec, pickled, limits)
-        if isolation == "spawn" and key in self._spawn_why:
-            ending.evidence["isolation_note"] = self._spawn_why[key]
-        return ending
+        if fresh:
+            self._drop_idle(key)
+        if device is None:
+            return self._run(key, spec, pickled, limits)
+        with self._devices.turn(device):
+            if (why := self._devices.enter(device)) is not None:
+                return _quarantined(device, why)
+            lost: list[int] = []
+            try:
+                ending = self._run(key, spec, pickled, limits)
+                lost = ending.evidence.get("lost", [])
+            finally:
+                trouble = self._devices.leave(device, lost)
+            if trouble is not None:
+                ending.evidence["quarantined"] = {"device": device, "why": trouble}
+            return ending
+
+    @property
+    def quarantined(self) -> dict[str, str]:
+        """Devices on which no trial is started, and why."""
+        return self._devices.quarantined
 
     def _run(
         self, key: _Key, spec: dict[str, Any], pickled: bytes, limits: TrialLimits
-    ) -> tuple[Ending, Literal["fork", "spawn"]]:
+    ) -> Ending:
         for _ in range(3):
             helper, isolation, kind = self._take(key)
             trial = TrialRun(self._supervisor(), helper, isolation, limits)
@@ -160,7 +190,9 @@ class Supervisor:
                 helper.stop()
                 raise
             self._give_back(kind, helper, trial)
-            return ending, isolation
+            if isolation == "spawn" and key in self._spawn_why:
+                ending.evidence["isolation_note"] = self._spawn_why[key]
+            return ending
         raise IsolationError(
             "lehr's helper processes die before they can start a trial; is something killing them?"
         )
@@ -223,6 +255,13 @@ class Supervisor:
             if key.preload is not None:
                 self._no_warming.add(key)
 
+    def _drop_idle(self, key: _Key) -> None:
+        with self._lock:
+            self._forget_another_process()
+            helpers = [*self._idle.pop(key, ()), *self._idle.pop(_Key(None, key.threads), ())]
+        for helper in helpers:
+            helper.stop()
+
     def _forget_another_process(self) -> None:
         if self._owner == os.getpid():
             return
@@ -250,6 +289,16 @@ class Supervisor:
             self._idle.clear()
         if native is not None:
             native.close()
+
+
+def _quarantined(device: str, why: str) -> Ending:
+    evidence: dict[str, Any] = {
+        "reason": f"{device} is quarantined, so the evaluation was not started: {why}.",
+        "signature": f"quarantined: {device}",
+        "quarantined": {"device": device, "why": why},
+        "started": False,
+    }
+    return Ending("crashed", None, evidence, 0.0)
 
 
 def _processors(cpus: Iterable[int] | None) -> list[int] | None:
