@@ -123,6 +123,7 @@ void bind_supervise(py::module_& m) {
       .def("warm", &Supervisor::warm, py::arg("helper"), py::arg("command"),
            py::call_guard<py::gil_scoped_release>())
       .def("stop", &Supervisor::stop, py::arg("helper"), py::call_guard<py::gil_scoped_release>())
+      .def("drop", &Supervisor::drop, py::arg("helper"), py::call_guard<py::gil_scoped_release>())
       .def("close", &Supervisor::close, py::call_guard<py::gil_scoped_release>());
 }
 

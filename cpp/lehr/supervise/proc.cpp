@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <memory>
@@ -167,7 +168,7 @@ std::vector<Process> processes_with(const std::string& entry) {
 
 bool kill_process(const Process& process) noexcept {
   const Descriptor pidfd = open_pidfd(process.pid);
-  if (!pidfd) return false;
+  if (!pidfd) return errno == EMFILE || errno == ENFILE;  // then it cannot be looked at, and may be there
   // The descriptor holds on to whoever has the number now; if he started when ours did, he is ours.
   try {
     if (identify(process.pid) != process) return false;

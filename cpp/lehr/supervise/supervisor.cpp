@@ -229,6 +229,10 @@ News Supervisor::stop(const std::shared_ptr<Helper>& helper) {
   return answer;
 }
 
+void Supervisor::drop(const std::shared_ptr<Helper>& helper) {
+  post([helper](Work&) { helper->stop(nullptr, now()); });
+}
+
 void Supervisor::close() {
   const std::lock_guard lock(closing_);
   if (!thread_.joinable()) return;

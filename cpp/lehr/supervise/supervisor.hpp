@@ -49,6 +49,8 @@ class Supervisor {
   News warm(const std::shared_ptr<Helper>& helper, const std::string& command);
   // Ends a helper and whatever it runs. May be called at any time and more than once.
   News stop(const std::shared_ptr<Helper>& helper);
+  // The same for those who cannot wait: works when there is no descriptor left for an answer.
+  void drop(const std::shared_ptr<Helper>& helper);
   // Ends all helpers and with them all trials, and the thread. Blocks until they are gone, about a second at
   // most.
   void close();

@@ -26,6 +26,7 @@ DEFAULTS: dict[FailureClass, Action] = {
     "quarantined": "count",
 }
 
+_FAILED: dict[str, FailureClass] = {"crashed": "crashed", "timeout": "timeout", "oom": "oom"}
 _FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
 
 
@@ -48,9 +49,7 @@ def failure_class(ending: Ending) -> FailureClass | None:
         return "lost"
     if evidence.get("started") is False:
         return "quarantined"
-    if ending.outcome == "ok" or ending.outcome == "early_stopped":
-        return None
     unknown = ending.outcome == "crashed" and evidence.get("sent_by") == "unknown (not lehr)"
     if unknown and evidence.get("signal", "SIGKILL") in _FROM_OUTSIDE:  # without a signal: the helper died
         return "killed"
-    return ending.outcome
+    return _FAILED.get(ending.outcome)

@@ -7,12 +7,12 @@ is started on it until its memory is back.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from lehr.errors import OptionError
+from lehr.supervise._tree import state_of
 
 MemoryReader = Callable[[], float]
 """Megabytes (10^6 bytes) in use on one device, by whoever uses it."""
@@ -58,7 +58,7 @@ class Devices:
             self._before[device] = used
             return None
         before = self._before.get(device)
-        if any(os.path.exists(f"/proc/{pid}") for pid in self._lost.get(device, ())):
+        if any(map(_is_alive, self._lost.get(device, ()))):
             return why
         if before is not None and (used is None or used > before + self._slack_mb):
             return why
@@ -96,3 +96,7 @@ class Devices:
             return float(self._readers[device]())
         except Exception:  # a driver that cannot be asked proves nothing about the device
             return None
+
+
+def _is_alive(pid: int) -> bool:
+    return state_of(pid) not in {None, "Z", "X"}  # a zombie holds nothing

@@ -32,7 +32,7 @@ from lehr.supervise._tree import Reaper, drain
 from lehr.supervise._wire import BadFrame, Channel
 
 KILL_LIMIT_S = 10.0
-"""A process that survives SIGKILL for so long hangs in the kernel: it is reported instead of waited for."""
+"""How long a helper that ends tries to kill what is left; during a trial its parent says how long."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -82,6 +82,7 @@ class Helper:
         self._parent_pidfd: int | None = None
         self._parent = os.getppid()
         self._reaper: Reaper | None = None
+        self._abandon_s = KILL_LIMIT_S
         self._wakeup, self._wakeup_write = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._wakeup_write, False)
@@ -138,6 +139,7 @@ class Helper:
             case "setup":
                 self._set_up(message)
             case "run":
+                self._abandon_s = float(message["abandon_s"])
                 self._start(message, descriptors)
             case "kill":
                 if self._reaper is not None:
@@ -176,7 +178,7 @@ class Helper:
     def _finish(self) -> None:
         reaper, self._reaper = self._reaper, None
         assert reaper is not None
-        left = reaper.kill_all(KILL_LIMIT_S)
+        left = reaper.kill_all(self._abandon_s)
         status = reaper.status
         self._channel.send(_wire.answer(b"e", -1 if status is None else status, reaper.others, *left))
 

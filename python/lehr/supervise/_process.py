@@ -155,8 +155,11 @@ class HelperProcess:
                 return False
         return self.threads == 1 and self.alive
 
-    def stop(self, *, wait: bool = True) -> None:
+    def stop(self) -> None:
         """End the helper and whatever it runs; waits until nothing of it is left."""
-        gone = self._supervisor.stop(self.native)
-        if wait:
-            wait_for(gone)
+        try:
+            gone = self._supervisor.stop(self.native)
+        except IsolationError:  # no descriptor is left to wait with
+            self._supervisor.drop(self.native)
+            return
+        wait_for(gone)

@@ -58,7 +58,9 @@ class TrialRun:
                 raise IsolationError(f"cannot prepare the trial's payload: {error.strerror}") from error
             answer, in_cgroup, no_cgroup = self._supervisor.run(
                 self._helper.native,
-                json.dumps({"do": "run", "exec": self._isolation == "spawn"}),
+                json.dumps(
+                    {"do": "run", "exec": self._isolation == "spawn", "abandon_s": limits.abandon_s}
+                ),
                 payload,
                 here,
                 fault,
@@ -75,8 +77,10 @@ class TrialRun:
         if seen.failed:
             raise IsolationError(f"no process for the trial: {seen.failed.decode('utf-8', 'replace')}")
         facts = self._facts(seen, fault_text)
-        if facts.helper_died is not None and not facts.begun and facts.record is None:
-            raise HelperGone(facts.helper_died)  # it has not run: the caller can try another helper
+        if facts.helper_died is not None and facts.record is None:
+            # Not begun: the caller can try another helper. Closed: there is nothing to say about the evaluation.
+            if not facts.begun or seen.helper_death.how == "closed":
+                raise HelperGone(facts.helper_died)
         if in_cgroup:
             facts.evidence["memory_limit_by"] = "cgroup memory.max, and polls"
         elif limits.memory_limit_mb is not None:

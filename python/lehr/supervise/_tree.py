@@ -15,13 +15,24 @@ import signal
 import time
 
 
-def _parent_from_stat(pid: int) -> int | None:
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat behind the name, state first; empty when the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except OSError:
-        return None
-    return int(fields[1])
+        return []
+
+
+def _parent_from_stat(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def state_of(pid: int) -> str | None:
+    """The kernel's letter for what a process does (Z: a zombie); None when it is gone."""
+    fields = _stat(pid)
+    return fields[0].decode() if fields else None
 
 
 def children_of(pid: int) -> list[int]:

@@ -55,6 +55,9 @@ class Supervisor:
     cannot be killed holds it, the device is *quarantined*: trials that ask for it end as ``crashed`` without being
     started, and those of other devices go on. Trials of one device take turns.
 
+    ``abandon_s``: a process that survives SIGKILL so long hangs in the kernel. It is given up, the trial's evidence
+    names it as ``lost``, and the next trial gets another helper.
+
     Waiting and killing are done by a native thread that never takes the interpreter's lock; ``run`` sleeps
     meanwhile, and Ctrl-C reaches it.
 
@@ -72,6 +75,7 @@ class Supervisor:
         environment: Mapping[str, str] | None = None,
         cgroup: str | Literal[False] | None = None,
         devices: Mapping[str, MemoryReader] | None = None,
+        abandon_s: float = 10.0,
     ) -> None:
         if isolation not in {"auto", "fork", "spawn"}:
             raise OptionError(f"isolation is {isolation!r}; choose 'auto', 'fork' or 'spawn'")
@@ -81,6 +85,7 @@ class Supervisor:
         self._environment = dict(environment or {})
         self._cgroup = cgroup
         self._devices = Devices(devices or {})
+        self._abandon_s = abandon_s
         self._lock = threading.Lock()
         self._native: _core.NativeSupervisor | None = None
         self._idle: dict[_Key, list[HelperProcess]] = {}
@@ -133,7 +138,7 @@ class Supervisor:
         A trial that fails is an Ending, never an exception. Raises UnpicklableError when the call cannot be
         sent, OptionError for an option out of range, IsolationError when this machine cannot start a process.
         """
-        limits = TrialLimits(timeout_s, memory_limit_mb, self._start_limit_s, grace_s)
+        limits = TrialLimits(timeout_s, memory_limit_mb, self._start_limit_s, grace_s, self._abandon_s)
         limits.check()
         if isinstance(preload, str):
             raise OptionError(f"preload is the string {preload!r}; give a list of module names")
