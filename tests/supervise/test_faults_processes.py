@@ -120,7 +120,9 @@ def test_a_record_that_lies_about_its_length(supervisor, size):
 
 def test_a_stranger_left_by_a_killed_helper(new_supervisor, tmp_path):
     """Known from the looks at the tree for its memory; nothing in its environment names it."""
-    ending = new_supervisor().run(bodies.kill_the_helper_beside_a_stranger, str(tmp_path / "pid"), timeout_s=60)
+    ending = new_supervisor().run(
+        bodies.kill_the_helper_beside_a_stranger, str(tmp_path / "pid"), timeout_s=60
+    )
     assert ending.outcome == "crashed"
     assert is_gone(wait_for_pid(tmp_path / "pid"))
 

@@ -116,8 +116,9 @@ def run(
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
     chosen = read_policies(policies)
+    most = math.inf if budget is None and budget_seconds is not None else budget or 25
     if budget is None:
-        budget = 25 if budget_seconds is None else _trials_within(budget_seconds)
+        budget = 25 if budget_seconds is None else _planned(budget_seconds)
     _check_numbers(
         budget,
         budget_seconds=budget_seconds,
@@ -143,7 +144,7 @@ def run(
         if policies is None and isinstance(noted := store.noted("policies"), dict):
             chosen = read_policies(noted)
         store.note("policies", dict(chosen))
-        session = _Session(store, definition, optimizer, budget, on_event, policies=chosen)
+        session = _Session(store, definition, optimizer, budget, on_event, policies=chosen, most=most)
 
         def evaluated(number: int, config: dict[str, Any], fresh: bool) -> Ending:
             return supervisor.run(
@@ -178,8 +179,10 @@ class _Session:
         on_event: Callable[[Event], None] | None,
         *,
         policies: Mapping[FailureClass, Action],
+        most: float,
     ) -> None:
         self._policies = policies
+        self._most = most  # trials; infinite under a budget in seconds alone
         self._store = store
         self._definition = definition
         self._optimizer = optimizer
@@ -205,9 +208,9 @@ class _Session:
         try:
             while True:
                 why = None
-                if not self._waiting and self._next >= self.study.budget:
+                if not self._waiting and self._next >= self._most:
                     why = "budget"
-                elif earlier + time.monotonic() - started >= max_seconds:
+                elif self._spent(earlier, started) >= max_seconds:
                     why = "time"
                 else:
                     try:
@@ -228,6 +231,9 @@ class _Session:
             interrupt.study = self.study  # type: ignore[attr-defined]
             raise
 
+    def _spent(self, earlier: float, started: float) -> float:
+        return max(earlier + time.monotonic() - started, self.study.cost_seconds)
+
     def _start(self) -> tuple[Trial, bool]:
         """The next trial, already recorded: one that an earlier session died in, else a new one."""
         if self._waiting:
@@ -245,7 +251,9 @@ class _Session:
         kind = failure_class(ending)
         if kind is not None and self._policies[kind] == "retry":
             reason = ending.evidence.get("reason")
-            attempts.append({"outcome": ending.outcome, "class": kind, "reason": reason, "seconds": ending.seconds})
+            attempts.append(
+                {"outcome": ending.outcome, "class": kind, "reason": reason, "seconds": ending.seconds}
+            )
             ending = evaluated(asked.number, asked.config, True)
             kind = failure_class(ending)
         evaluating = ending.seconds + sum(attempt["seconds"] for attempt in attempts)
@@ -328,8 +336,8 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
     definition.require_same(stored, store.where)
 
 
-def _trials_within(budget_seconds: float) -> int:
-    """More trials than are likely to fit: what the search plans for under a budget in seconds."""
+def _planned(budget_seconds: float) -> int:
+    """The number of trials that the search plans for under a budget in seconds; asking for more is allowed."""
     return max(25, round(4 * budget_seconds)) if 0 < budget_seconds < 1e12 else 25
 
 

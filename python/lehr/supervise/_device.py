@@ -28,10 +28,10 @@ class Devices:
     """The devices of one supervisor, each with a reader of its memory. Trials on one device take turns."""
 
     def __init__(
-        self, readers: Mapping[str, MemoryReader], settle_s: float = SETTLE_S, slack_mb: float = SLACK_MB
+        self, readers: Mapping[str, MemoryReader], settle_s: float | None = None, slack_mb: float = SLACK_MB
     ) -> None:
         self._readers = dict(readers)
-        self._settle_s = settle_s
+        self._settle_s = SETTLE_S if settle_s is None else settle_s
         self._slack_mb = slack_mb
         self._turns = {device: threading.Lock() for device in readers}
         self._before: dict[str, float | None] = {}

@@ -58,9 +58,7 @@ class TrialRun:
                 raise IsolationError(f"cannot prepare the trial's payload: {error.strerror}") from error
             answer, in_cgroup, no_cgroup = self._supervisor.run(
                 self._helper.native,
-                json.dumps(
-                    {"do": "run", "exec": self._isolation == "spawn", "abandon_s": limits.abandon_s}
-                ),
+                json.dumps({"do": "run", "exec": self._isolation == "spawn", "abandon_s": limits.abandon_s}),
                 payload,
                 here,
                 fault,

@@ -178,9 +178,7 @@ class Supervisor:
         """Devices on which no trial is started, and why."""
         return self._devices.quarantined
 
-    def _run(
-        self, key: _Key, spec: dict[str, Any], pickled: bytes, limits: TrialLimits
-    ) -> Ending:
+    def _run(self, key: _Key, spec: dict[str, Any], pickled: bytes, limits: TrialLimits) -> Ending:
         for _ in range(3):
             helper, isolation, kind = self._take(key)
             trial = TrialRun(self._supervisor(), helper, isolation, limits)
@@ -218,9 +216,12 @@ class Supervisor:
         with self._lock:
             self._forget_another_process()
             if self._native is None:
-                asked = self._cgroup
-                self._native = _core.NativeSupervisor(cgroup=asked or "", use_cgroups=asked is not False)
+                self._native = self._make_native()
             return self._native
+
+    def _make_native(self) -> _core.NativeSupervisor:
+        asked = self._cgroup
+        return _core.NativeSupervisor(cgroup=asked or "", use_cgroups=asked is not False)
 
     def _start_helper(self, key: _Key) -> HelperProcess | None:
         """A new helper; None when the imports of ``key`` make it unfit for fork, which is remembered."""
