@@ -1,4 +1,4 @@
-"""Faults of the fault matrix (docs/faults.md) that the machine commits: things it lacks, clocks that jump, full disks."""
+"""Faults of the fault matrix (docs/faults.md) that the machine commits: what it lacks, clocks that jump, full disks."""
 
 from __future__ import annotations
 

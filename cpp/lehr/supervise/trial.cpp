@@ -184,7 +184,8 @@ void Trial::kill(KillCause cause, double now) {
   if (killed_at_ > 0 || ended_at_ > 0) return;
   if (cause != KillCause::none) seen_.killed = cause;  // none: its helper is lost, which is said elsewhere
   killed_at_ = now;
-  push_at_ = now + first_push_s;
+  const bool alone = !watch_ || watch_->seen().size() <= 1;
+  push_at_ = alone ? now + first_push_s : now;
   if (cgroup_) cgroup_->kill();
   send_signal_to_group(pidfd_, SIGKILL);
 }
