@@ -43,6 +43,17 @@ int become(char* const* arguments, char* const* environment, int null, int contr
   return errno;
 }
 
+// Reads the child's word; false when the program runs.
+bool hear(Pipe& word, int& why) noexcept {
+  ::fcntl(word.reading.get(), F_SETFL, 0);
+  word.writing.reset();
+  while (true) {
+    const auto count = ::read(word.reading.get(), &why, sizeof why);
+    if (count < 0 && errno == EINTR) continue;
+    return count == static_cast<ssize_t>(sizeof why);
+  }
+}
+
 }  // namespace
 
 Launched launch(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
@@ -55,17 +66,19 @@ Launched launch(const std::vector<std::string>& arguments, const std::vector<std
   const long most = ::sysconf(_SC_OPEN_MAX);
   const int most_descriptors = most > 0 && most < (1 << 20) ? static_cast<int>(most) : 1 << 20;
   const int parent = static_cast<int>(::getpid());
-  volatile int failure = 0;  // written by the child, which shares our memory until it executes
+  // How the child says why it did not get as far as the program; closed by executing it.
+  Pipe word = make_pipe();
   // vfork and not posix_spawn: the latter can neither close all other descriptors everywhere nor ask for a
   // parent-death signal before the program runs.
   const pid_t pid = ::vfork();
   if (pid == 0) {
-    failure = become(argument_pointers.data(), environment_pointers.data(), null.get(), control.get(),
-                     log.get(), parent, none, most_descriptors);
+    const int failure = become(argument_pointers.data(), environment_pointers.data(), null.get(),
+                               control.get(), log.get(), parent, none, most_descriptors);
+    [[maybe_unused]] const auto written = ::write(word.writing.get(), &failure, sizeof failure);
     ::_exit(127);
   }
-  const int why = pid < 0 ? errno : failure;
-  if (pid > 0 && why != 0) ::waitpid(pid, nullptr, 0);
+  int why = pid < 0 ? errno : 0;
+  if (pid > 0 && hear(word, why)) ::waitpid(pid, nullptr, 0);
   if (why != 0) throw IsolationError("cannot start " + arguments.front() + ": " + error_text(why));
   Launched launched{static_cast<int>(pid), open_pidfd(static_cast<int>(pid))};
   if (!launched.pidfd) {

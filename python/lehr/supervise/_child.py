@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from lehr.supervise import _wire
 from lehr.supervise._json import NotJson, to_json
+from lehr.supervise._linux import say_last_words_to
 from lehr.supervise._memory import MB, read_usage
 from lehr.supervise.trial import EarlyStop, TrialContext, _set_current_trial
 
@@ -83,6 +84,17 @@ def _lift_data_limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
+_ALLOCATORS = {
+    ("torch", "OutOfMemoryError"),
+    ("cupy", "OutOfMemoryError"),
+    ("cupy_backends", "OutOfMemoryError"),
+    ("numba", "CudaOutOfMemoryError"),
+    ("tensorflow", "ResourceExhaustedError"),
+}
+"""Allocators with an error type of their own, by package. onnxruntime has none: its failures to allocate on the CPU are
+MemoryError or a plain RuntimeException, and the latter is a crash like any other."""
+
+
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)[:_MESSAGE_CHARS]
@@ -91,12 +103,11 @@ def _text_of(error: BaseException) -> str:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """By type, never by the words of a message."""
+    """By type, never by the words of a message. What C++ could not allocate arrives as MemoryError (pybind11)."""
     if isinstance(error, MemoryError):
         return True
     return any(
-        kind.__name__ == "OutOfMemoryError" and kind.__module__.partition(".")[0] == "torch"
-        for kind in type(error).__mro__
+        (kind.__module__.partition(".")[0], kind.__name__) in _ALLOCATORS for kind in type(error).__mro__
     )
 
 
@@ -191,9 +202,9 @@ def _prepare_streams(fault: int) -> None:
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     with contextlib.suppress(AttributeError, ValueError, OSError, RuntimeError):
-        faulthandler.enable(
-            fault
-        )  # a file of its own, else our tail of stderr would lose the innermost frames
+        # A file of its own, else our tail of stderr would lose the innermost frames.
+        faulthandler.enable(fault)
+    say_last_words_to(fault)
 
 
 def run_trial(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:

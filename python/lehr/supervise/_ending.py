@@ -75,6 +75,16 @@ _OURS = re.compile(r'^  File ".*[/\\]lehr[/\\]supervise[/\\]_\w+\.py", line ')
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 
 
+_OUT_OF_MEMORY = {"St9bad_alloc": "std::bad_alloc", "St20bad_array_new_length": "std::bad_array_new_length"}
+_LAST_WORDS = re.compile(r"C\+\+ exception: (\S+)\n")
+
+
+def read_last_words(text: str) -> tuple[str | None, str]:
+    """The mangled type of a C++ exception that nobody caught, and the rest of what was written."""
+    match = _LAST_WORDS.match(text)
+    return (match.group(1), text[match.end() :]) if match else (None, text)
+
+
 def read_fault(text: str) -> dict[str, str] | None:
     """What faulthandler wrote: ``message``, ``frame`` of the thread at fault, ``traceback_tail`` (innermost
     first)."""
@@ -127,8 +137,11 @@ def end(facts: Facts) -> Ending:
             evidence["sent_by"] = (
                 "unknown (not lehr)" if facts.killed is None else "lehr: lingering after its end"
             )
-            if fault := read_fault(facts.fault):
+            thrown, rest = read_last_words(facts.fault)
+            if fault := read_fault(rest):
                 evidence["fault"] = fault
+            if thrown is not None:
+                evidence["cxx_exception"] = _OUT_OF_MEMORY.get(thrown, thrown)
         elif exit_code is not None:
             evidence["exit_code"] = exit_code
         outcome, reason, signature = _failure(facts, evidence, signal_name, exit_code)
@@ -252,6 +265,11 @@ def _signalled(
     if signal_name == "SIGABRT" and at_limit:
         evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
         return "oom", "The evaluation aborted while it was at its memory limit.", "oom: SIGABRT at the limit"
+    thrown = evidence.get("cxx_exception")
+    if signal_name == "SIGABRT" and thrown in _OUT_OF_MEMORY.values():
+        if facts.memory_limit_mb is not None:
+            evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        return "oom", f"The evaluation ran out of memory: nobody caught {thrown}.", f"oom: {thrown}"
     what = f": {_FAULTS[signal_name]}" if signal_name in _FAULTS else ""
     frame = evidence.get("fault", {}).get("frame")
     where = f" ({frame})" if frame else ""

@@ -25,6 +25,7 @@ from lehr.supervise import _child, _wire
 from lehr.supervise._linux import (
     become_subreaper,
     die_with_parent,
+    load_last_words,
     open_pidfd,
     prefer_as_oom_victim,
 )
@@ -109,6 +110,7 @@ class Helper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
         become_subreaper()
+        load_last_words()
 
     def _wait(self) -> bool:
         poll = select.poll()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.machinery
 import os
 import sys
 from pathlib import Path
@@ -30,6 +32,32 @@ def die_with_parent(parent_pid: int, signal_number: int) -> bool:
     """Get ``signal_number`` when the parent *thread* that forked us ends; False when it is gone already."""
     _prctl(_PR_SET_PDEATHSIG, signal_number)
     return os.getppid() == parent_pid  # it may have died between fork and prctl
+
+
+@functools.cache
+def _core_library() -> ctypes.CDLL | None:
+    """lehr's native library, loaded but not imported as a module."""
+    folder = Path(__file__).resolve().parents[1]
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = folder / f"_core{suffix}"
+        if path.exists():
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:
+                return None
+    return None
+
+
+def load_last_words() -> None:
+    """Load ahead of the children what ``say_last_words_to`` needs."""
+    _core_library()
+
+
+def say_last_words_to(fd: int) -> None:
+    """Let C++ write the type of an exception that nobody caught there, before it aborts the process."""
+    library = _core_library()
+    if library is not None:
+        library.lehr_say_last_words_to(fd)
 
 
 def open_pidfd(pid: int) -> int | None:
