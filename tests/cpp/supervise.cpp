@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <csignal>
 #include <cstdio>
@@ -129,7 +130,7 @@ void run_trial(const std::vector<int>& descriptors) {
 const char* self = nullptr;
 
 Supervisor::Started start(Supervisor& supervisor, const char* program = self) {
-  static int count = 0;
+  static std::atomic<int> count{0};
   const Descriptor log(::memfd_create("log", MFD_CLOEXEC));
   const std::string marker = "LEHR_CPP_TEST=" + std::to_string(::getpid()) + "-" + std::to_string(count++);
   return supervisor.start({{program, "helper"}, {marker}, marker, command_frame(R"({"do": "setup"})"), 30.0},

@@ -45,6 +45,8 @@ class Helper {
   void run(std::unique_ptr<Trial> trial, std::string command, KernelLog& log, double now);
   void warm(std::string command, News answer, double now);
   void stop(News answer, double now);
+  // Kills it and what is below it, because nothing can be trusted any more.
+  void give_up(const std::string& why, double now) { lose("given up: " + why, now); }
   bool gone() const noexcept { return phase_ == Phase::gone; }
 
   void add_to(std::vector<pollfd>& polled) const;

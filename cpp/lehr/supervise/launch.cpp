@@ -26,8 +26,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // Between vfork and exec: shares our memory, so only system calls, no locks, no allocation. Returns errno.
-int become(char* const* arguments, char* const* environment, int null, int control, int log, int parent,
-           const sigset_t& none, int most_descriptors) noexcept {
+int become(char* const* arguments, char* const* environment, int null, int control, int log, int& word,
+           int parent, const sigset_t& none, int most_descriptors) noexcept {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || ::getppid() != parent) return errno ? errno : ESRCH;
   ::setsid();
   if (::dup2(null, 0) < 0 || ::dup2(log, 1) < 0 || ::dup2(log, 2) < 0) return errno;
@@ -36,8 +36,11 @@ int become(char* const* arguments, char* const* environment, int null, int contr
   } else if (::dup2(control, control_descriptor) < 0) {
     return errno;
   }
-  if (::syscall(close_range_call, control_descriptor + 1, ~0U, 0U) != 0)  // before Linux 5.9
-    for (int fd = control_descriptor + 1; fd < most_descriptors; ++fd) ::close(fd);
+  constexpr int word_here = control_descriptor + 1;
+  if (word != word_here && ::dup3(word, word_here, O_CLOEXEC) < 0) return errno;
+  word = word_here;
+  if (::syscall(close_range_call, word_here + 1, ~0U, 0U) != 0)  // before Linux 5.9
+    for (int fd = word_here + 1; fd < most_descriptors; ++fd) ::close(fd);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::execve(arguments[0], arguments, environment);
   return errno;
@@ -72,9 +75,10 @@ Launched launch(const std::vector<std::string>& arguments, const std::vector<std
   // parent-death signal before the program runs.
   const pid_t pid = ::vfork();
   if (pid == 0) {
+    int said = word.writing.get();
     const int failure = become(argument_pointers.data(), environment_pointers.data(), null.get(),
-                               control.get(), log.get(), parent, none, most_descriptors);
-    [[maybe_unused]] const auto written = ::write(word.writing.get(), &failure, sizeof failure);
+                               control.get(), log.get(), said, parent, none, most_descriptors);
+    [[maybe_unused]] const auto written = ::write(said, &failure, sizeof failure);
     ::_exit(127);
   }
   int why = pid < 0 ? errno : 0;

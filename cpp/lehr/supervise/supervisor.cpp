@@ -113,10 +113,10 @@ void Supervisor::Work::wait() {
 }
 
 // Out of memory, or a bug of ours: nothing can be trusted now, so everything ends and everybody is told.
-void Supervisor::Work::fail(const std::string&) noexcept {
+void Supervisor::Work::fail(const std::string& why) noexcept {
   for (const auto& helper : helpers) {
     try {
-      helper->stop(nullptr, now());
+      helper->give_up(why, now());
     } catch (const std::exception&) {  // the next turn tries again
       continue;
     }

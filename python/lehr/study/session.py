@@ -136,6 +136,8 @@ def run(
         seed=seed,
         initial=_distinct(space, initial),
     )
+    if isinstance(device, str) and device not in (devices or {}):
+        raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     # Likewise; starts nothing yet.
     supervisor = Supervisor(isolation=isolation, environment=environment, devices=devices)
