@@ -14,6 +14,7 @@ import pytest
 import trial_bodies as bodies
 from trial_marks import is_gone, marked_processes, wait_for_pid
 
+import lehr
 from lehr import IsolationError
 from lehr.supervise import Supervisor
 
@@ -211,6 +212,26 @@ def test_where_a_trial_runs_and_with_how_many_threads(new_supervisor):
     found = supervisor.run(bodies.where_it_runs).result
     assert found["cpus"] == sorted(os.sched_getaffinity(0))
     assert found["omp"] == os.environ.get("OMP_NUM_THREADS")
+
+
+def test_a_study_sets_processors_and_threads_for_each_trial():
+    one = min(os.sched_getaffinity(0))
+
+    def evaluate(config):
+        return {"score": 1.0, "facts": bodies.where_it_runs()}
+
+    study = lehr.run(
+        evaluate,
+        lehr.Space([lehr.Ordinal("threads", [1, 2])]),
+        objective="score",
+        method="grid",
+        budget=2,
+        storage=None,
+        cpus=[one],
+        threads=lambda config: config["threads"],
+    )
+    assert [trial.facts["omp"] for trial in study.trials] == [str(t.config["threads"]) for t in study.trials]
+    assert [trial.facts["cpus"] for trial in study.trials] == [[one], [one]]
 
 
 def test_the_hosts_own_children_and_handlers_are_left_alone(new_supervisor):

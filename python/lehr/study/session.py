@@ -35,6 +35,8 @@ Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
 Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 #: The device that a trial uses, perhaps chosen by configuration.
 Device = str | Callable[[dict[str, Any]], str | None] | None
+#: Threads for numeric libraries, perhaps chosen by configuration.
+Threads = int | Callable[[dict[str, Any]], int | None] | None
 #: From a trial's number, its configuration, and whether it shall get fresh processes, to how it ended.
 Evaluated = Callable[[int, dict[str, Any], bool], Ending]
 
@@ -62,6 +64,8 @@ def run(
     policies: Mapping[str, str] | None = None,
     device: Device = None,
     devices: Mapping[str, MemoryReader] | None = None,
+    cpus: Sequence[int] | None = None,
+    threads: Threads = None,
     initial: Iterable[Mapping[str, Any]] = (),
     on_event: Callable[[Event], None] | None = None,
     resume: bool = True,
@@ -103,6 +107,9 @@ def run(
             is retried, the others count. A run that goes on with a study uses that study's, unless given others.
         device: the device that a trial uses, by name, or a function from a configuration to it.
         devices: as for :class:`lehr.supervise.Supervisor`.
+        cpus: processors that trials may run on.
+        threads: how many threads numeric libraries use, as set in the environment before they are imported; or a
+            function from a configuration to that. Each number has a helper process of its own.
         initial: configurations to evaluate first.
         on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
@@ -157,6 +164,8 @@ def run(
                 memory_limit_mb=memory_limit_mb,
                 device=device(dict(config)) if callable(device) else device,
                 fresh=fresh,
+                cpus=cpus,
+                threads=threads(dict(config)) if callable(threads) else threads,
                 context=TrialContext(
                     number=number,
                     feasible_found=session.study.best is not None,

@@ -41,13 +41,12 @@ class Pending(Protocol):
     def given(self) -> bool: ...
 
 
-def wait_for(answer: Pending, limit_s: float | None = None) -> bool:
-    """Sleep until the answer is there; signals are handled meanwhile. False when it took too long."""
+def wait_for(answer: Pending) -> None:
+    """Sleep until the answer is there; signals are handled meanwhile."""
     poll = select.poll()
     poll.register(answer.fileno(), select.POLLIN)
-    if not answer.given:
-        poll.poll(None if limit_s is None else limit_s * 1000)
-    return answer.given
+    while not answer.given:
+        poll.poll()
 
 
 def thread_settings(threads: int | None) -> dict[str, str]:

@@ -279,7 +279,11 @@ class Supervisor:
     def _give_back(self, key: _Key, helper: HelperProcess, trial: TrialRun) -> None:
         if trial.helper_is_good and not self._closed:
             if key.preload is not None and trial.modules and key not in self._no_warming:
-                helper.warm(trial.modules)
+                try:
+                    helper.warm(trial.modules)
+                except IsolationError:  # no descriptor is left; the ending is there, and matters more
+                    helper.stop()
+                    return
             with self._lock:
                 if not self._closed:
                     self._idle.setdefault(key, []).append(helper)
