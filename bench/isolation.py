@@ -112,6 +112,7 @@ def measure(name: str, call: Callable[[], Any], trials: int, minus_s: float = 0.
     row |= {"min_ms": times[0], "p90_ms": times[int(0.9 * (trials - 1))], "max_ms": times[-1]}
     if gone:
         row |= {"gone_median_ms": statistics.median(gone), "gone_max_ms": max(gone)}
+    row |= {"supervisor": "native"}
     row |= {"python": platform.python_version(), "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 

@@ -242,7 +242,12 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
         preload=lambda config: ["json"] if config["backend"] == "eager" else [],
     )
     ((supervisor, options),) = made
-    assert options == {"isolation": "spawn", "environment": {"OMP_WAIT_POLICY": "PASSIVE"}, "devices": None}
+    assert options == {
+        "isolation": "spawn",
+        "environment": {"OMP_WAIT_POLICY": "PASSIVE"},
+        "devices": None,
+        "namespace": False,
+    }
     contexts = [context for context, _ in supervisor.calls]
     assert [context.number for context in contexts] == list(range(12))
     assert contexts[0].constraints == {"latency_ms": 20.0, "-score": -0.0}

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+import uuid
 from pathlib import Path
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import wait_for_pid
+from trial_marks import is_gone, marked_processes, wait_for_pid, wait_until_gone
 
 import lehr
 from lehr._core import CgroupTree, NativeSupervisor
 from lehr.errors import IsolationError
 from lehr.supervise import Supervisor
+from lehr.supervise._process import namespace_command
 
 STUDY = """
 import json, sys, time
@@ -295,14 +300,84 @@ def test_a_parent_and_its_helper_killed_at_the_same_instant(tmp_path):
         trial = wait_for_pid(tmp_path / "pid")
         helper = int(Path(f"/proc/{trial}/stat").read_text().rpartition(")")[2].split()[1])
         for pid in (parent.pid, helper):
-            os.kill(pid, 19)  # stopped first, so that neither can act on the death of the other
+            os.kill(pid, signal.SIGSTOP)  # stopped first, so that neither can act on the death of the other
         for pid in (parent.pid, helper):
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGKILL)
         parent.wait(30)
-    from trial_marks import is_gone
-
     assert is_gone(trial)
     assert is_gone(helper)
+
+
+def namespaces_or_skip() -> None:
+    try:
+        command = namespace_command()
+    except IsolationError as error:
+        pytest.skip(str(error))
+    tried = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=30, check=False)
+    if tried.returncode:
+        pytest.skip(f"PID namespaces are not allowed here: {tried.stderr.strip()}")
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_trials_in_a_namespace_of_their_own(new_supervisor, isolation):
+    namespaces_or_skip()
+    supervisor = new_supervisor(namespace=True, isolation=isolation)
+    native = NativePids()
+    for _ in range(2):
+        ending = Supervisor.run(supervisor, native.look)
+        assert ending.outcome == "ok"
+        assert ending.result["pid"] < 100
+        assert ending.result["processes"] <= 4
+    for body, arguments, outcome in (
+        (bodies.daemonise, (3, True), "timeout"),
+        (bodies.ignore_sigterm_and_sleep, (), "timeout"),
+        (bodies.stop_the_helper, (), "timeout"),
+        (bodies.abort, (), "crashed"),
+        (bodies.double, (1,), "ok"),
+    ):
+        limit = 0.3 if outcome == "timeout" else 60
+        assert Supervisor.run(supervisor, body, *arguments, timeout_s=limit).outcome == outcome
+    ending = Supervisor.run(
+        supervisor, bodies.touch_in_steps, 2000, 4, 0.002, memory_limit_mb=150, timeout_s=60
+    )
+    assert (ending.outcome, ending.evidence["sent_by"]) == ("oom", "lehr: memory limit")
+
+
+class NativePids:
+    def look(self):
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+        return {"pid": os.getpid(), "processes": len(processes)}
+
+
+def test_a_namespace_ends_a_daemon_even_when_all_who_know_it_are_killed_at_once(tmp_path):
+    namespaces_or_skip()
+    mark = uuid.uuid4().hex
+    script = textwrap.dedent("""
+        import os, sys, time
+        from lehr.supervise import Supervisor
+        def trial():
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    open(sys.argv[1], "w").close()
+                    os.execve("/bin/sleep", ["sleep", "600"], {"LEHR_TEST_MARK": os.environ["LEHR_TEST_MARK"]})
+                os._exit(0)
+            time.sleep(600)
+        Supervisor(namespace=True).run(trial)
+    """)
+    command = [sys.executable, "-c", script, str(tmp_path / "up")]
+    with subprocess.Popen(command, env=environment(LEHR_TEST_MARK=mark)) as parent:
+        give_up = time.monotonic() + 60
+        while not (tmp_path / "up").exists():
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+        helpers = {pid: name for pid, name in marked_processes(mark).items() if "_boot.py helper" in name}
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none can act on another's death
+            for pid in (parent.pid, *helpers):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        parent.wait(30)
+        assert not wait_until_gone(mark, 10.0)
 
 
 def test_an_interpreter_that_cannot_start_is_told(monkeypatch):

@@ -141,8 +141,13 @@ void Helper::obey(Socket::Received message, KernelLog& log, double now) {
     case 'p': {  // or without, from an interpreter that knows none: the helper keeps the number taken
                  // meanwhile
       if (!trial_) return;
-      const int pid = static_cast<int>(read_integer(body, 0));
-      trial_->on_forked(pid_, pid, message.descriptor ? std::move(message.descriptor) : open_pidfd(pid), now);
+      int pid = static_cast<int>(read_integer(body, 0));
+      if (message.descriptor)
+        if (const int here = pid_of(message.descriptor.get()); here > 0) pid = here;
+      // Its parent, which is the process that we started, or the one process below that in its namespace.
+      const int parent = parent_of(pid);
+      trial_->on_forked(parent > 1 ? parent : pid_.load(), pid,
+                        message.descriptor ? std::move(message.descriptor) : open_pidfd(pid), now);
       return;
     }
     case 'e': {  // ended: status or -1, others, pids that are left
@@ -209,7 +214,7 @@ double Helper::due() const {
 
 void Helper::tick(KernelLog& log, double now) {
   if (trial_ && phase_ == Phase::running) {
-    switch (trial_->tick(now, pid_)) {
+    switch (trial_->tick(now)) {
       case Trial::Need::nothing:
         break;
       case Trial::Need::kill:

@@ -113,6 +113,18 @@ std::optional<Process> identify(int pid) {
   return Process{pid, stat->started};
 }
 
+int parent_of(int pid) {
+  const auto stat = read_stat(pid);
+  return stat ? stat->parent : 0;
+}
+
+int pid_of(int pidfd) {
+  const std::string text = read_file("/proc/self/fdinfo/" + std::to_string(pidfd));
+  const auto at = text.find("Pid:");
+  if (at == std::string::npos) return 0;
+  return std::max(number_in<int>(std::string_view(text).substr(at + 4)).value_or(0), 0);
+}
+
 std::vector<int> children_of(int pid) {
   std::vector<int> found;
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";

@@ -37,6 +37,10 @@ Rollup parse_rollup(std::string_view text);
 Rollup read_rollup(int pid);
 
 std::optional<Process> identify(int pid);
+int parent_of(int pid);  // 0 when it is gone
+// The number that the process of a pidfd has here: whoever sent the descriptor may count in another
+// namespace. 0 when it is gone.
+int pid_of(int pidfd);
 std::vector<int> children_of(int pid);
 std::vector<Process> descendants_of(int pid);  // parents before children
 // Living processes whose environment holds `entry`, as in "NAME=value".

@@ -114,6 +114,7 @@ void Trial::take(Frame frame, double now) {
 }
 
 void Trial::on_forked(int helper, int pid, Descriptor pidfd, double now) {
+  helper_ = helper;
   pid_ = pid;
   pidfd_ = std::move(pidfd);
   seen_.watched = true;
@@ -153,11 +154,11 @@ KillCause Trial::overdue(double now) {
   return KillCause::none;
 }
 
-Trial::Need Trial::tick(double now, int helper) {
+Trial::Need Trial::tick(double now) {
   if (ended_at_ > 0) return Need::nothing;
   if (killed_at_ > 0) {
     if (now >= killed_at_ + limits_.abandon_s + helper_slack_s) return Need::give_up;
-    if (now >= push_at_) push(helper, now);
+    if (now >= push_at_) push(now);
     return Need::nothing;
   }
   if (terminated_at_ > 0) {
@@ -191,9 +192,10 @@ void Trial::kill(KillCause cause, double now) {
 }
 
 // The helper is stopped, starved, or busy with a tree that grows as fast as it kills: help it from here.
-void Trial::push(int helper, double now) {
+void Trial::push(double now) {
   if (cgroup_) cgroup_->kill();
-  for (const Process& process : descendants_of(helper)) kill_process(process);
+  if (helper_ > 0)
+    for (const Process& process : descendants_of(helper_)) kill_process(process);
   const double spent = supervise::now() - now;
   push_at_ = now + std::max(push_again_s, 2 * spent);
 }

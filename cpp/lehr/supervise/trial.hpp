@@ -42,7 +42,7 @@ class Trial {
   void on_failed(std::string why) { seen_.failed = std::move(why); }
 
   double due() const;
-  Need tick(double now, int helper);
+  Need tick(double now);
   void kill(KillCause cause, double now);  // SIGKILL now; the helper is to be asked for the rest
 
   bool begun() const noexcept { return seen_.begun || seen_.record_kind != 0; }
@@ -54,7 +54,7 @@ class Trial {
   void read_channel(std::size_t most);
   void take(Frame frame, double now);
   KillCause overdue(double now);
-  void push(int helper, double now);
+  void push(double now);
 
   Descriptor channel_;
   Tail out_, err_;
@@ -66,7 +66,7 @@ class Trial {
   Observed seen_;
   std::unique_ptr<MemoryWatch> watch_;
   Descriptor pidfd_;
-  int pid_ = 0;
+  int helper_ = 0, pid_ = 0;
   std::int64_t oom_kills_before_;
   double sent_at_, begun_at_ = 0, over_at_ = 0, terminated_at_ = 0, killed_at_ = 0, push_at_ = 0,
                    ended_at_ = 0;

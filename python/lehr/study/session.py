@@ -66,6 +66,7 @@ def run(
     devices: Mapping[str, MemoryReader] | None = None,
     cpus: Sequence[int] | None = None,
     threads: Threads = None,
+    namespace: bool = False,
     initial: Iterable[Mapping[str, Any]] = (),
     on_event: Callable[[Event], None] | None = None,
     resume: bool = True,
@@ -99,7 +100,7 @@ def run(
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
         name: the study's name; a storage may hold several.
-        isolation, environment: as for :class:`lehr.supervise.Supervisor`.
+        isolation, environment, namespace: as for :class:`lehr.supervise.Supervisor`.
         preload: modules that the children's helper imports once, or a function from a configuration to them.
         policies: what to do about a failed trial, by class (``crashed``, ``timeout``, ``oom``, ``killed`` by
             somebody else, ``lost`` to the kernel, ``quarantined`` with its device): ``count`` it as the outcome that
@@ -147,7 +148,9 @@ def run(
         raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     # Likewise; starts nothing yet.
-    supervisor = Supervisor(isolation=isolation, environment=environment, devices=devices)
+    supervisor = Supervisor(
+        isolation=isolation, environment=environment, devices=devices, namespace=namespace
+    )
     with StudyStore(storage, name, writable=True) as store, supervisor:
         _open_study(store, definition, resume=resume)
         if policies is None and isinstance(noted := store.noted("policies"), dict):

@@ -118,7 +118,9 @@ class Helper:
         poll.register(self._wakeup, select.POLLIN)
         if self._parent_pidfd is not None:
             poll.register(self._parent_pidfd, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if self._parent_pidfd is not None else 100)}
+        # Without a pidfd, look at the parent ten times a second; in a namespace of our own its death is ours.
+        watched = self._parent_pidfd is not None or self._parent == 0
+        ready = {fd for fd, _ in poll.poll(None if watched else 100)}
         if self._wakeup in ready:
             if signal.SIGTERM in os.read(self._wakeup, 512):
                 return False
@@ -156,7 +158,7 @@ class Helper:
 
     def _set_up(self, message: dict[str, Any]) -> None:
         self._parent = message["parent"]
-        self._parent_pidfd = open_pidfd(self._parent)
+        self._parent_pidfd = open_pidfd(self._parent) if self._parent else None
         # While it imports, the helper cannot watch its parent. The thread that started it lives as long as the study.
         if not die_with_parent(self._parent, signal.SIGKILL):
             os._exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -54,6 +55,15 @@ def thread_settings(threads: int | None) -> dict[str, str]:
     return {} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
+def namespace_command() -> list[str]:
+    """What starts a program as the first process of a PID namespace, with which everything inside dies."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        raise IsolationError("namespace=True needs unshare(1), which util-linux brings")
+    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
+    return [unshare, *user, "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+
+
 def absolute_path() -> list[str]:
     """This process's import path, with what is relative (the empty entry of ``python -c``) made absolute."""
     entries = [entry for entry in sys.path if isinstance(entry, str)]
@@ -92,6 +102,8 @@ class HelperProcess:
         preload: Sequence[str],
         environment: Mapping[str, str],
         start_limit_s: float,
+        *,
+        namespace: bool = False,
     ) -> None:
         if not sys.executable:
             raise IsolationError(
@@ -100,14 +112,16 @@ class HelperProcess:
         marker = f"{MARKER}={os.getpid()}-{os.urandom(8).hex()}"
         variables = {**_QUIET_IMPORTS, **os.environ, **environment}
         variables.pop(MARKER, None)
-        setup = {"do": "setup", "parent": os.getpid(), "preload": list(preload)}
+        # Seen from a namespace of its own, a helper's parent is outside and has no number.
+        parent = 0 if namespace else os.getpid()
+        setup = {"do": "setup", "parent": parent, "preload": list(preload)}
         setup |= {"sys_path": absolute_path(), "argv": list(getattr(sys, "argv", [""]))}
         self._supervisor = supervisor
         self._warming: _core.HelperAnswer | None = None
         self.threads = 1
         with tempfile.TemporaryFile() as log:
             self.native, news = supervisor.start(
-                arguments=interpreter_command("helper", _CONTROL),
+                arguments=[*(namespace_command() if namespace else ()), *interpreter_command("helper", _CONTROL)],
                 environment=[*(f"{name}={value}" for name, value in variables.items()), marker],
                 marker=marker,
                 setup=json.dumps(setup),

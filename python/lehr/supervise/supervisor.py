@@ -58,6 +58,10 @@ class Supervisor:
     ``abandon_s``: a process that survives SIGKILL so long hangs in the kernel. It is given up, the trial's evidence
     names it as ``lost``, and the next trial gets another helper.
 
+    ``namespace``: give each helper a PID namespace of its own (as root, or where user namespaces are allowed). The
+    kernel then ends everything inside with the helper, so that not even a daemon outlives lehr and its helper when both
+    are killed at the same instant. Trials see other process numbers there than one sees outside.
+
     Waiting and killing are done by a native thread that never takes the interpreter's lock; ``run`` sleeps
     meanwhile, and Ctrl-C reaches it.
 
@@ -76,6 +80,7 @@ class Supervisor:
         cgroup: str | Literal[False] | None = None,
         devices: Mapping[str, MemoryReader] | None = None,
         abandon_s: float = 10.0,
+        namespace: bool = False,
     ) -> None:
         if isolation not in {"auto", "fork", "spawn"}:
             raise OptionError(f"isolation is {isolation!r}; choose 'auto', 'fork' or 'spawn'")
@@ -86,6 +91,7 @@ class Supervisor:
         self._cgroup = cgroup
         self._devices = Devices(devices or {})
         self._abandon_s = abandon_s
+        self._namespace = namespace
         self._lock = threading.Lock()
         self._native: _core.NativeSupervisor | None = None
         self._idle: dict[_Key, list[HelperProcess]] = {}
@@ -228,7 +234,9 @@ class Supervisor:
         modules = key.preload or ()
         environment = {**self._environment, **thread_settings(key.threads)}
         try:
-            helper = HelperProcess(self._supervisor(), modules, environment, self._start_limit_s)
+            helper = HelperProcess(
+                self._supervisor(), modules, environment, self._start_limit_s, namespace=self._namespace
+            )
         except HelperGone as gone:
             if not modules or self._closed:
                 raise IsolationError(f"lehr's helper process does not start: {gone}") from gone
