@@ -27,6 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "supervise"))
 
+import fault_bodies as faults
 import trial_bodies as bodies
 
 from lehr.supervise import Ending, Supervisor
@@ -46,7 +47,7 @@ def kill_from_outside(supervisor: Supervisor, path: Path) -> Ending:
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        return supervisor.run(bodies.report_pid_and_sleep, str(path))
+        return supervisor.run(faults.report_pid_and_sleep, str(path))
     finally:
         killer.join()
 
@@ -62,7 +63,7 @@ FAULTS: list[tuple[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = 
     ("SIGTERM ignored", bodies.ignore_sigterm_and_sleep, (), DEADLINE),
     ("SIGTERM ignored, grace of 100 ms", bodies.ignore_sigterm_and_sleep, (), {**DEADLINE, "grace_s": 0.1}),
     ("deadlock holding the GIL", bodies.hold_the_gil, (), DEADLINE),
-    ("C loop", bodies.loop_in_c, (), DEADLINE),
+    ("C loop", faults.loop_in_c, (), DEADLINE),
     ("sleep past the deadline", time.sleep, (600,), DEADLINE),
     ("stops itself", bodies.stop_self, (), DEADLINE),
     ("stops the helper", bodies.stop_the_helper, (), DEADLINE),
@@ -70,16 +71,16 @@ FAULTS: list[tuple[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = 
     ("daemon at the deadline", bodies.daemonise, (3, True), DEADLINE),
     ("daemon", bodies.daemonise, (3,), {}),
     ("holds the pipes", bodies.leave_grandchild_holding_stdout, (), {}),
-    ("fork bomb", bodies.fork_bomb, (UNUSED_USER, 60, False), DEADLINE),
-    ("fork bomb, sessions", bodies.fork_bomb, (UNUSED_USER, 60, True), DEADLINE),
+    ("fork bomb", faults.fork_bomb, (UNUSED_USER, 60, False), DEADLINE),
+    ("fork bomb, sessions", faults.fork_bomb, (UNUSED_USER, 60, True), DEADLINE),
     ("flood of 1 GB", bodies.flood_stdout, (1000,), {}),
-    ("result of 1 GB", bodies.large_result, (1000,), {}),
+    ("result of 1 GB", faults.large_result, (1000,), {}),
     ("NaN", bodies.value_of, ("nan",), {}),
     ("wrong type", bodies.value_of, ("set",), {}),
     ("missing preload", bodies.double, (1,), {"preload": ("no_such_module",)}),
     ("one allocation", bodies.touch_at_once, (4000,), {"memory_limit_mb": 150}),
     ("many allocations", bodies.touch_in_steps, (2000, 4, 0.002), {"memory_limit_mb": 150}),
-    ("descriptors exhausted", bodies.use_up_descriptors, (), {}),
+    ("descriptors exhausted", faults.use_up_descriptors, (), {}),
     ("nonsense on the channel", bodies.write_garbage_to_every_descriptor, (), {}),
     ("helper killed", bodies.kill_the_helper, (), {}),
 ]
@@ -108,7 +109,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     rows: list[tuple[str, Callable[[Supervisor], Ending], float | None]] = []
     for name, body, arguments, options in FAULTS:
-        if body is bodies.fork_bomb and os.geteuid() != 0:
+        if body is faults.fork_bomb and os.geteuid() != 0:
             continue
 
         def call(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import fault_bodies as faults
 import pytest
 import trial_bodies as bodies
 
@@ -40,7 +41,7 @@ def test_a_driver_that_is_absent_too_old_or_erroring(new_supervisor, build, tmp_
         settings["LEHR_CUDA_DRIVER"] = str(build("-DFAKE_OLD_DRIVER"))
     if way == "erroring":
         settings |= {"LEHR_CUDA_DRIVER": str(build()), "FAKE_CUDA_FAIL": "cuInit:1:999"}
-    ending = new_supervisor(environment=settings).run(bodies.wait_for_ever_in_the_driver, timeout_s=60)
+    ending = new_supervisor(environment=settings).run(faults.wait_for_ever_in_the_driver, timeout_s=60)
     assert ending.outcome == "ok"  # no GPU is an answer, not an accident
     assert words in ending.result
 
@@ -49,6 +50,6 @@ def test_a_driver_that_hangs(new_supervisor, build, tmp_path):
     (tmp_path / "none").write_bytes(b"fake")
     settings = {"LEHR_CUDA_DRIVER": str(build()), "LEHR_CUDA_KERNEL": str(tmp_path / "none")}
     supervisor = new_supervisor(environment={**settings, "FAKE_CUDA_HANG": "cuInit"})
-    ending = supervisor.run(bodies.wait_for_ever_in_the_driver, timeout_s=1.0)
+    ending = supervisor.run(faults.wait_for_ever_in_the_driver, timeout_s=1.0)
     assert (ending.outcome, ending.evidence["sent_by"]) == ("timeout", "lehr: deadline")
     assert supervisor.run(bodies.double, 1).outcome == "ok"

@@ -372,7 +372,10 @@ def test_a_namespace_ends_a_daemon_even_when_all_who_know_it_are_killed_at_once(
             assert time.monotonic() < give_up
             time.sleep(0.01)
         helpers = {pid: name for pid, name in marked_processes(mark).items() if "_boot.py helper" in name}
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none can act on another's death
+        for number in (
+            signal.SIGSTOP,
+            signal.SIGKILL,
+        ):  # stopped first, so that none can act on another's death
             for pid in (parent.pid, *helpers):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import fault_bodies as faults
 import pytest
 import trial_bodies as bodies
 from trial_marks import is_gone, marked_processes, wait_for_pid
@@ -22,7 +23,7 @@ UNUSED_USER = 61987  # neither a person's nor a system's, on any distribution
 
 
 def test_a_loop_in_c_that_never_returns(supervisor):
-    ending = supervisor.run(bodies.loop_in_c, timeout_s=0.2)
+    ending = supervisor.run(faults.loop_in_c, timeout_s=0.2)
     assert (ending.outcome, ending.evidence["sent_by"]) == ("timeout", "lehr: deadline")
 
 
@@ -33,7 +34,7 @@ def test_a_sleep_past_the_deadline(supervisor):
 
 
 def test_sigterm_comes_first_where_it_is_asked_for(supervisor, tmp_path):
-    ending = supervisor.run(bodies.leave_at_sigterm, str(tmp_path / "said"), timeout_s=0.3, grace_s=30)
+    ending = supervisor.run(faults.leave_at_sigterm, str(tmp_path / "said"), timeout_s=0.3, grace_s=30)
     assert ending.outcome == "timeout"
     assert ending.evidence["sent_by"] == "lehr: deadline, after SIGTERM"
     assert ending.evidence["exit_code"] == 5
@@ -47,13 +48,13 @@ def test_sigkill_follows_where_sigterm_is_ignored(supervisor):
 
 
 def test_a_result_from_after_the_deadline_does_not_count(supervisor):
-    ending = supervisor.run(bodies.return_at_sigterm, timeout_s=0.3, grace_s=30)
+    ending = supervisor.run(faults.return_at_sigterm, timeout_s=0.3, grace_s=30)
     assert (ending.outcome, ending.result) == ("timeout", None)
     assert "a result was written after the deadline, and does not count" in ending.evidence["notes"]
 
 
 def test_descriptors_exhausted_in_the_trial(supervisor):
-    ending = supervisor.run(bodies.use_up_descriptors, timeout_s=60)
+    ending = supervisor.run(faults.use_up_descriptors, timeout_s=60)
     assert ending.outcome == "crashed"
     assert ending.evidence["exception"]["type"] == "OSError"
     assert "Too many open files" in ending.evidence["exception"]["message"]
@@ -90,7 +91,7 @@ def test_descriptors_exhausted_in_the_parent(new_supervisor):
 @pytest.mark.skipif(os.geteuid() != 0, reason="RLIMIT_NPROC needs a user of its own, which takes root")
 @pytest.mark.parametrize("sessions", [False, True], ids=["in its group", "each in a session of its own"])
 def test_a_fork_bomb(supervisor, sessions):
-    ending = supervisor.run(bodies.fork_bomb, UNUSED_USER, 60, sessions, timeout_s=0.3)
+    ending = supervisor.run(faults.fork_bomb, UNUSED_USER, 60, sessions, timeout_s=0.3)
     assert (ending.outcome, ending.evidence["sent_by"]) == ("timeout", "lehr: deadline")
     assert "lost" not in ending.evidence
     assert ending.evidence["processes_killed"] >= 10
@@ -105,7 +106,7 @@ def test_a_flood_of_a_gigabyte(supervisor):
 
 
 def test_a_result_of_a_gigabyte(supervisor):
-    ending = supervisor.run(bodies.large_result, 1000, timeout_s=60)
+    ending = supervisor.run(faults.large_result, 1000, timeout_s=60)
     assert ending.outcome == "crashed"
     assert "result too large: more than 16777216 bytes as JSON" in ending.evidence["reason"]
     assert ending.evidence["peak_memory_mb"] < 200  # refused before it was written out
@@ -113,7 +114,7 @@ def test_a_result_of_a_gigabyte(supervisor):
 
 @pytest.mark.parametrize("size", [10**9, 0])
 def test_a_record_that_lies_about_its_length(supervisor, size):
-    ending = supervisor.run(bodies.claim_a_large_result, size, timeout_s=60)
+    ending = supervisor.run(faults.claim_a_large_result, size, timeout_s=60)
     assert ending.outcome == "crashed"
     assert f"a message of {size or 'no'} bytes" in ending.evidence["reason"]
     assert ending.evidence["sent_by"] == "lehr: unreadable result"
@@ -122,7 +123,7 @@ def test_a_record_that_lies_about_its_length(supervisor, size):
 def test_a_stranger_left_by_a_killed_helper(new_supervisor, tmp_path):
     """Known from the looks at the tree for its memory; nothing in its environment names it."""
     ending = new_supervisor().run(
-        bodies.kill_the_helper_beside_a_stranger, str(tmp_path / "pid"), timeout_s=60
+        faults.kill_the_helper_beside_a_stranger, str(tmp_path / "pid"), timeout_s=60
     )
     assert ending.outcome == "crashed"
     assert is_gone(wait_for_pid(tmp_path / "pid"))
@@ -157,7 +158,7 @@ def test_a_process_that_cannot_be_killed_is_reported_lost(new_supervisor, tmp_pa
     freezing.start()
     try:
         ending = Supervisor.run(
-            supervisor, bodies.report_pid_and_sleep, str(path), timeout_s=2.0, device="cuda:0"
+            supervisor, faults.report_pid_and_sleep, str(path), timeout_s=2.0, device="cuda:0"
         )
         freezing.join()
         pid = wait_for_pid(path)
@@ -188,7 +189,7 @@ def test_closing_while_a_trial_runs_ends_it(new_supervisor, tmp_path):
 
     def run():
         try:
-            Supervisor.run(supervisor, bodies.report_pid_and_sleep, str(tmp_path / "pid"))
+            Supervisor.run(supervisor, faults.report_pid_and_sleep, str(tmp_path / "pid"))
         except IsolationError as error:
             said.append(str(error))
 
@@ -207,9 +208,9 @@ def test_where_a_trial_runs_and_with_how_many_threads(new_supervisor):
     supervisor = new_supervisor()
     one = min(os.sched_getaffinity(0))
     for isolation in (supervisor, new_supervisor(isolation="spawn")):
-        found = isolation.run(bodies.where_it_runs, cpus=[one], threads=3).result
+        found = isolation.run(faults.where_it_runs, cpus=[one], threads=3).result
         assert found == {"cpus": [one], "omp": "3", "mkl": "3"}
-    found = supervisor.run(bodies.where_it_runs).result
+    found = supervisor.run(faults.where_it_runs).result
     assert found["cpus"] == sorted(os.sched_getaffinity(0))
     assert found["omp"] == os.environ.get("OMP_NUM_THREADS")
 
@@ -218,7 +219,7 @@ def test_a_study_sets_processors_and_threads_for_each_trial():
     one = min(os.sched_getaffinity(0))
 
     def evaluate(config):
-        return {"score": 1.0, "facts": bodies.where_it_runs()}
+        return {"score": 1.0, "facts": faults.where_it_runs()}
 
     study = lehr.run(
         evaluate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+import fault_bodies as faults
 import pytest
 import trial_bodies as bodies
 
@@ -96,12 +97,12 @@ def thrower(tmp_path_factory):
 def test_a_cpp_allocation_that_nobody_caught_is_known_by_its_type(new_supervisor, thrower, isolation):
     supervisor = new_supervisor(isolation=isolation)
     for name, kind in (("bad_alloc", "std::bad_alloc"), ("bad_length", "std::bad_array_new_length")):
-        ending = supervisor.run(bodies.throw_in_cpp, thrower, name, timeout_s=60)
+        ending = supervisor.run(faults.throw_in_cpp, thrower, name, timeout_s=60)
         assert (ending.outcome, ending.evidence["signal"]) == ("oom", "SIGABRT")
         assert ending.evidence["cxx_exception"] == kind
         assert ending.evidence["fault"]["frame"].endswith("in throw_in_cpp")
         assert ending.evidence["signature"] == f"oom: {kind}"
-    ending = supervisor.run(bodies.throw_in_cpp, thrower, "another", timeout_s=60)
+    ending = supervisor.run(faults.throw_in_cpp, thrower, "another", timeout_s=60)
     assert (ending.outcome, ending.evidence["cxx_exception"]) == ("crashed", "St13runtime_error")
 
 
@@ -116,7 +117,7 @@ def test_a_cpp_allocation_that_nobody_caught_is_known_by_its_type(new_supervisor
     ],
 )
 def test_allocators_are_known_by_their_types(supervisor, package, name, outcome):
-    assert supervisor.run(bodies.raise_like, package, name).outcome == outcome
+    assert supervisor.run(faults.raise_like, package, name).outcome == outcome
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 1000, 12345])

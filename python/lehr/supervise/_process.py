@@ -121,7 +121,10 @@ class HelperProcess:
         self.threads = 1
         with tempfile.TemporaryFile() as log:
             self.native, news = supervisor.start(
-                arguments=[*(namespace_command() if namespace else ()), *interpreter_command("helper", _CONTROL)],
+                arguments=[
+                    *(namespace_command() if namespace else ()),
+                    *interpreter_command("helper", _CONTROL),
+                ],
                 environment=[*(f"{name}={value}" for name, value in variables.items()), marker],
                 marker=marker,
                 setup=json.dumps(setup),
