@@ -20,5 +20,7 @@ void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
+void bind_supervise(pybind11::module_& m);
+void bind_supervise_parts(pybind11::module_& m);
 
 }  // namespace lehr::python

@@ -17,4 +17,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_tables(m);
   lehr::python::bind_study(m);
   lehr::python::bind_sweep(m);
+  lehr::python::bind_supervise(m);
+  lehr::python::bind_supervise_parts(m);
 }

@@ -12,11 +12,19 @@ import numpy.typing
 
 __all__: list[str] = [
     "Blacklist",
+    "CgroupTree",
     "Dimension",
     "Enumerator",
+    "FrameReader",
     "Gpu",
     "GrowingParzenEstimator",
+    "HelperAnswer",
+    "HelperDeath",
+    "HelperNews",
     "MethodSpec",
+    "NativeHelper",
+    "NativeSupervisor",
+    "Observed",
     "Optimizer",
     "ParzenEstimator",
     "Problem",
@@ -27,6 +35,8 @@ __all__: list[str] = [
     "Sweep",
     "TableProblem",
     "Temperature",
+    "Trajectory",
+    "TrialAnswer",
     "Variable",
     "accept_score",
     "accept_violation",
@@ -38,11 +48,13 @@ __all__: list[str] = [
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
+    "encode_frame",
     "generator_names",
     "handoff_waits_for",
     "hashed_seed",
     "invalid_share",
     "isa",
+    "kernel_log_readable",
     "listable",
     "log_ndtr",
     "log_normal_mass",
@@ -51,7 +63,9 @@ __all__: list[str] = [
     "mix_rate",
     "ndtri",
     "numeric_move",
+    "parse_oom_record",
     "problem_names",
+    "read_rollup",
     "recency_weights",
     "run_study",
     "score_unit",
@@ -533,6 +547,200 @@ class Sweep:
     def take(self, cell: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
     def wait(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> int | None: ...
 
+class HelperDeath:
+    """
+    How a helper ended; `how` is empty while it is well.
+    """
+    @property
+    def how(self) -> str: ...
+    @property
+    def last_line(self) -> bytes: ...
+    @property
+    def status(self) -> int: ...
+
+class HelperNews:
+    """
+    What a helper says after importing: threads that a fork would leave.
+    """
+    @property
+    def death(self) -> HelperDeath: ...
+    @property
+    def threads(self) -> int: ...
+
+class HelperAnswer:
+    """
+    To wait for: poll it for reading.
+    """
+    def fileno(self) -> int: ...
+    def value(self) -> HelperNews:
+        """
+        What was answered; only when given.
+        """
+    @property
+    def given(self) -> bool: ...
+
+class Observed:
+    """
+    What the supervisor has seen of one trial; memory in bytes.
+    """
+    @property
+    def bad_channel(self) -> str: ...
+    @property
+    def begun(self) -> bool: ...
+    @property
+    def begun_body(self) -> bytes: ...
+    @property
+    def cgroup_oom_kills(self) -> int: ...
+    @property
+    def cgroup_peak(self) -> int | None: ...
+    @property
+    def data(self) -> int: ...
+    @property
+    def err(self) -> bytes: ...
+    @property
+    def err_total(self) -> int: ...
+    @property
+    def failed(self) -> bytes: ...
+    @property
+    def helper_death(self) -> HelperDeath: ...
+    @property
+    def kernel_log(self) -> bytes: ...
+    @property
+    def kernel_oom_kills(self) -> int: ...
+    @property
+    def kill_to_gone_s(self) -> float | None: ...
+    @property
+    def killed(self) -> str: ...
+    @property
+    def left(self) -> list[int]: ...
+    @property
+    def memory_inherited(self) -> float: ...
+    @property
+    def memory_mb(self) -> list[tuple[float, float]]: ...
+    @property
+    def memory_over(self) -> float: ...
+    @property
+    def memory_peak(self) -> float: ...
+    @property
+    def memory_private(self) -> float: ...
+    @property
+    def others(self) -> int: ...
+    @property
+    def out(self) -> bytes: ...
+    @property
+    def out_total(self) -> int: ...
+    @property
+    def record_body(self) -> bytes: ...
+    @property
+    def record_kind(self) -> str: ...
+    @property
+    def record_late(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def terminated(self) -> bool: ...
+    @property
+    def watched(self) -> bool: ...
+
+class TrialAnswer:
+    """
+    To wait for: poll it for reading.
+    """
+    def fileno(self) -> int: ...
+    def value(self) -> Observed:
+        """
+        What was answered; only when given.
+        """
+    @property
+    def given(self) -> bool: ...
+
+class NativeHelper:
+    """
+    A helper process.
+    """
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def pid(self) -> int: ...
+
+class NativeSupervisor:
+    """
+    The supervisor's thread, which never takes the interpreter's lock.
+    """
+    def __init__(
+        self,
+        *,
+        cgroup: str = "",
+        use_cgroups: bool = True,
+        pretend: bool = False,
+        kernel_log: str = "/dev/kmsg",
+    ) -> None: ...
+    def close(self) -> None: ...
+    def drop(self, helper: NativeHelper) -> None: ...
+    def run(
+        self,
+        helper: NativeHelper,
+        command: str,
+        payload: typing.SupportsInt | typing.SupportsIndex,
+        folder: typing.SupportsInt | typing.SupportsIndex,
+        fault: typing.SupportsInt | typing.SupportsIndex,
+        *,
+        timeout_s: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        memory_bytes: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        start_limit_s: typing.SupportsFloat | typing.SupportsIndex = 120.0,
+        grace_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        linger_s: typing.SupportsFloat | typing.SupportsIndex = 2.0,
+        abandon_s: typing.SupportsFloat | typing.SupportsIndex = 10.0,
+        result_bytes: typing.SupportsInt | typing.SupportsIndex = 16777216,
+    ) -> tuple[TrialAnswer, bool, str]: ...
+    def start(
+        self,
+        arguments: collections.abc.Sequence[str],
+        environment: collections.abc.Sequence[str],
+        marker: str,
+        setup: str,
+        log: typing.SupportsInt | typing.SupportsIndex,
+        start_limit_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> tuple[NativeHelper, HelperAnswer]: ...
+    def stop(self, helper: NativeHelper) -> HelperAnswer: ...
+    def warm(self, helper: NativeHelper, command: str) -> HelperAnswer: ...
+
+class FrameReader:
+    """
+    Collects bytes and hands out complete messages.
+    """
+    def __init__(self, limit: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+        """
+        The messages that `data` completes: kind and body. ValueError: they are not ours.
+        """
+
+class Trajectory:
+    """
+    A curve in at most 32 points.
+    """
+    def __init__(self) -> None: ...
+    def add(
+        self,
+        seconds: typing.SupportsFloat | typing.SupportsIndex,
+        value: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def points(self) -> list[tuple[float, float]]: ...
+
+class CgroupTree:
+    """
+    Where the kernel would keep a trial's memory limit.
+    """
+    def __init__(self, asked: str = "", pretend: bool = False) -> None: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def usable(self) -> bool: ...
+    @property
+    def why_not(self) -> str: ...
+
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
     proposed: typing.SupportsFloat | typing.SupportsIndex,
@@ -593,6 +801,7 @@ def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
     n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
 ) -> bool: ...
+def encode_frame(kind: str, body: bytes) -> bytes: ...
 def generator_names() -> list[str]:
     """
     Families of random problems, each named NAME#SEED.
@@ -625,6 +834,7 @@ def isa() -> str:
     Name of the instruction set that the loops use.
     """
 
+def kernel_log_readable() -> bool: ...
 def listable(problem: Problem) -> bool:
     """
     Whether the problem's configurations can be listed.
@@ -674,7 +884,17 @@ def numeric_move(
     One other variable moved; None when there is no legal move.
     """
 
+def parse_oom_record(record: str, pid: typing.SupportsInt | typing.SupportsIndex) -> str | None:
+    """
+    The text of a record of /dev/kmsg that says that `pid` was killed for memory.
+    """
+
 def problem_names() -> list[str]: ...
+def read_rollup(pid: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
+    """
+    (Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.
+    """
+
 def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
     """
     How much each of n observations counts, oldest first.

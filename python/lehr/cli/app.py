@@ -204,6 +204,14 @@ def tune(
         bool,
         typer.Option("--fresh", help="Start a new study instead of going on with the one that is there."),
     ] = False,
+    on_failure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on-failure",
+            metavar="CLASS=ACTION",
+            help="count, retry or stop; classes: crashed, timeout, oom, killed, lost. Repeatable.",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")
     ] = Path("best.json"),
@@ -234,7 +242,7 @@ def tune(
         model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
         method=method, preset=preset, seed=seed, without=tuple(without or ()),
         trial_timeout=trial_timeout, memory_limit=memory_limit,
-        storage=storage, name=name, fresh=fresh, out=out,
+        storage=storage, name=name, fresh=fresh, on_failure=tuple(on_failure or ()), out=out,
         explain=explain, json=json,
     )  # fmt: skip
     _finish(command.tune, options)

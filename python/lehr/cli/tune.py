@@ -89,7 +89,7 @@ class Run:
             direction=self.settings.objective.direction,
             constraints=[limit.constraint for limit in self.settings.limits],
             budget=self.settings.trials,
-            max_seconds=self.settings.budget.seconds,
+            budget_seconds=self.settings.budget.seconds,
             method=self.settings.method,
             preset=self.settings.preset,
             seed=self.options.seed,
@@ -99,6 +99,7 @@ class Run:
             name=self._name,
             preload=PRELOAD,
             environment=environment(),
+            policies=self.settings.policies,
             initial=[baseline] if baseline in self.workload.space else [],
             on_event=on_event,
         )
@@ -159,6 +160,10 @@ class Run:
             lines += [
                 f"This study was complete already ({trials}); nothing was measured. --fresh starts anew."
             ]
+        elif study.stopped is not None and study.stopped.startswith("policy: "):
+            kind = study.stopped.removeprefix("policy: ")
+            reason = study.trials[-1].evidence.get("reason", "")
+            lines += ["", f"Stopped by --on-failure {kind}=stop at trial {study.trials[-1].number}: {reason}"]
         elif study.stopped == "exhausted":
             lines += ["", f"The space is exhausted: all its {count} configurations were measured."]
         if self.options.explain:

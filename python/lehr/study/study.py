@@ -40,7 +40,8 @@ class Study:
         name: the study's name in its storage.
         budget: trials of the whole study, as last asked for.
         stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try),
-            ``interrupted``, or None while it runs or when it was killed.
+            ``interrupted``, ``policy: crashed`` (or another class of failure that was to stop it), or None while
+            it runs or when it was killed.
     """
 
     def __init__(
@@ -133,6 +134,11 @@ class Study:
     def seconds(self) -> float:
         """What all trials cost together."""
         return sum(trial.seconds or 0.0 for trial in self._trials)
+
+    @property
+    def cost_seconds(self) -> float:
+        """What all trials took of the wall clock, with start-up, repetitions and clearing away."""
+        return sum(float(trial.evidence.get("cost_seconds", trial.seconds or 0.0)) for trial in self._trials)
 
     @property
     def phase(self) -> str:
