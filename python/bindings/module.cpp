@@ -13,4 +13,5 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_policies(m);
   lehr::python::bind_search(m);
   lehr::python::bind_recall(m);
+  lehr::python::bind_probe_verdict(m);
 }
