@@ -1,28 +1,23 @@
 // The probe's statistics: verdicts on a limit, and what they stand on (lehr/probe).
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 #include <pybind11/typing.h>
+
+#include <string>
+#include <tuple>
 
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "lehr/probe/dependence.hpp"
+#include "lehr/probe/quantile.hpp"
 #include "lehr/probe/verdict.hpp"
+#include "lehr/probe/warmup.hpp"
+#include "probe_report.hpp"
 
 namespace py = pybind11;
 
 namespace lehr::python {
 namespace {
-
-const char* word(probe::Answer answer) {
-  switch (answer) {
-    case probe::Answer::feasible:
-      return "feasible";
-    case probe::Answer::infeasible:
-      return "infeasible";
-    case probe::Answer::open:
-      break;
-  }
-  return "open";
-}
 
 // (answer, samples used): looks when the timed loop does, until it is settled.
 py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, double share,
@@ -43,6 +38,24 @@ py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, 
   return py::make_tuple(word(verdict.answer()), used);
 }
 
+// (value, low, high, coverage, effective samples, supported, samples needed)
+using QuantileTuple = std::tuple<double, double, double, double, double, bool, std::size_t>;
+QuantileTuple quantile(const Array& sorted, double share, double confidence, double discount) {
+  if (sorted.size() == 0) throw OptionError("a percentile needs at least one sample");
+  const probe::Quantile found = probe::quantile(view(sorted), share, confidence, discount);
+  return {found.value, found.low, found.high, found.coverage, found.effective, found.supported, found.needed};
+}
+
+// (calls, how it ended): the warm-up rule on recorded durations; "" when they are too few.
+std::tuple<std::size_t, std::string> warm_up(const Array& durations_ms, std::size_t max_calls,
+                                             double max_ms) {
+  probe::Warmup warmup({max_calls, max_ms});
+  for (const double duration : view(durations_ms)) {
+    if (!warmup.add(duration)) break;
+  }
+  return {warmup.calls(), std::string(warmup.ended())};
+}
+
 }  // namespace
 
 void bind_probe_verdict(py::module_& m) {
@@ -55,15 +68,23 @@ void bind_probe_verdict(py::module_& m) {
       [](double beyond, double within, double null) {
         return probe::log_evidence_below(beyond, within, null);
       },
-      py::arg("beyond"), py::arg("within"), py::arg("null"),
-      "Log e-value for P(beyond) < null from counts.");
+      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) < null from counts.");
   m.def(
       "probe_evidence_above",
       [](double beyond, double within, double null) {
         return probe::log_evidence_above(beyond, within, null);
       },
-      py::arg("beyond"), py::arg("within"), py::arg("null"),
-      "Log e-value for P(beyond) > null from counts.");
+      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) > null from counts.");
+  m.def("probe_quantile", &quantile, py::arg("sorted"), py::arg("share"), py::arg("confidence"),
+        py::arg("discount") = 1.0, "A percentile with its interval from order statistics.");
+  m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),
+        "(calls, how it ended): the warm-up rule on recorded durations.");
+  m.def("probe_samples_for_point", &probe::samples_for_point, py::arg("share"),
+        "Samples that leave one expected beyond the percentile.");
+  m.def(
+      "probe_autocorrelation_time",
+      [](const Array& values) { return probe::autocorrelation_time(view(values)); }, py::arg("values"),
+      "Integrated autocorrelation time, at least 1.");
   m.def(
       "probe_dependence",
       [](const Array& samples, double limit, double margin) {

@@ -10,11 +10,12 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // std::lgamma writes a global (signgam); Lanczos' approximation (g = 7, n = 9) is good to 1e-14 for x > 0.
 double log_gamma(double x) {
-  static constexpr double coefficients[] = {0.99999999999980993,     676.5203681218851,   -1259.1392167224028,
-                                            771.32342877765313,      -176.61502916214059, 12.507343278686905,
-                                            -0.13857109526572012,    9.9843695780195716e-6,
-                                            1.5056327351493116e-7};
-  if (x < 0.5) return std::log(3.14159265358979323846 / std::sin(3.14159265358979323846 * x)) - log_gamma(1 - x);
+  static constexpr double coefficients[] = {
+      0.99999999999980993,  676.5203681218851,     -1259.1392167224028,
+      771.32342877765313,   -176.61502916214059,   12.507343278686905,
+      -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7};
+  if (x < 0.5)
+    return std::log(3.14159265358979323846 / std::sin(3.14159265358979323846 * x)) - log_gamma(1 - x);
   const double y = x - 1;
   double sum = coefficients[0];
   for (int i = 1; i < 9; ++i) sum += coefficients[i] / (y + i);

@@ -45,7 +45,8 @@ double time_of(std::span<const double> centred, double squares) {
   if (!(squares > 0)) return 1;
   double total = 0, before = 2;
   for (std::size_t lag = 0; lag + 1 < n; lag += 2) {
-    const double pair = (lag == 0 ? 1 : correlation(centred, lag, squares)) + correlation(centred, lag + 1, squares);
+    const double pair =
+        (lag == 0 ? 1 : correlation(centred, lag, squares)) + correlation(centred, lag + 1, squares);
     if (pair <= 0) break;
     before = std::min(before, pair);
     total += before;
@@ -84,9 +85,11 @@ Dependence dependence(std::span<const double> samples, double limit, double marg
   std::vector<double> score = ranks(samples);
   const double n = static_cast<double>(score.size());
   std::vector<double> high(score.size());
-  std::transform(score.begin(), score.end(), high.begin(), [&](double rank) { return rank > 0.3 * n ? 1.0 : 0.0; });
+  std::transform(score.begin(), score.end(), high.begin(),
+                 [&](double rank) { return rank > 0.3 * n ? 1.0 : 0.0; });
   std::vector<double> beyond(score.size());
-  std::transform(samples.begin(), samples.end(), beyond.begin(), [&](double value) { return value > limit ? 1.0 : 0.0; });
+  std::transform(samples.begin(), samples.end(), beyond.begin(),
+                 [&](double value) { return value > limit ? 1.0 : 0.0; });
   const double exceedances = autocorrelation_time(beyond);
   return {std::max(discount(score, margin), exceedances), std::max(discount(high, margin), exceedances)};
 }

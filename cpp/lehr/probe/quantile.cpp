@@ -36,7 +36,8 @@ Quantile quantile(std::span<const double> sorted, double share, double confidenc
     if (low + step <= effective && binomial_below(low + step - 1, effective, share) <= each) low += step;
     if (high - step >= 1 && 1 - binomial_below(high - step - 1, effective, share) <= each) high -= step;
   }
-  const double coverage = binomial_below(high - 1, effective, share) - binomial_below(low - 1, effective, share);
+  const double coverage =
+      binomial_below(high - 1, effective, share) - binomial_below(low - 1, effective, share);
 
   // The same shares of all samples, rounded outwards.
   const auto at = [&](double rank) {
@@ -50,7 +51,8 @@ Quantile quantile(std::span<const double> sorted, double share, double confidenc
   result.effective = effective;
   const double scale = count / effective;
   const double wanted = static_cast<double>(samples_for_interval(share, confidence));
-  result.needed = std::max(samples_for_point(share), static_cast<std::size_t>(std::ceil(rounded(wanted * scale))));
+  result.needed =
+      std::max(samples_for_point(share), static_cast<std::size_t>(std::ceil(rounded(wanted * scale))));
   result.supported = low >= 1 && high <= effective && sorted.size() >= samples_for_point(share);
   return result;
 }

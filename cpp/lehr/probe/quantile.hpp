@@ -7,12 +7,12 @@
 namespace lehr::probe {
 
 struct Quantile {
-  double value;           // nearest rank: a value that was observed
-  double low, high;       // the interval's ends, observed values too
-  double coverage;        // at least, for independent samples worth `effective`
-  double effective;       // samples / discount
-  bool supported;         // whether the samples support value and both ends
-  std::size_t needed;     // samples that would, at this discount
+  double value;        // nearest rank: a value that was observed
+  double low, high;    // the interval's ends, observed values too
+  double coverage;     // at least, for independent samples worth `effective`
+  double effective;    // samples / discount
+  bool supported;      // whether the samples support value and both ends
+  std::size_t needed;  // samples that would, at this discount
 };
 
 // How many samples leave at least one expected beyond the percentile: 2 for p50, 20 for p95, 100 for p99.

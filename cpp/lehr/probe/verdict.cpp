@@ -27,25 +27,30 @@ double log_sum(double a, double b) {
 double log_evidence_below(double beyond, double within, double null) {
   // The integral of p^s (1 - p)^f over (0, null), over null and over null^s (1 - null)^f.
   const double at_null = beyond * std::log(null) + within * std::log1p(-null);
-  const double mass = log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).below;
+  const double mass =
+      log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).below;
   const double spread = std::log(1 - never) + mass - std::log(null) - at_null;
   return beyond > 0 ? spread : log_sum(std::log(never) - at_null, spread);
 }
 
 double log_evidence_above(double beyond, double within, double null) {
   const double at_null = beyond * std::log(null) + within * std::log1p(-null);
-  const double mass = log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).above;
+  const double mass =
+      log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).above;
   return mass - std::log1p(-null) - at_null;
 }
 
 Verdict::Verdict(const Question& question) : question_(question) {
   const auto refuse = [](const std::string& what) { throw OptionError(what); };
-  if (!(question.limit > 0) || !std::isfinite(question.limit)) refuse("a latency limit must be a finite number above 0");
+  if (!(question.limit > 0) || !std::isfinite(question.limit))
+    refuse("a latency limit must be a finite number above 0");
   if (!(question.share > 0 && question.share < 1)) refuse("a limited percentile must lie between 0 and 100");
-  if (!(question.confidence > 0.5 && question.confidence < 1)) refuse("confidence must lie between 0.5 and 1");
+  if (!(question.confidence > 0.5 && question.confidence < 1))
+    refuse("confidence must lie between 0.5 and 1");
   if (!(question.spell >= 1) || question.spell > 1e6) refuse("a slow spell must last for at least one call");
   if (!(question.margin >= 0) || question.margin > 10) refuse("the margin must lie between 0 and 10");
-  if (!(question.tail_index >= 0) || question.tail_index > 10) refuse("the tail index must lie between 0 and 10");
+  if (!(question.tail_index >= 0) || question.tail_index > 10)
+    refuse("the tail index must lie between 0 and 10");
   const double null = 1 - question.share;
   levels_.push_back({question.limit, null, 1, 0});
   if (question.tail_index > 0) {
@@ -69,14 +74,15 @@ double Verdict::log_feasible(double divisor) const {
   for (const Level& level : levels_) {
     const double beyond = static_cast<double>(level.beyond), within = static_cast<double>(seen_) - beyond;
     if (beyond >= level.null * (beyond + within)) continue;  // says the opposite
-    total = log_sum(total, std::log(level.weight) +
-                               log_evidence_below(beyond / divisor, within / divisor, level.null));
+    total = log_sum(
+        total, std::log(level.weight) + log_evidence_below(beyond / divisor, within / divisor, level.null));
   }
   return total;
 }
 
 double Verdict::log_infeasible(double divisor) const {
-  const double beyond = static_cast<double>(levels_.front().beyond), within = static_cast<double>(seen_) - beyond;
+  const double beyond = static_cast<double>(levels_.front().beyond),
+               within = static_cast<double>(seen_) - beyond;
   if (beyond <= levels_.front().null * (beyond + within)) return -std::numeric_limits<double>::infinity();
   return log_evidence_above(beyond / divisor, within / divisor, levels_.front().null);
 }
@@ -88,15 +94,17 @@ bool Verdict::far_beyond(std::span<const double> samples) const {
   if (question_.tail_index <= 0 || samples.size() < far_samples) return false;
   const double power = 2 * levels_.front().null / (1 - question_.confidence);
   const double threshold = question_.limit * std::pow(std::max(power, 1.0), 1 / question_.tail_index);
-  return std::all_of(samples.begin(), samples.begin() + far_samples, [&](double value) { return value > threshold; });
+  return std::all_of(samples.begin(), samples.begin() + far_samples,
+                     [&](double value) { return value > threshold; });
 }
 
 Answer Verdict::look(std::span<const double> samples) {
-  if (answer_ != Answer::open || samples.size() <= seen_) return answer_;
+  if (samples.size() <= seen_) return answer_;
   for (Level& level : levels_) {
     for (const double value : samples.subspan(seen_)) level.beyond += value > level.threshold ? 1 : 0;
   }
   seen_ = samples.size();
+  if (answer_ != Answer::open) return answer_;
 
   const double alpha = 1 - question_.confidence;
   // The two ways to be told infeasible share alpha.
@@ -125,8 +133,10 @@ Evidence Verdict::evidence(std::span<const double> samples) const {
 
 double Verdict::probability(std::span<const double> samples) const {
   const double divisor = discount(samples).seen;
-  const double beyond = static_cast<double>(levels_.front().beyond), within = static_cast<double>(seen_) - beyond;
-  return std::exp(log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, levels_.front().null).below);
+  const double beyond = static_cast<double>(levels_.front().beyond),
+               within = static_cast<double>(seen_) - beyond;
+  return std::exp(
+      log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, levels_.front().null).below);
 }
 
 }  // namespace lehr::probe

@@ -1,12 +1,12 @@
-// Is the q-quantile of a latency within its limit? The question is a Bernoulli one, P(latency > limit) <= 1 - q,
-// asked again after every sample, and answered the moment the evidence suffices.
+// Is the q-quantile of a latency within its limit? The question is a Bernoulli one, P(latency > limit) <= 1 -
+// q, asked again after every sample, and answered the moment the evidence suffices.
 //
 // Evidence is an e-process: a nonnegative process whose expectation stays below 1 while its null hypothesis
 // holds, so that it ever reaches 1 / alpha with probability at most alpha, however often one looks (Ville,
 // 1939; Robbins, Annals of Mathematical Statistics 41, 1970; Ramdas, Gruenwald, Vovk and Shafer,
-// Statistical Science 38, 2023). Against a Bernoulli null, it is a likelihood ratio averaged over alternatives
-// (a beta-binomial mixture). Only one of the two verdicts can be wrong on a given device, so each side spends
-// the whole alpha = 1 - confidence.
+// Statistical Science 38, 2023). Against a Bernoulli null, it is a likelihood ratio averaged over
+// alternatives (a beta-binomial mixture). Only one of the two verdicts can be wrong on a given device, so
+// each side spends the whole alpha = 1 - confidence.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ struct Question {
   double spell = 1;
   // Standard errors by which the lag-one correlation is taken to be higher than estimated; its value is
   // calibrated by bench/verdict_coverage.py.
-  double margin = 1;
+  double margin = 1.5;
 };
 
 struct Evidence {
@@ -58,7 +58,7 @@ class Verdict {
 
   const Question& question() const noexcept { return question_; }
   // Looks at all samples taken so far, of which those of earlier looks must be the beginning. An answer once
-  // given stays.
+  // given stays; later samples still count as evidence.
   Answer look(std::span<const double> samples);
   Answer answer() const noexcept { return answer_; }
   // How many samples had been taken when the answer was given.
@@ -68,12 +68,13 @@ class Verdict {
   Evidence evidence(std::span<const double> samples) const;
   // Posterior probability that the limit is met (Jeffreys' prior, discounted counts).
   double probability(std::span<const double> samples) const;
+  // How many samples are beyond the limit.
   std::size_t exceedances() const noexcept { return levels_.front().beyond; }
 
  private:
   struct Level {
-    double threshold;    // the limit or a fraction of it
-    double null;         // P(latency > threshold) at the edge of feasibility
+    double threshold;  // the limit or a fraction of it
+    double null;       // P(latency > threshold) at the edge of feasibility
     double weight;
     std::size_t beyond = 0;
   };
