@@ -5,13 +5,14 @@
 Each device has a noise model and a true 95th percentile, which is known exactly and is spread from a quarter
 of the limit to four times it, half of the devices within 20 % of it. `wrong` is the share of all devices that
 got a settled verdict which is not true; `borderline` the share that was still open at the cap; `calls` the
-mean number of timed calls. Beside it stands the fixed protocol: 100 calls, 95th percentile against the limit.
+mean number of timed calls, of all devices and of those that are off the limit by a factor of two. Beside it stands the fixed protocol: 100 calls, 95th percentile against the limit.
 `flips` is how often it contradicts itself when the device is measured twice, `near` the same on the devices
 within 5 % of the limit. Prints JSON lines; `--table` a Markdown table.
 
-`tail` rows are `Limit(tail_index=1)`, which assumes that beyond limit / 8 the tail falls at least as fast as
-1 / x; models marked * break that assumption, as a machine does that stalls for a multiple of the usual
-latency in more than 5 % of all calls.
+`assumed` is what the limit assumes: nothing; `Limit(tail_index=1)`, that beyond limit / 8 the tail falls at
+least as fast as 1 / x, which a machine breaks that stalls for a multiple of the usual latency in more than 5 %
+of all calls; `Limit(spell=5)`, that there may be slow spells of 5 calls of which none was seen. Figures marked
+* are of noise that is not as assumed, and are left out of the last rows.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Noise:
     name: str
     draw: Draw
     heavy: bool = False  # breaks the tail assumption
+    spell: float = 1.0  # calls that a slow spell lasts
 
 
 def autoregressive(rho: float, spread: float) -> Draw:
@@ -76,11 +78,11 @@ def spells(share: float, mean_calls: float, factor: float) -> Draw:
 
 
 def mobilenet(rng: np.random.Generator, n: int) -> Array:
-    """Per-call noise for which the p95 of 100 calls is 19.70 +- 3.46 (in units of its mean)."""
-    return 1.0 + MOBILENET_SCALE * rng.pareto(MOBILENET_TAIL, size=n)
+    """Noise for which the p95 of 100 calls varies as the follow-up paper's mobilenet int8 does, 19.70 +- 3.46 ms."""
+    return 1.0 + rng.pareto(MOBILENET_TAIL, size=n)
 
 
-MOBILENET_TAIL, MOBILENET_SCALE = 2.2, 0.5
+MOBILENET_TAIL = 2.45
 
 MODELS = (
     Noise("normal 5 %", lambda rng, n: np.maximum(1 + 0.05 * rng.normal(size=n), 0.01)),
@@ -91,8 +93,9 @@ MODELS = (
     Noise("AR(1) 0.5", autoregressive(0.5, 0.2)),
     Noise("AR(1) 0.9", autoregressive(0.9, 0.2)),
     Noise("AR(1) 0.97", autoregressive(0.97, 0.2)),
-    Noise("slow spells of 5 calls", spells(0.08, 5, 1.5)),
-    Noise("slow spells of 20 calls", spells(0.08, 20, 1.5)),
+    Noise("slow spells of 5 calls", spells(0.08, 5, 1.5), spell=5),
+    Noise("slow spells of 20 calls", spells(0.08, 20, 1.5), spell=20),
+    Noise("mobilenet int8, p95 of 100 calls +- 18 %", mobilenet),
     Noise("single stalls, 10x", spells(0.08, 1.0001, 10.0), heavy=True),
 )
 
@@ -115,24 +118,55 @@ def fixed(samples: Array) -> bool:
     return bool(np.sort(samples[:100])[94] <= LIMIT_MS)
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Assumptions of a limit."""
+
+    name: str
+    tail_index: float
+    spell: float
+
+    def covers(self, noise: Noise) -> bool:
+        """Whether the noise is as this variant assumes."""
+        return noise.spell <= self.spell and not (noise.heavy and self.tail_index > 0)
+
+
+VARIANTS = (Variant("none", 0.0, 1.0), Variant("tail 1/x", 1.0, 1.0), Variant("spells of 5", 0.0, 5.0))
+
+
+class Tally:
+    """What one variant said of the devices so far."""
+
+    def __init__(self) -> None:
+        self.wrong = self.borderline = 0
+        self.calls: list[int] = []
+        self.clear: dict[str, list[int]] = {"feasible": [], "infeasible": []}
+
+    def add(self, answer: str, used: int, ratio: float) -> None:
+        truth = "feasible" if ratio <= 1 else "infeasible"
+        self.borderline += answer == "open"
+        self.wrong += answer not in ("open", truth)
+        self.calls.append(used)
+        if not 0.5 < ratio < 2:
+            self.clear[truth].append(used)
+
+
+def mean(calls: list[int]) -> float:
+    return round(statistics.fmean(calls), 1) if calls else 0.0
+
+
 def run(noise: Noise, devices: int, confidence: float, cap: int, least: int, seed: int) -> list[dict[str, object]]:
     rng = np.random.default_rng(seed)
     unit = LIMIT_MS / quantile(noise, rng)
-    rows: dict[float, dict[str, float]] = {0.0: {}, 1.0: {}}
-    counts = {tail: dict.fromkeys(("wrong", "borderline", "feasible", "infeasible"), 0) for tail in rows}
-    calls: dict[float, list[int]] = {tail: [] for tail in rows}
+    tallies = [Tally() for _ in VARIANTS]
     wrong = flips = near_flips = near = 0
     for ratio in ratios(rng, devices):
         samples = noise.draw(rng, cap) * (unit * ratio)
-        truth = "feasible" if ratio <= 1 else "infeasible"
-        for tail in rows:
-            answer, used = _core.probe_decide(samples, LIMIT_MS, SHARE, confidence, tail, least)
-            calls[tail].append(used)
-            if answer == "open":
-                counts[tail]["borderline"] += 1
-            else:
-                counts[tail][answer] += 1
-                counts[tail]["wrong"] += answer != truth
+        for variant, tally in zip(VARIANTS, tallies, strict=True):
+            answer, used = _core.probe_decide(
+                samples, LIMIT_MS, SHARE, confidence, variant.tail_index, variant.spell, least=least
+            )
+            tally.add(answer, used, ratio)
         first, second = fixed(samples), fixed(noise.draw(rng, 100) * (unit * ratio))
         wrong += first != (ratio <= 1)
         flips += first != second
@@ -141,28 +175,48 @@ def run(noise: Noise, devices: int, confidence: float, cap: int, least: int, see
     return [
         {
             "benchmark": "verdict_coverage",
-            "noise": noise.name + ("*" if noise.heavy else ""),
-            "tail_index": tail,
+            "noise": noise.name,
+            "covered": variant.covers(noise),
+            "assumed": variant.name,
             "devices": devices,
-            "wrong": counts[tail]["wrong"] / devices,
-            "borderline": counts[tail]["borderline"] / devices,
-            "calls": round(statistics.fmean(calls[tail]), 1),
-            "median_calls": statistics.median(calls[tail]),
+            "wrong": tally.wrong / devices,
+            "borderline": tally.borderline / devices,
+            "calls": mean(tally.calls),
+            "calls_clearly_feasible": mean(tally.clear["feasible"]),
+            "calls_clearly_infeasible": mean(tally.clear["infeasible"]),
             "fixed_calls": 100,
             "fixed_wrong": wrong / devices,
             "fixed_flips": flips / devices,
             "fixed_flips_near": near_flips / max(near, 1),
         }
-        for tail in rows
+        for variant, tally in zip(VARIANTS, tallies, strict=True)
     ]
 
 
+def totals(records: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A variant over the models that are as it assumes, at equal shares."""
+    rows = []
+    for variant in VARIANTS:
+        chosen = [row for row in records if row["assumed"] == variant.name and row["covered"]]
+        row: dict[str, object] = {"benchmark": "verdict_coverage", "noise": "all as assumed", "assumed": variant.name}
+        for name in chosen[0]:
+            values = [one[name] for one in chosen]
+            if name == "covered":
+                row[name] = True
+            elif name not in row:
+                numbers = [float(value) for value in values if isinstance(value, int | float)]
+                row[name] = sum(numbers) if name == "devices" else round(statistics.fmean(numbers), 5)
+        rows.append(row)
+    return rows
+
+
 def table(records: list[dict[str, object]]) -> str:
-    head = ["noise", "tail", "wrong", "borderline", "calls", "median", "fixed: wrong", "flips", "flips near"]
+    head = ["noise", "assumed", "wrong", "borderline", "mean calls", "clearly feasible", "clearly infeasible"]
+    head += ["fixed 100: wrong", "flips", "flips near the limit"]
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
     for r in records:
-        cells = [f"{r['noise']}", "any" if not r["tail_index"] else "1/x", f"{r['wrong']:.2%}"]
-        cells += [f"{r['borderline']:.1%}", f"{r['calls']:.0f}", f"{r['median_calls']:.0f}"]
+        cells = [f"{r['noise']}", f"{r['assumed']}", f"{r['wrong']:.2%}" + ("" if r["covered"] else " \\*"), f"{r['borderline']:.1%}"]
+        cells += [f"{r[name]:.0f}" for name in ("calls", "calls_clearly_feasible", "calls_clearly_infeasible")]
         cells += [f"{r['fixed_wrong']:.1%}", f"{r['fixed_flips']:.1%}", f"{r['fixed_flips_near']:.0%}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -190,6 +244,10 @@ def main() -> None:
         if not arguments.table:
             for row in rows:
                 print(json.dumps(row), flush=True)
+    records += totals(records)
+    if not arguments.table:
+        for row in records[-len(VARIANTS) :]:
+            print(json.dumps(row))
     provenance = {
         "lehr": lehr.__version__,
         "python": platform.python_version(),

@@ -14,6 +14,7 @@ Judge::Judge(std::vector<Verdict> verdicts, const EarlyRule& early, const Bounds
   if (bounds.min_samples < 1 || bounds.max_samples < bounds.min_samples || bounds.max_samples > 100'000'000) {
     throw OptionError("samples must be bounded by 1 <= min_samples <= max_samples <= 100000000");
   }
+  if (!(bounds.enough_seconds > 0)) throw OptionError("enough_seconds must be above 0");
   if (!(bounds.max_seconds > 0) || !(bounds.max_seconds <= 1e6)) {
     throw OptionError("max_seconds must be above 0 and at most 1000000");
   }
@@ -21,7 +22,7 @@ Judge::Judge(std::vector<Verdict> verdicts, const EarlyRule& early, const Bounds
 
 Ended Judge::after(std::span<const double> samples, double seconds) {
   const std::size_t n = samples.size();
-  next_ = std::min(next_look(n), bounds_.max_samples);
+  next_ = std::min(next_look(n), n < bounds_.min_samples ? bounds_.min_samples : bounds_.max_samples);
   if (n >= EarlyRule::samples && std::isfinite(early_.threshold)) {
     const double sum = std::accumulate(samples.begin(), samples.begin() + EarlyRule::samples, 0.0);
     if (sum / EarlyRule::samples > early_.threshold) return Ended::early;
@@ -34,6 +35,7 @@ Ended Judge::after(std::span<const double> samples, double seconds) {
   }
   if (!verdicts_.empty() && feasible == verdicts_.size() && n >= bounds_.min_samples) return Ended::settled;
   if (n >= bounds_.max_samples) return Ended::samples;
+  if (verdicts_.empty() && n >= bounds_.min_samples && seconds >= bounds_.enough_seconds) return Ended::time;
   return seconds >= bounds_.max_seconds ? Ended::time : Ended::running;
 }
 

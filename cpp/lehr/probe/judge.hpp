@@ -15,6 +15,8 @@ struct Bounds {
   std::size_t min_samples = 20;
   std::size_t max_samples = 1000;
   double max_seconds = 10;
+  // Where nothing is asked, measuring ends after this time once there are min_samples.
+  double enough_seconds = std::numeric_limits<double>::infinity();
 };
 
 // The paper's trial timeout (arXiv 2604.25073): when the mean of the first three samples is above

@@ -45,7 +45,11 @@ struct Loop {
     const std::int64_t begin = now_ns();
     const std::int64_t deadline = begin + static_cast<std::int64_t>(judge.bounds().max_seconds * 1e9);
     std::int64_t next_tick = begin + tick_ns;
-    std::int64_t pause = std::min(next_tick, deadline);
+    // Enough time may have passed before the next look at the samples.
+    const bool hurried = judge.bounds().enough_seconds < judge.bounds().max_seconds;
+    const std::int64_t enough =
+        hurried ? begin + static_cast<std::int64_t>(judge.bounds().enough_seconds * 1e9) : deadline;
+    std::int64_t pause = std::min(next_tick, enough);
     std::size_t next_look = judge.next();
     for (;;) {
       const std::int64_t before = now_ns();
@@ -61,7 +65,7 @@ struct Loop {
       if (after >= next_tick) {
         if (!tick(samples_ms.size())) return Ended::stopped;
         next_tick = now_ns() + tick_ns;
-        pause = std::min(next_tick, deadline);
+        pause = after >= enough ? after : std::min(next_tick, enough);
       }
       if (ended != Ended::running) return ended;
     }

@@ -7,7 +7,7 @@
 namespace lehr::probe {
 namespace {
 
-constexpr double tolerance = 0.03;  // a fall by less is not waited for
+constexpr double tolerance = 0.02;  // a fall by less is not waited for
 constexpr double spike = 5;         // times the median
 
 double median(std::vector<double> values) {

@@ -13,10 +13,10 @@ struct WarmupBounds {
   double max_ms = 200;
 };
 
-// The rule. The first call is always warm-up. From the sixth call on, the last two thirds of all calls are
+// The rule. The first call is always warm-up. From the twelfth call on, the last two thirds of all calls are
 // cut into an earlier and a later window of equal length, again each time the count has grown by a third, so
 // that windows grow with the series and a slow drift comes to fill them. Warm-up is over when
-// - the later window's median is not lower than the earlier one's by more than 3 % and by more than twice
+// - the later window's median is not lower than the earlier one's by more than 2 % and by more than twice
 //   the standard error of the difference (from the median absolute deviations, 1.2533 sigma sqrt(2 / w) for
 //   medians), a change-point test at one known point; and
 // - no call of the later window took more than 5 times its median, unless as many of the earlier one did:
@@ -39,7 +39,7 @@ class Warmup {
   WarmupBounds bounds_;
   std::vector<double> calls_;
   double total_ms_ = 0;
-  std::size_t next_ = 6;
+  std::size_t next_ = 12;
   std::string_view ended_;
 };
 

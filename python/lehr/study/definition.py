@@ -32,6 +32,7 @@ class Definition:
         limits: limits on metrics.
         method, preset, seed: as :class:`lehr.Optimizer` takes them.
         initial: configurations to evaluate first.
+        accept_borderline: whether a limit that measuring could not settle counts as met.
     """
 
     space: Space
@@ -42,6 +43,7 @@ class Definition:
     preset: Preset
     seed: int
     initial: tuple[dict[str, Any], ...] = ()
+    accept_borderline: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The JSON-safe form that is stored."""
@@ -58,6 +60,7 @@ class Definition:
             "preset": self.preset,
             "seed": self.seed,
             "initial": list(self.initial),
+            "accept_borderline": self.accept_borderline,
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class Definition:
                 preset=cast(Preset, str(stored["preset"])),
                 seed=int(stored["seed"]),
                 initial=tuple(dict(config) for config in stored["initial"]),
+                accept_borderline=stored.get("accept_borderline", False) is True,  # older ones know none
             )
         except SpaceError as error:
             raise StorageError(f"{where}: {error}") from error
@@ -104,7 +108,7 @@ class Definition:
         there, here = stored.as_json(), self.as_json()
         found = [
             f"{name} is {there[name]!r} there and {here[name]!r} here"
-            for name in ("objective", "direction", "method", "preset", "seed")
+            for name in ("objective", "direction", "method", "preset", "seed", "accept_borderline")
             if there[name] != here[name]
         ]
         found += _named(

@@ -11,8 +11,17 @@ from typing import Any, Literal
 from lehr.errors import ExhaustedError, OptionError, StorageError
 from lehr.optimizer import Method, Optimizer
 from lehr.space import Space
+from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
 from lehr.study.definition import Definition, Direction, Preset
-from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.events import (
+    Event,
+    FaultFound,
+    PhaseChanged,
+    StudyOpened,
+    TrialFinished,
+    TrialStarted,
+    WinnerMeasured,
+)
 from lehr.study.faults import EnvironmentFault
 from lehr.study.history import make_optimizer, replay, tell
 from lehr.study.limits import Constraints, parse_limits
@@ -31,6 +40,8 @@ from lehr.trial import Outcome, Trial
 Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
 #: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
 Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
+#: Runs one configuration in a child: number, configuration, whether a winner is measured again.
+Evaluated = Callable[..., Ending]
 
 
 def run(
@@ -55,6 +66,8 @@ def run(
     initial: Iterable[Mapping[str, Any]] = (),
     on_event: Callable[[Event], None] | None = None,
     resume: bool = True,
+    accept_borderline: bool = False,
+    confirm: int = 3,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -86,6 +99,12 @@ def run(
         preload: modules that the children's helper imports once, or a function from a configuration to them.
         initial: configurations to evaluate first.
         on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
+        accept_borderline: whether a limit that an evaluation's verdict leaves open (see
+            :mod:`lehr.study.verdicts`) counts as met. Otherwise such a trial is told to the search as a small
+            violation.
+        confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
+            ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
+            winner any more: ``study.confirmations`` says why.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -111,14 +130,17 @@ def run(
         preset=preset,
         seed=seed,
         initial=_distinct(space, initial),
+        accept_borderline=bool(accept_borderline),
     )
+    if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
+        raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     supervisor = Supervisor(isolation=isolation, environment=environment)  # likewise; starts nothing yet
     with StudyStore(storage, name, writable=True) as store, supervisor:
         _open_study(store, definition, resume=resume)
         session = _Session(store, definition, optimizer, budget, on_event)
 
-        def evaluated(number: int, config: dict[str, Any]) -> Ending:
+        def evaluated(number: int, config: dict[str, Any], confirming: bool = False) -> Ending:
             return supervisor.run(
                 evaluate,
                 dict(config),
@@ -131,10 +153,11 @@ def run(
                     constraints={limit.key: limit.bound for limit in definition.limits},
                     timeout_s=trial_timeout_s,
                     memory_limit_mb=memory_limit_mb,
+                    confirming=confirming,
                 ),
             )
 
-        return session.drive(evaluated, max_seconds)
+        return session.drive(evaluated, max_seconds, confirm)
 
 
 class _Session:
@@ -159,6 +182,8 @@ class _Session:
         for record in recorded:
             if record.trial is not None:
                 self.study._add(record.trial)
+        for one in read(store.noted(NOTE)).values():
+            self.study._confirmed(one)
         self._log = TrialLog(log_path(store.path), store.name) if store.path is not None else None
         if self._log is not None:
             self._log.catch_up(self.study.trials)
@@ -166,7 +191,7 @@ class _Session:
         self._phase = str(optimizer.phase)
         store.note("budget", budget)
 
-    def drive(self, evaluated: Callable[[int, dict[str, Any]], Ending], max_seconds: float | None) -> Study:
+    def drive(self, evaluated: Evaluated, max_seconds: float | None, confirm: int) -> Study:
         """Run trials until the study is done."""
         earlier, started = self.study.seconds, time.monotonic()
         self._emit(StudyOpened(self.study, self._store.repaired))
@@ -183,6 +208,7 @@ class _Session:
                     except ExhaustedError:
                         why = "exhausted"
                 if why is not None:
+                    self._confirm(evaluated, confirm)
                     return self._end(why)
                 self._changed_phase()
                 self._emit(TrialStarted(asked.number, asked.config, self.study, again))
@@ -192,6 +218,19 @@ class _Session:
                 self._end("interrupted")
             interrupt.study = self.study  # type: ignore[attr-defined]
             raise
+
+    def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
+        def measure(trial: StudyTrial) -> Confirmation:
+            asked = Trial(trial.number, dict(trial.config), trial.origin)
+            again = read_ending(asked, evaluated(trial.number, dict(trial.config), True), self._definition)
+            found = confirmation(trial, again)
+            with deferred_interrupt():
+                self.study._confirmed(found)
+                self._store.note(NOTE, [one.as_json() for one in self.study.confirmations.values()])
+            self._emit(WinnerMeasured(found, trial, self.study))
+            return found
+
+        confirm_best(lambda: self.study.best, list(self.study.confirmations), measure, at_most)
 
     def _start(self) -> tuple[Trial, bool]:
         """The next trial, already recorded: one that an earlier session died in, else a new one."""
@@ -261,6 +300,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         seconds=float(ending.seconds),
         facts=reading.facts,
         limits=definition.limits,
+        accept_borderline=definition.accept_borderline,
     )
 
 
