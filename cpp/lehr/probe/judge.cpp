@@ -30,7 +30,7 @@ Ended Judge::after(std::span<const double> samples, double seconds) {
   std::size_t feasible = 0;
   for (Verdict& verdict : verdicts_) {
     const Answer answer = verdict.look(samples);
-    if (answer == Answer::infeasible) return Ended::settled;
+    if (answer == Answer::infeasible && (bounds_.hasty || n >= bounds_.min_samples)) return Ended::settled;
     feasible += answer == Answer::feasible ? 1 : 0;
   }
   if (!verdicts_.empty() && feasible == verdicts_.size() && n >= bounds_.min_samples) return Ended::settled;

@@ -17,6 +17,8 @@ struct Bounds {
   double max_seconds = 10;
   // Where nothing is asked, measuring ends after this time once there are min_samples.
   double enough_seconds = std::numeric_limits<double>::infinity();
+  // Whether an infeasible limit ends it before there are min_samples as well.
+  bool hasty = true;
 };
 
 // The paper's trial timeout (arXiv 2604.25073): when the mean of the first three samples is above
@@ -34,7 +36,8 @@ class Judge {
   Judge(std::vector<Verdict> verdicts, const EarlyRule& early, const Bounds& bounds);
 
   // How to go on after these samples, `seconds` into the measurement. One infeasible limit settles it;
-  // feasible ones do once there are min_samples, so that the percentile can be told as well.
+  // feasible ones do once there are min_samples, so that the percentile can be told as well (and infeasible
+  // ones, unless hasty).
   Ended after(std::span<const double> samples, double seconds);
   // The number of samples at which to ask again; time is to be asked about at any time.
   std::size_t next() const noexcept { return next_; }

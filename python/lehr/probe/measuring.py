@@ -38,6 +38,7 @@ def measure(
     min_samples: int = 20,
     max_samples: int = 1000,
     enough_seconds: float | None = None,
+    hasty: bool = True,
     percentiles: Percentiles = ("p50", "p95", "p99"),
     warmup_calls: int = 500,
     warmup_seconds: float = 0.2,
@@ -65,6 +66,8 @@ def measure(
         min_samples, max_samples: bounds on the timed calls of one attempt.
         enough_seconds: where nothing is asked (no limit, or only fixed rules), stop after this time once there
             are ``min_samples``; None for no such bound.
+        hasty: whether an infeasible limit ends it before there are ``min_samples``, and so before there is a
+            percentile to tell.
         percentiles: which to report.
         warmup_calls, warmup_seconds: bounds of the warm-up.
         retries: how often to measure again when other processes disturbed a measurement (see
@@ -97,7 +100,7 @@ def measure(
         report = _attempt(
             fn, limits, batch_size=batch_size, device=device, confidence=confidence,
             max_seconds=max_seconds, min_samples=min_samples, max_samples=max_samples,
-            enough_seconds=enough_seconds, percentiles=percentiles, warmup_calls=warmup_calls, warmup_seconds=warmup_seconds,
+            enough_seconds=enough_seconds, hasty=hasty, percentiles=percentiles, warmup_calls=warmup_calls, warmup_seconds=warmup_seconds,
             forked=forked,
         )  # fmt: skip
         if best is None or _disturbance(report) < _disturbance(best):
@@ -125,6 +128,7 @@ def _attempt(
     min_samples: int,
     max_samples: int,
     enough_seconds: float | None,
+    hasty: bool,
     percentiles: Percentiles,
     warmup_calls: int,
     warmup_seconds: float,
@@ -148,6 +152,7 @@ def _attempt(
         max_samples=max_samples,
         max_seconds=max_seconds,
         enough_seconds=math.inf if enough_seconds is None else enough_seconds,
+        hasty=hasty,
         watch=watch.tick,
         tick_ms=50.0,
     )
