@@ -15,6 +15,7 @@ void bind_growing(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
+void bind_probe_gpu(pybind11::module_& m);
 void bind_probe_measure(pybind11::module_& m);
 void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);

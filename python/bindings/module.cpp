@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_policies(m);
   lehr::python::bind_search(m);
   lehr::python::bind_recall(m);
+  lehr::python::bind_probe_gpu(m);
   lehr::python::bind_probe_measure(m);
   lehr::python::bind_probe_verdict(m);
 }

@@ -3,63 +3,21 @@
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
-#include <exception>
 #include <optional>
+#include <tuple>
 
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "lehr/base/error.hpp"
 #include "lehr/probe/judge.hpp"
 #include "lehr/probe/timed_loop.hpp"
+#include "probe_calls.hpp"
 #include "probe_report.hpp"
 
 namespace py = pybind11;
 
 namespace lehr::python {
 namespace {
-
-constexpr const char* capsule_name = "lehr.probe.callee";
-
-// Called without arguments through the vectorcall protocol; what it returns is dropped outside the timed
-// part.
-struct PythonCall {
-  PyObject* function;
-  PyObject* result = nullptr;
-
-  bool operator()() {
-    result = PyObject_CallNoArgs(function);
-    return result != nullptr;
-  }
-  void settle() { Py_CLEAR(result); }
-};
-
-struct NativeCall {
-  probe::NativeCallee callee;
-
-  bool operator()() const {
-    callee.function(callee.context);
-    return true;
-  }
-  void settle() const {}
-};
-
-// Between calls: Ctrl-C, and the caller's look at the machine. An exception waits in `raised`.
-struct Tick {
-  py::object watch;
-  std::exception_ptr raised;
-
-  bool operator()(std::size_t samples) {
-    const py::gil_scoped_acquire hold;
-    try {
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      if (!watch.is_none()) watch(samples);
-    } catch (...) {
-      raised = std::current_exception();
-      return false;
-    }
-    return true;
-  }
-};
 
 template <class Call>
 Measured run(Call& call, Tick& tick, const probe::WarmupBounds& warmup_bounds, probe::Judge& judge,
@@ -73,13 +31,6 @@ Measured run(Call& call, Tick& tick, const probe::WarmupBounds& warmup_bounds, p
   measured.samples_ms.reserve(judge.bounds().max_samples < 65536 ? judge.bounds().max_samples : 65536);
   measured.ended = loop.measure(call, tick, judge, measured.samples_ms);
   return measured;
-}
-
-probe::NativeCallee native(const py::object& callee) {
-  const py::capsule capsule = py::reinterpret_borrow<py::capsule>(callee);
-  void* const pointer = PyCapsule_GetPointer(capsule.ptr(), capsule_name);
-  if (pointer == nullptr) throw py::error_already_set();
-  return {reinterpret_cast<void (*)(void*)>(pointer), PyCapsule_GetContext(capsule.ptr())};
 }
 
 MeasuredTuple measure(const py::object& callee, std::size_t warmup_calls, double warmup_ms,
@@ -114,6 +65,36 @@ py::capsule callee(std::uintptr_t function, std::uintptr_t context) {
   return held;
 }
 
+// Seconds that n calls of a callee take in a bare native loop: what the timed loop is compared with.
+double bare_loop(const py::object& callee, std::size_t n) {
+  if (!PyCapsule_CheckExact(callee.ptr())) {
+    PythonCall call{callee.ptr()};
+    const std::int64_t begin = probe::now_ns();
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!call()) throw py::error_already_set();
+      call.settle();
+    }
+    return static_cast<double>(probe::now_ns() - begin) * 1e-9;
+  }
+  const NativeCall call{native(callee)};
+  const py::gil_scoped_release release;  // the callee is native
+  const std::int64_t begin = probe::now_ns();
+  for (std::size_t i = 0; i < n; ++i) call();
+  return static_cast<double>(probe::now_ns() - begin) * 1e-9;
+}
+
+// The smallest step of the clock above 0 that many readings show, and the mean cost of one reading, in ns.
+std::tuple<double, double> timer(std::size_t readings) {
+  std::int64_t smallest = 0, before = probe::now_ns();
+  const std::int64_t begin = before;
+  for (std::size_t i = 0; i < readings; ++i) {
+    const std::int64_t now = probe::now_ns();
+    if (now > before && (smallest == 0 || now - before < smallest)) smallest = now - before;
+    before = now;
+  }
+  return {static_cast<double>(smallest), static_cast<double>(before - begin) / static_cast<double>(readings)};
+}
+
 }  // namespace
 
 void bind_probe_measure(py::module_& m) {
@@ -122,6 +103,10 @@ void bind_probe_measure(py::module_& m) {
         py::arg("max_samples"), py::arg("max_seconds"), py::arg("enough_seconds"), py::arg("hasty"),
         py::arg("watch") = py::none(), py::arg("tick_ms") = 20.0,
         "Warm up and time a callee until the judge has heard enough.");
+  m.def("probe_bare_loop", &bare_loop, py::arg("callee"), py::arg("n"),
+        "Seconds that n calls take in a loop that does nothing else.");
+  m.def("probe_timer", &timer, py::arg("readings"),
+        "(smallest step seen, mean cost of a reading) of the clock, in nanoseconds.");
   m.def("probe_callee", &callee, py::arg("function"), py::arg("context"),
         "A native callee from the addresses of void(*)(void*) and of its argument.");
 }

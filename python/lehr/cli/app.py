@@ -291,6 +291,14 @@ def verify(
     _finish(command.verify, options)
 
 
+@app.command()
+def probe(*, json: Json = False) -> None:
+    """Say what this machine can measure and how well, what is missing, and why."""
+    from lehr.cli import probe as command
+
+    _finish(command.probe, command.ProbeOptions(json=json))
+
+
 def _click_errors() -> tuple[type[Exception], ...]:
     """The base of the parser's usage errors: click's, or that of the copy of click inside newer versions of typer."""
     return tuple(

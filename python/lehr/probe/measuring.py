@@ -15,8 +15,9 @@ from lehr.errors import OptionError
 from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.limit import Limit, share_of
-from lehr.probe.memory import Memory, host_memory
+from lehr.probe.memory import Memory, device_memory, host_memory
 from lehr.probe.native import NativeCallee
+from lehr.probe.on_gpu import driver_library, stream_handle
 from lehr.probe.report import Answer, Ended, LatencyReport, Percentile, Verdict, Warmup
 
 FIXED_SAMPLES = 100
@@ -44,6 +45,8 @@ def measure(
     warmup_seconds: float = 0.2,
     retries: int = 0,
     forked: bool = False,
+    in_flight: int = 16,
+    capture: bool = True,
 ) -> LatencyReport:
     """Time ``fn()`` until every limit on its latency is settled.
 
@@ -74,6 +77,13 @@ def measure(
             :class:`~lehr.probe.Conditions`); the least disturbed attempt is reported.
         forked: whether this process was forked from one with memory of its own (see
             :class:`~lehr.probe.Memory`).
+        in_flight: on ``cuda``, how many calls may be on the stream at once; 1 waits for each before the next.
+        capture: on ``cuda``, whether to capture the callee into a graph after the warm-up, which is then replayed
+            with no Python in the loop. Memory that the callee allocates anew in every call is used again by each
+            replay. Where capturing fails the callee is called as it is, and the notes say why.
+
+    On ``cuda`` a call that does not finish within ``max_seconds`` and two seconds is an error; a driver that never
+    returns from a call of its own can only be ended from outside (``lehr.run`` does).
 
     Raises:
         OptionError: an argument is out of its range.
@@ -93,15 +103,16 @@ def measure(
         raise OptionError(f"retries must be a whole number from 0, not {retries!r}")
     if stream is not None and device == "cpu":
         raise OptionError("a stream belongs to device='cuda'")
-    if device == "cuda":
-        raise OptionError("device 'cuda' is not there yet")
+    if not 1 <= in_flight <= 1024:
+        raise OptionError(f"in_flight must lie between 1 and 1024, not {in_flight!r}")
+    handle = stream_handle(stream)
     best: LatencyReport | None = None
     for attempt in range(1, retries + 2):
         report = _attempt(
             fn, limits, batch_size=batch_size, device=device, confidence=confidence,
             max_seconds=max_seconds, min_samples=min_samples, max_samples=max_samples,
             enough_seconds=enough_seconds, hasty=hasty, percentiles=percentiles, warmup_calls=warmup_calls, warmup_seconds=warmup_seconds,
-            forked=forked,
+            forked=forked, handle=handle, in_flight=in_flight, capture=capture,
         )  # fmt: skip
         if best is None or _disturbance(report) < _disturbance(best):
             best = report
@@ -133,6 +144,9 @@ def _attempt(
     warmup_calls: int,
     warmup_seconds: float,
     forked: bool,
+    handle: int,
+    in_flight: int,
+    capture: bool,
 ) -> LatencyReport:
     tested = [one for one in limits if one.rule == "sequential"]
     if limits and not tested:
@@ -140,27 +154,40 @@ def _attempt(
         min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
     watch, meter = Watch(), EnergyMeter(device)
-    samples, calls, warm_ms, warm_ended, ended, told = _core.probe_measure(
-        fn.capsule if isinstance(fn, NativeCallee) else fn,
-        warmup_calls=warmup_calls,
-        warmup_ms=1e3 * warmup_seconds,
-        questions=[
-            (float(one.value_ms), one.share, confidence, one.tail_index, one.spell) for one in tested
+    callee = fn.capsule if isinstance(fn, NativeCallee) else fn
+    options: dict[str, Any] = {
+        "warmup_calls": warmup_calls,
+        "warmup_ms": 1e3 * warmup_seconds,
+        "questions": [
+            (float(one.value_ms), one.share, confidence, float(one.tail_index), float(one.spell))
+            for one in tested
         ],
-        early_threshold=min(thresholds, default=math.inf),
-        min_samples=min_samples,
-        max_samples=max_samples,
-        max_seconds=max_seconds,
-        enough_seconds=math.inf if enough_seconds is None else enough_seconds,
-        hasty=hasty,
-        watch=watch.tick,
-        tick_ms=50.0,
-    )
+        "early_threshold": min(thresholds, default=math.inf),
+        "min_samples": min_samples,
+        "max_samples": max_samples,
+        "max_seconds": max_seconds,
+        "enough_seconds": math.inf if enough_seconds is None else enough_seconds,
+        "hasty": hasty,
+        "watch": watch.tick,
+    }
+    notes: list[str] = []
+    on_device = Memory()
+    if device == "cuda":
+        measured, before, after, why_not = _core.probe_measure_gpu(
+            driver_library(), handle, callee, in_flight=in_flight, patience_s=max_seconds + 2,
+            capture=capture, **options,
+        )  # fmt: skip
+        on_device = device_memory(before, after)
+        notes.append(
+            f"called as it is, not replayed: {why_not}" if why_not else "captured once and replayed natively"
+        )
+    else:
+        measured = _core.probe_measure(callee, tick_ms=50.0, **options)
+    samples, calls, warm_ms, warm_ended, ended, told = measured
     energy = meter.end()
     conditions = watch.end(len(samples))
     host_mb, host_source = host_memory(forked=forked)
     answers = iter(told)
-    notes = []
     if conditions.throttled:
         count = sum(stop - start for start, stop in conditions.throttled)
         notes.append(f"the clock was throttled during {count} of {len(samples)} calls")
@@ -182,7 +209,7 @@ def _attempt(
         ended=_ended(ended),
         warmup=Warmup(calls, warm_ms, warm_ended),
         conditions=conditions,
-        memory=Memory(host_peak_mb=host_mb, host_source=host_source),
+        memory=replace(on_device, host_peak_mb=host_mb, host_source=host_source),
         energy=energy,
         notes=tuple(notes),
     )

@@ -157,7 +157,7 @@ def opened() -> Iterator[Nvml]:
     Raises:
         NvmlError: it is not there or cannot start.
     """
-    library = Nvml(os.environ.get("LEHR_NVML", "libnvidia-ml.so.1"))
+    library = Nvml(os.environ.get("LEHR_NVML") or "libnvidia-ml.so.1")
     try:
         yield library
     finally:
