@@ -5,7 +5,8 @@
 Each device has a noise model and a true 95th percentile, which is known exactly and is spread from a quarter
 of the limit to four times it, half of the devices within 20 % of it. `wrong` is the share of all devices that
 got a settled verdict which is not true; `borderline` the share that was still open at the cap; `calls` the
-mean number of timed calls, of all devices and of those that are off the limit by a factor of two. Beside it stands the fixed protocol: 100 calls, 95th percentile against the limit.
+mean number of timed calls, of all devices and of those that are off the limit by a factor of two. Beside it
+stands the fixed protocol: 100 calls, 95th percentile against the limit.
 `flips` is how often it contradicts itself when the device is measured twice, `near` the same on the devices
 within 5 % of the limit. Prints JSON lines; `--table` a Markdown table.
 
@@ -155,7 +156,9 @@ def mean(calls: list[int]) -> float:
     return round(statistics.fmean(calls), 1) if calls else 0.0
 
 
-def run(noise: Noise, devices: int, confidence: float, cap: int, least: int, seed: int) -> list[dict[str, object]]:
+def run(  # noqa: PLR0917
+    noise: Noise, devices: int, confidence: float, cap: int, least: int, seed: int
+) -> list[dict[str, object]]:
     rng = np.random.default_rng(seed)
     unit = LIMIT_MS / quantile(noise, rng)
     tallies = [Tally() for _ in VARIANTS]
@@ -198,7 +201,11 @@ def totals(records: list[dict[str, object]]) -> list[dict[str, object]]:
     rows = []
     for variant in VARIANTS:
         chosen = [row for row in records if row["assumed"] == variant.name and row["covered"]]
-        row: dict[str, object] = {"benchmark": "verdict_coverage", "noise": "all as assumed", "assumed": variant.name}
+        row: dict[str, object] = {
+            "benchmark": "verdict_coverage",
+            "noise": "all as assumed",
+            "assumed": variant.name,
+        }
         for name in chosen[0]:
             values = [one[name] for one in chosen]
             if name == "covered":
@@ -215,8 +222,15 @@ def table(records: list[dict[str, object]]) -> str:
     head += ["fixed 100: wrong", "flips", "flips near the limit"]
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
     for r in records:
-        cells = [f"{r['noise']}", f"{r['assumed']}", f"{r['wrong']:.2%}" + ("" if r["covered"] else " \\*"), f"{r['borderline']:.1%}"]
-        cells += [f"{r[name]:.0f}" for name in ("calls", "calls_clearly_feasible", "calls_clearly_infeasible")]
+        cells = [
+            f"{r['noise']}",
+            f"{r['assumed']}",
+            f"{r['wrong']:.2%}" + ("" if r["covered"] else " \\*"),
+            f"{r['borderline']:.1%}",
+        ]
+        cells += [
+            f"{r[name]:.0f}" for name in ("calls", "calls_clearly_feasible", "calls_clearly_infeasible")
+        ]
         cells += [f"{r['fixed_wrong']:.1%}", f"{r['fixed_flips']:.1%}", f"{r['fixed_flips_near']:.0%}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -237,9 +251,7 @@ def main() -> None:
     each = -(-arguments.devices // len(MODELS))
     records = []
     for number, noise in enumerate(MODELS):
-        rows = run(
-            noise, each, arguments.confidence, arguments.cap, arguments.least, arguments.seed + number
-        )
+        rows = run(noise, each, arguments.confidence, arguments.cap, arguments.least, arguments.seed + number)
         records += rows
         if not arguments.table:
             for row in rows:

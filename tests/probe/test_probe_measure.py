@@ -134,7 +134,9 @@ def test_results_are_released() -> None:
 def test_a_native_callee() -> None:
     library = ctypes.CDLL(None)
     value = ctypes.c_uint(1)
-    report = measure(native(library.srand, 7), max_samples=1000)  # int srand(unsigned): the argument is the context
+    report = measure(
+        native(library.srand, 7), max_samples=1000
+    )  # int srand(unsigned): the argument is the context
     assert len(report.samples_ms) == 1000
     seen: list[int | None] = []
     callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(seen.append)

@@ -19,7 +19,9 @@ def test_the_value_is_one_that_was_observed() -> None:
     assert percentile(samples[:20], "p95", 0.9).value_ms == np.sort(samples[:20])[18]
 
 
-@pytest.mark.parametrize(("name", "needed"), [("p50", 2), ("p95", 20), ("p99", 100), ("p99.9", 1000), ("p5", 20)])
+@pytest.mark.parametrize(
+    ("name", "needed"), [("p50", 2), ("p95", 20), ("p99", 100), ("p99.9", 1000), ("p5", 20)]
+)
 def test_what_the_count_cannot_support_is_refused(name: str, needed: int) -> None:
     refused = percentile(np.ones(needed - 1), name, 0.99)
     assert refused.value_ms is None

@@ -128,7 +128,9 @@ def test_autocorrelation_time_of_known_processes() -> None:
         found = _core.probe_autocorrelation_time(autoregressive(rng, rho, 40_000))
         assert found == pytest.approx(expected, rel=0.15)
     assert _core.probe_autocorrelation_time(np.ones(10)) == 1.0
-    assert _core.probe_autocorrelation_time(np.tile([0.0, 1.0], 50)) == 1.0  # never counts for more than it is
+    assert (
+        _core.probe_autocorrelation_time(np.tile([0.0, 1.0], 50)) == 1.0
+    )  # never counts for more than it is
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ class LiveTable:
             self._running = Running(event.number, event.config, time.monotonic())
         elif isinstance(event, TrialFinished):
             self._running = None
-        elif isinstance(event, FaultFound):
-            self._console.print(event.message, style="red")
-        elif isinstance(event, WinnerMeasured) and not event.confirmation.held:
+        elif isinstance(event, FaultFound) or (
+            isinstance(event, WinnerMeasured) and not event.confirmation.held
+        ):
             self._console.print(event.message, style="red")
         self._live.refresh()
 

@@ -51,5 +51,7 @@ def _words(machine: dict[str, Any], found: list[Any]) -> list[str]:
 
     heading = f"{machine['cpu']}, {machine['cores']} cores, {machine['os']}"
     missing = sum(not one.there for one in found)
-    last = f"{missing} of {len(found)} cannot be measured here; each line says why." if missing else "All there."
+    last = (
+        f"{missing} of {len(found)} cannot be measured here; each line says why." if missing else "All there."
+    )
     return [heading, *survey.lines(found, mark), last]

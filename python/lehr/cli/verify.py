@@ -321,7 +321,11 @@ def _document(
         "status": status,
         "config": shipped.config,
         "limits": [
-            {**limit.as_json(), "now": verdict.metrics.get(limit.metric), "met": limit not in verdict.missed and bool(verdict.metrics)}
+            {
+                **limit.as_json(),
+                "now": verdict.metrics.get(limit.metric),
+                "met": limit not in verdict.missed and bool(verdict.metrics),
+            }
             for limit in limits
         ],
         "stored": shipped.metrics,

@@ -18,8 +18,8 @@ class LatencyPlan:
 
     Without a limited percentile, timing ends after ``max_samples`` calls, or after ``enough_s`` seconds once there are
     ``min_samples`` (20 support a p95). With one, it ends when the limit is settled, and at the bounds in any case:
-    what is open then is borderline. ``hasty`` plans end as soon as a limit is settled as missed, with too few calls to tell
-    a percentile. A call that has begun is finished.
+    what is open then is borderline. ``hasty`` plans end as soon as a limit is settled as missed, with too few
+    calls to tell a percentile. A call that has begun is finished.
 
     ``rule`` and ``tail_index`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that falls
     (``tail_index=1``), since what it finds is measured again without that assumption, as ``strict`` gives it.
@@ -77,7 +77,9 @@ def time_call(
         confidence=plan.confidence,
         max_seconds=plan.max_s,
         min_samples=max(plan.min_samples, least),
-        max_samples=max(min(100, plan.max_samples) if not limits else plan.max_samples, plan.min_samples, least),
+        max_samples=max(
+            min(100, plan.max_samples) if not limits else plan.max_samples, plan.min_samples, least
+        ),
         enough_seconds=plan.enough_s,
         hasty=plan.hasty,
         percentiles=tuple(PERCENTILES.values()),

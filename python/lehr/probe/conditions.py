@@ -102,10 +102,16 @@ class Watch:
         if not self._celsius:
             missing.append("no thermal zone in sysfs: the temperature is unknown")
         if foreign is None:
-            why = f"shorter than {_LEAST_SECONDS:g} s" if self._busy is not None else "/proc/stat cannot be read"
+            why = (
+                f"shorter than {_LEAST_SECONDS:g} s"
+                if self._busy is not None
+                else "/proc/stat cannot be read"
+            )
             missing.append(f"foreign CPU time is unknown: {why}")
         return Conditions(
-            mhz=(min(mhz for _, mhz in self._ticks), max(mhz for _, mhz in self._ticks)) if self._ticks else None,
+            mhz=(min(mhz for _, mhz in self._ticks), max(mhz for _, mhz in self._ticks))
+            if self._ticks
+            else None,
             celsius=max(self._celsius, default=None),
             throttled=throttled_spans(self._ticks, self._throttle_counts),
             foreign_cpu=foreign,
@@ -137,11 +143,9 @@ class Watch:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def throttled_spans(
-    ticks: list[tuple[int, float]], counts: list[int | None]
-) -> tuple[tuple[int, int], ...]:
-    """Samples between two ticks of which either saw the clock below 90 % of the highest frequency seen, or between which
-    the kernel counted a thermal throttling event. Pure; adjoining spans are joined.
+def throttled_spans(ticks: list[tuple[int, float]], counts: list[int | None]) -> tuple[tuple[int, int], ...]:
+    """Samples between two ticks of which either saw the clock below 90 % of the highest frequency seen, or
+    between which the kernel counted a thermal throttling event. Pure; adjoining spans are joined.
     """
     highest = max((mhz for _, mhz in ticks), default=0.0)
     spans: list[tuple[int, int]] = []

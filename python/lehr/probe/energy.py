@@ -11,14 +11,17 @@ from lehr.probe import nvml
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Joules over the timed calls, with what the counter covers; or None and the reason."""
+    """Joules over warm-up and timed calls, with what the counter covers; or None and the reason."""
 
     joules: float | None
     source: str
 
 
 class EnergyMeter:
-    """Reads the counter when made and again at :meth:`end`. Counters cover the whole package or GPU, whoever uses it."""
+    """Reads the counter when made and again at :meth:`end`.
+
+    Counters cover the whole package or GPU, whoever uses it.
+    """
 
     def __init__(self, device: str = "cpu", root: str | Path = "/", gpu: int = 0) -> None:
         self._device, self._gpu = device, gpu

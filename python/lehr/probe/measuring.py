@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -106,14 +106,26 @@ def measure(
     if not 1 <= in_flight <= 1024:
         raise OptionError(f"in_flight must lie between 1 and 1024, not {in_flight!r}")
     handle = stream_handle(stream)
+    settings = _Settings(
+        batch_size=batch_size,
+        device=device,
+        handle=handle,
+        confidence=confidence,
+        max_seconds=max_seconds,
+        min_samples=min_samples,
+        max_samples=max_samples,
+        enough_seconds=math.inf if enough_seconds is None else enough_seconds,
+        hasty=hasty,
+        percentiles=percentiles,
+        warmup_calls=warmup_calls,
+        warmup_ms=1e3 * warmup_seconds,
+        forked=forked,
+        in_flight=in_flight,
+        capture=capture,
+    )
     best: LatencyReport | None = None
     for attempt in range(1, retries + 2):
-        report = _attempt(
-            fn, limits, batch_size=batch_size, device=device, confidence=confidence,
-            max_seconds=max_seconds, min_samples=min_samples, max_samples=max_samples,
-            enough_seconds=enough_seconds, hasty=hasty, percentiles=percentiles, warmup_calls=warmup_calls, warmup_seconds=warmup_seconds,
-            forked=forked, handle=handle, in_flight=in_flight, capture=capture,
-        )  # fmt: skip
+        report = _attempt(fn, limits, settings)
         if best is None or _disturbance(report) < _disturbance(best):
             best = report
         best = replace(best, attempts=attempt)
@@ -128,36 +140,39 @@ def _disturbance(report: LatencyReport) -> tuple[float, float]:
     return (seen.foreign_cpu or 0.0, seen.involuntary_switches / max(seen.seconds, 1e-9))
 
 
-def _attempt(
-    fn: Callee,
-    limits: tuple[Limit, ...],
-    *,
-    batch_size: int,
-    device: str,
-    confidence: float,
-    max_seconds: float,
-    min_samples: int,
-    max_samples: int,
-    enough_seconds: float | None,
-    hasty: bool,
-    percentiles: Percentiles,
-    warmup_calls: int,
-    warmup_seconds: float,
-    forked: bool,
-    handle: int,
-    in_flight: int,
-    capture: bool,
-) -> LatencyReport:
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The arguments of :func:`measure`, checked."""
+
+    batch_size: int
+    device: str
+    handle: int
+    confidence: float
+    max_seconds: float
+    min_samples: int
+    max_samples: int
+    enough_seconds: float
+    hasty: bool
+    percentiles: Percentiles
+    warmup_calls: int
+    warmup_ms: float
+    forked: bool
+    in_flight: int
+    capture: bool
+
+
+def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> LatencyReport:
+    confidence, min_samples, max_samples = settings.confidence, settings.min_samples, settings.max_samples
     tested = [one for one in limits if one.rule == "sequential"]
     if limits and not tested:
         max_samples = max(FIXED_SAMPLES, *(_needed(one.share) for one in limits))
         min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
-    watch, meter = Watch(), EnergyMeter(device)
+    watch, meter = Watch(), EnergyMeter(settings.device)
     callee = fn.capsule if isinstance(fn, NativeCallee) else fn
     options: dict[str, Any] = {
-        "warmup_calls": warmup_calls,
-        "warmup_ms": 1e3 * warmup_seconds,
+        "warmup_calls": settings.warmup_calls,
+        "warmup_ms": settings.warmup_ms,
         "questions": [
             (float(one.value_ms), one.share, confidence, float(one.tail_index), float(one.spell))
             for one in tested
@@ -165,17 +180,17 @@ def _attempt(
         "early_threshold": min(thresholds, default=math.inf),
         "min_samples": min_samples,
         "max_samples": max_samples,
-        "max_seconds": max_seconds,
-        "enough_seconds": math.inf if enough_seconds is None else enough_seconds,
-        "hasty": hasty,
+        "max_seconds": settings.max_seconds,
+        "enough_seconds": settings.enough_seconds,
+        "hasty": settings.hasty,
         "watch": watch.tick,
     }
     notes: list[str] = []
     on_device = Memory()
-    if device == "cuda":
+    if settings.device == "cuda":
         measured, before, after, why_not = _core.probe_measure_gpu(
-            driver_library(), handle, callee, in_flight=in_flight, patience_s=max_seconds + 2,
-            capture=capture, **options,
+            driver_library(), settings.handle, callee, in_flight=settings.in_flight,
+            patience_s=settings.max_seconds + 2, capture=settings.capture, **options,
         )  # fmt: skip
         on_device = device_memory(before, after)
         notes.append(
@@ -186,7 +201,7 @@ def _attempt(
     samples, calls, warm_ms, warm_ended, ended, told = measured
     energy = meter.end()
     conditions = watch.end(len(samples))
-    host_mb, host_source = host_memory(forked=forked)
+    host_mb, host_source = host_memory(forked=settings.forked)
     answers = iter(told)
     if conditions.throttled:
         count = sum(stop - start for start, stop in conditions.throttled)
@@ -197,9 +212,9 @@ def _attempt(
         notes.append(f"warm-up ended at its bound ({warm_ended}), not because the latency was stable")
     return LatencyReport(
         samples_ms=samples,
-        batch_size=batch_size,
-        device=device,
-        percentiles={name: percentile(samples, name, confidence) for name in percentiles},
+        batch_size=settings.batch_size,
+        device=settings.device,
+        percentiles={name: percentile(samples, name, confidence) for name in settings.percentiles},
         verdicts=tuple(
             _verdict(one, next(answers), samples, confidence)
             if one.rule == "sequential"
@@ -235,7 +250,7 @@ def percentile(samples_ms: NDArray[np.float64], name: str, confidence: float) ->
         reason = f"{count} samples cannot support {name}, which needs {_needed(share)}"
         return Percentile(name, None, None, None, confidence, count, effective, reason)
     if not supported:
-        reason = f"no interval at {confidence:.0%}: it needs about {needed} samples that depend on each other like these"
+        reason = f"no interval at {confidence:.0%}: it needs about {needed} samples as dependent as these"
         return Percentile(name, value, None, None, confidence, count, effective, reason)
     return Percentile(name, value, low, high, confidence, count, effective)
 
@@ -257,9 +272,7 @@ def _verdict(
         known = "feasible" if answer == "feasible" else "infeasible"
         holds = "is met" if known == "feasible" else "is not met"
         reason = f"{limit} {holds} at {confidence:.0%} confidence: {seen}, {allowed:.0%} may"
-    return Verdict(
-        limit, known, probability, confidence, settled_at or None, count, beyond, discount, reason
-    )
+    return Verdict(limit, known, probability, confidence, settled_at or None, count, beyond, discount, reason)
 
 
 def compared(limit: Limit, samples: NDArray[np.float64], ended: str) -> Verdict:
@@ -277,4 +290,6 @@ def compared(limit: Limit, samples: NDArray[np.float64], ended: str) -> Verdict:
         return Verdict(limit, "borderline", 0.5, 0.0, None, count, beyond, 1.0, found.reason)
     met = found.value_ms <= limit.value_ms
     reason = f"{limit.percentile} of {count} calls is {found.value_ms:.4g} ms, with no test"
-    return Verdict(limit, "feasible" if met else "infeasible", float(met), 0.0, count, count, beyond, 1.0, reason)
+    return Verdict(
+        limit, "feasible" if met else "infeasible", float(met), 0.0, count, count, beyond, 1.0, reason
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lehr import _core
 from lehr.errors import OptionError
+
+#: The base of all function types of ctypes, which has no public name.
+_FUNCTION: type = ctypes.CFUNCTYPE(None).__mro__[1]
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ def native(function: Any, context: Any = None) -> NativeCallee:
 def _address(function: Any) -> int:
     if isinstance(function, int) and not isinstance(function, bool) and function > 0:
         return function
-    if isinstance(function, ctypes._CFuncPtr):
-        return ctypes.cast(function, ctypes.c_void_p).value or 0
+    if isinstance(function, _FUNCTION):
+        return ctypes.cast(cast(Any, function), ctypes.c_void_p).value or 0
     raise OptionError(f"a native callee is a ctypes function or an address, not {function!r}")
 
 

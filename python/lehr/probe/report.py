@@ -151,7 +151,8 @@ class LatencyReport:
                 found[f"latency_{name}_ms"] = percentile.value_ms
         found["throughput_items_s"] = self.throughput_items_s
         if self.energy.joules is not None:
-            found["energy_j_per_item"] = self.energy.joules / (len(self.samples_ms) * self.batch_size)
+            calls = self.warmup.calls + len(self.samples_ms)
+            found["energy_j_per_item"] = self.energy.joules / (calls * self.batch_size)
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -73,13 +73,14 @@ def _noise_floor() -> Ability:
 
 
 def _repeatability(repeats: int) -> Ability:
-    """How far the p95 of a reference kernel, a matrix product of some hundred microseconds, varies."""
-    rng = np.random.default_rng(0)
-    left, right = rng.random((160, 160), dtype=np.float32), rng.random((160, 160), dtype=np.float32)
+    """How far the p95 of a reference kernel, a sort of some hundred microseconds, varies."""
+    values = np.random.default_rng(0).random(
+        20_000
+    )  # sorted by one thread; a matrix product would wake a pool
     found = []
     disturbed = 0
     for _ in range(repeats):
-        report = measure(lambda: left @ right, max_samples=400, min_samples=20, enough_seconds=0.15)
+        report = measure(lambda: np.sort(values), max_samples=400, min_samples=20, enough_seconds=0.15)
         found.append(report.metrics()["latency_p95_ms"])
         disturbed += bool(report.conditions.contended)
     middle = statistics.median(found)
@@ -96,7 +97,9 @@ def _conditions(root: str | Path) -> list[Ability]:
     clock = f"{seen.mhz[0]:.0f} MHz now" if seen.mhz else "no cpufreq in sysfs: throttling is not noticed"
     heat = f"{seen.celsius:.0f} degrees C now" if seen.celsius is not None else "no thermal zone in sysfs"
     readable = (Path(root) / "proc/stat").is_file()
-    foreign = "foreign CPU time from /proc/stat, involuntary switches" if readable else "/proc/stat cannot be read"
+    foreign = (
+        "foreign CPU time from /proc/stat, involuntary switches" if readable else "/proc/stat cannot be read"
+    )
     return [
         Ability("clock frequency", seen.mhz is not None, clock),
         Ability("temperature", seen.celsius is not None, heat),
@@ -122,7 +125,9 @@ def _gpu() -> Ability:
 def _nvml() -> Ability:
     try:
         with nvml.opened() as library:
-            return Ability("NVML", True, f"driver {library.driver()}: memory a process, energy, clock, temperature")
+            return Ability(
+                "NVML", True, f"driver {library.driver()}: memory a process, energy, clock, temperature"
+            )
     except nvml.NvmlError as error:
         return Ability("NVML", False, str(error))
 
@@ -148,12 +153,14 @@ def _cgroup(root: Path) -> Ability:
     except OSError:
         delegated = False
     text = f"memory controller, {'delegated' if delegated else 'not delegated to this user'}"
-    return Ability(name, delegated and peak, text + ("" if peak else ", no memory.peak (Linux 5.19 and later)"))
+    return Ability(
+        name, delegated and peak, text + ("" if peak else ", no memory.peak (Linux 5.19 and later)")
+    )
 
 
 def _private_memory(root: Path) -> Ability:
     there = (root / "proc/self/smaps_rollup").is_file()
-    text = "VmHWM" + (", Private_Dirty" if there else "; no smaps_rollup: forked processes are charged for shared pages")
+    text = "VmHWM" + (", Private_Dirty" if there else "; no smaps_rollup: forks are charged for shared pages")
     return Ability("process memory", there, text)
 
 

@@ -12,6 +12,7 @@ from lehr.errors import ExhaustedError, OptionError, StorageError
 from lehr.optimizer import Method, Optimizer
 from lehr.space import Space
 from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
+from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
 from lehr.study.events import (
     Event,
@@ -90,7 +91,8 @@ def run(
             taken this long. The trial that runs then is left to end, or to meet its own deadline: cutting it
             short would store a timeout that the configuration has not earned.
         method, preset, seed: as for :class:`lehr.Optimizer`.
-        trial_timeout_s: deadline of one trial in seconds.
+        trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
+            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
@@ -141,17 +143,18 @@ def run(
         session = _Session(store, definition, optimizer, budget, on_event)
 
         def evaluated(number: int, config: dict[str, Any], confirming: bool = False) -> Ending:
+            timeout_s = trial_timeout_s or adapted_deadline(session.study.trials)
             return supervisor.run(
                 evaluate,
                 dict(config),
                 preload=tuple(preload(dict(config)) if callable(preload) else preload),
-                timeout_s=trial_timeout_s,
+                timeout_s=timeout_s,
                 memory_limit_mb=memory_limit_mb,
                 context=TrialContext(
                     number=number,
                     feasible_found=session.study.best is not None,
                     constraints={limit.key: limit.bound for limit in definition.limits},
-                    timeout_s=trial_timeout_s,
+                    timeout_s=timeout_s,
                     memory_limit_mb=memory_limit_mb,
                     confirming=confirming,
                 ),

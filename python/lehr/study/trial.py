@@ -86,8 +86,8 @@ def judged(
     limits: Sequence[Limit],
     accept_borderline: bool = False,
 ) -> StudyTrial:
-    """Hold a result against the limits, by its verdicts where it has some and by its figures elsewhere. A trial that did
-    not run is infeasible, whatever its partial metrics say.
+    """Hold a result against the limits, by its verdicts where it has some and by its figures elsewhere. A trial
+    that did not run is infeasible, whatever its partial metrics say.
     """
     held, reasons = held_figures(metrics, facts, limits, accept_borderline=accept_borderline)
     misses: tuple[Miss, ...] = ()
