@@ -32,7 +32,7 @@ struct Question {
   double spell = 1;
   // Standard errors by which the lag-one correlation is taken to be higher than estimated; its value is
   // calibrated by bench/verdict_coverage.py.
-  double margin = 1.5;
+  double margin = 1;
 };
 
 struct Evidence {

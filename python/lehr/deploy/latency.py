@@ -27,9 +27,9 @@ class LatencyPlan:
 
     warmup_s: float = 0.2
     min_samples: int = 20
-    max_samples: int = 400
+    max_samples: int = 200
     enough_s: float = 0.4
-    max_s: float = 4.0
+    max_s: float = 2.0
     rule: Rule = "sequential"
     tail_index: float = 1.0
     confidence: float = 0.99
@@ -41,8 +41,8 @@ class LatencyPlan:
             self,
             rule="sequential",
             tail_index=0.0,
-            max_samples=4 * self.max_samples,
-            max_s=4 * self.max_s,
+            max_samples=5 * self.max_samples,
+            max_s=5 * self.max_s,
             hasty=False,
         )
 
