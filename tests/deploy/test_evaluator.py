@@ -15,7 +15,7 @@ from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lehr import ConfigurationError, EarlyStop, ModelError, TrialContext
-from lehr.deploy import PRELOAD, Evaluator, LatencyPlan, environment, zoo
+from lehr.deploy import PRELOAD, Evaluator, LatencyPlan, environment, latency, zoo
 from lehr.deploy.accuracy import fidelity
 from lehr.supervise import Supervisor
 
@@ -305,3 +305,27 @@ def test_as_a_trial_it_knows_the_study_s_limits(tmp_path: Path) -> None:
     assert ending.outcome == "early_stopped"
     assert "is not met" in ending.evidence["reason"]
     assert ending.result["latency_p95_ms"] > 0
+
+
+def test_what_is_to_be_shipped_is_measured_with_nothing_assumed() -> None:
+    strict = LatencyPlan(rule="paper").strict()
+    assert (strict.rule, strict.tail_index, strict.hasty) == ("sequential", 0.0, False)
+    assert strict.max_samples > LatencyPlan().max_samples
+    assert strict.retries > 0
+
+
+def test_a_winner_s_second_measurement_is_strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[LatencyPlan] = []
+    inner = latency.time_call
+
+    def spied(call: Any, limits: Any, plan: LatencyPlan, **options: Any) -> Any:
+        plans.append(plan)
+        return inner(call, limits, replace(plan, max_samples=20, retries=0), **options)
+
+    monkeypatch.setattr("lehr.deploy.latency.time_call", spied)
+    evaluator = Evaluator.for_zoo(tmp_path, plan=QUICK)
+    for confirming in (False, True):
+        context = TrialContext(0, constraints={"latency_p95_ms": 1e5}, confirming=confirming)
+        monkeypatch.setattr("lehr.deploy.evaluate.current_trial", lambda context=context: context)
+        assert "latency_p95_ms" in evaluator(config(model="mlp"))["verdicts"]
+    assert plans == [QUICK, QUICK.strict()]

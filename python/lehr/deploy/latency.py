@@ -19,7 +19,8 @@ class LatencyPlan:
     Without a limited percentile, timing ends after ``max_samples`` calls, or after ``enough_s`` seconds once there are
     ``min_samples`` (20 support a p95). With one, it ends when the limit is settled, and at the bounds in any case:
     what is open then is borderline. ``hasty`` plans end as soon as a limit is settled as missed, with too few
-    calls to tell a percentile. A call that has begun is finished.
+    calls to tell a percentile. A call that has begun is finished. ``retries`` is how often to measure again when other
+    processes disturbed it.
 
     ``rule`` and ``tail_index`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that falls
     (``tail_index=1``), since what it finds is measured again without that assumption, as ``strict`` gives it.
@@ -34,6 +35,7 @@ class LatencyPlan:
     tail_index: float = 1.0
     confidence: float = 0.99
     hasty: bool = True
+    retries: int = 0
 
     def strict(self) -> LatencyPlan:
         """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it."""
@@ -44,6 +46,7 @@ class LatencyPlan:
             max_samples=5 * self.max_samples,
             max_s=5 * self.max_s,
             hasty=False,
+            retries=2,
         )
 
 
@@ -82,6 +85,7 @@ def time_call(
         ),
         enough_seconds=plan.enough_s,
         hasty=plan.hasty,
+        retries=plan.retries,
         percentiles=tuple(PERCENTILES.values()),
         warmup_seconds=plan.warmup_s,
     )
