@@ -163,8 +163,19 @@ def test_nvml() -> None:
     assert memory.device_source == "NVML per process, cuMemGetInfo before and after"
 
 
+@pytest.mark.usefixtures("fake_nvml")
+def test_on_a_gpu_its_own_clock_counts() -> None:
+    watch = Watch(device="cuda")
+    watch.tick(10)
+    seen = watch.end(20)
+    assert seen.mhz == (1410.0, 1410.0)
+    assert seen.celsius == 61.0
+    assert seen.throttled == ((0, 20),)
+
+
 def test_without_nvml_the_reason_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LEHR_NVML", str(tmp_path / "none.so"))
+    assert "there is no NVML" in Watch(device="cuda").end(1).missing[0]
     energy = EnergyMeter("cuda").end()
     assert energy.joules is None
     assert "there is no NVML" in energy.source

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lehr.probe import nvml
+
 #: A clock this far below the highest one seen during the measurement counts as throttled.
 THROTTLED_SHARE = 0.9
 #: Foreign work, in shares of the CPUs that this process may use, from which a measurement counts as contended.
@@ -66,7 +68,7 @@ def _cpus() -> list[int]:
 class Watch:
     """Looks at the machine before, during (:meth:`tick`) and after a measurement. Linux; elsewhere it says so."""
 
-    def __init__(self, root: str | Path = "/") -> None:
+    def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: int = 0) -> None:
         self._root = Path(root)
         self._cpus = _cpus()
         self._ticks: list[tuple[int, float]] = []
@@ -76,6 +78,12 @@ class Watch:
         self._clocks = [cpu / f"cpu{number}/cpufreq/scaling_cur_freq" for number in self._cpus]
         self._counters = [cpu / f"cpu{number}/thermal_throttle/core_throttle_count" for number in self._cpus]
         self._zones = sorted((self._root / "sys/class/thermal").glob("thermal_zone*/temp"))
+        self._gpu, self._gpu_throttled, self._nvml, self._no_nvml = gpu, 0, None, ""
+        if device == "cuda":  # then the GPU's clock and temperature are those that count
+            try:
+                self._nvml = nvml.load()
+            except nvml.NvmlError as error:
+                self._no_nvml = f"the GPU's clock and temperature are unknown: {error}"
         self._busy = self._busy_seconds()
         self._own = _own_seconds()
         self._switches = _switches()
@@ -84,22 +92,42 @@ class Watch:
 
     def tick(self, samples: int) -> None:
         """Note clock and temperature; ``samples`` were taken until now."""
+        if self._nvml is not None:
+            self._tick_gpu(samples, self._nvml)
+            return
+        if self._no_nvml:
+            return
         clocks = [khz for path in self._clocks if (khz := _number(path)) is not None]
         if clocks:
             self._ticks.append((samples, min(clocks) / 1e3))
         self._throttle_counts.append(_total(self._counters))
         self._celsius += [value / 1e3 for path in self._zones if (value := _number(path)) is not None]
 
+    def _tick_gpu(self, samples: int, library: nvml.Nvml) -> None:
+        try:
+            mhz, celsius = library.sm_mhz(self._gpu), library.celsius(self._gpu)
+            self._gpu_throttled += library.throttled(self._gpu)
+        except nvml.NvmlError as error:
+            self._no_nvml, self._nvml = f"the GPU's clock and temperature are unknown: {error}", None
+            library.close()
+            return
+        self._ticks.append((samples, float(mhz)))
+        self._celsius.append(float(celsius))
+        self._throttle_counts.append(self._gpu_throttled)
+
     def end(self, samples: int) -> Conditions:
         """The conditions from the beginning until now."""
         self.tick(samples)
+        if self._nvml is not None:
+            self._nvml.close()
+            self._nvml = None
         seconds = time.monotonic() - self._started
         switches = _switches() - self._switches
         foreign = self._foreign(seconds)
-        missing = []
-        if not self._ticks:
+        missing = [self._no_nvml] if self._no_nvml else []
+        if not self._ticks and not self._no_nvml:
             missing.append("no cpufreq in sysfs: the clock frequency is unknown, throttling is not noticed")
-        if not self._celsius:
+        if not self._celsius and not self._no_nvml:
             missing.append("no thermal zone in sysfs: the temperature is unknown")
         if foreign is None:
             why = (

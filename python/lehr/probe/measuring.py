@@ -168,7 +168,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         max_samples = max(FIXED_SAMPLES, *(_needed(one.share) for one in limits))
         min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
-    watch, meter = Watch(), EnergyMeter(settings.device)
+    watch, meter = Watch(device=settings.device), EnergyMeter(settings.device)
     callee = fn.capsule if isinstance(fn, NativeCallee) else fn
     options: dict[str, Any] = {
         "warmup_calls": settings.warmup_calls,
@@ -187,17 +187,23 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
     }
     notes: list[str] = []
     on_device = Memory()
-    if settings.device == "cuda":
-        measured, before, after, why_not = _core.probe_measure_gpu(
-            driver_library(), settings.handle, callee, in_flight=settings.in_flight,
-            patience_s=settings.max_seconds + 2, capture=settings.capture, **options,
-        )  # fmt: skip
-        on_device = device_memory(before, after)
-        notes.append(
-            f"called as it is, not replayed: {why_not}" if why_not else "captured once and replayed natively"
-        )
-    else:
-        measured = _core.probe_measure(callee, tick_ms=50.0, **options)
+    try:
+        if settings.device == "cuda":
+            measured, before, after, why_not = _core.probe_measure_gpu(
+                driver_library(), settings.handle, callee, in_flight=settings.in_flight,
+                patience_s=settings.max_seconds + 2, capture=settings.capture, **options,
+            )  # fmt: skip
+            on_device = device_memory(before, after)
+            notes.append(
+                f"called as it is, not replayed: {why_not}"
+                if why_not
+                else "captured once and replayed natively"
+            )
+        else:
+            measured = _core.probe_measure(callee, tick_ms=50.0, **options)
+    except BaseException:
+        watch.end(0)  # gives NVML back
+        raise
     samples, calls, warm_ms, warm_ended, ended, told = measured
     energy = meter.end()
     conditions = watch.end(len(samples))

@@ -150,6 +150,15 @@ class Nvml:
         raise NvmlError(f"{doing} failed: {text} ({code})")
 
 
+def load() -> Nvml:
+    """NVML, started; :meth:`Nvml.close` gives it back. ``LEHR_NVML`` may name another library.
+
+    Raises:
+        NvmlError: it is not there or cannot start.
+    """
+    return Nvml(os.environ.get("LEHR_NVML") or "libnvidia-ml.so.1")
+
+
 @contextmanager
 def opened() -> Iterator[Nvml]:
     """NVML for a while. ``LEHR_NVML`` may name another library.
@@ -157,7 +166,7 @@ def opened() -> Iterator[Nvml]:
     Raises:
         NvmlError: it is not there or cannot start.
     """
-    library = Nvml(os.environ.get("LEHR_NVML") or "libnvidia-ml.so.1")
+    library = load()
     try:
         yield library
     finally:
