@@ -243,14 +243,14 @@ def test_a_limited_percentile_that_cannot_be_measured_in_time_stops_early(tmp_pa
 
 
 def test_limited_percentiles_come_with_verdicts(tmp_path: Path) -> None:
-    plan = LatencyPlan(max_samples=400, max_s=20)
+    plan = LatencyPlan(max_samples=20_000, max_s=30)
     evaluator = Evaluator.for_zoo(tmp_path, plan=plan, limits={"latency_p95_ms": 1e5, "latency_p50_ms": 1e5})
     metrics = evaluator(config(model="mlp"))
     assert {name: one["answer"] for name, one in metrics["verdicts"].items()} == {
         "latency_p50_ms": "feasible",
         "latency_p95_ms": "feasible",
     }
-    assert metrics["latency_samples"] < 400
+    assert metrics["latency_samples"] < 20_000
 
 
 def test_accuracy_that_takes_too_long_says_how_far_it_came(tmp_path: Path) -> None:
