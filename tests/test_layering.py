@@ -9,9 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "cpp" / "lehr"
-# What a layer may include besides itself: the search is a chain, and supervising stands on the base alone.
+# What a layer may include besides itself: the search is a chain; measuring and supervising stand on the base alone.
 CHAIN = ["base", "space", "estimators", "search", "problems", "sweep"]
-LAYERS = {layer: set(CHAIN[:place]) for place, layer in enumerate(CHAIN)} | {"supervise": {"base"}}
+LAYERS = {layer: set(CHAIN[:place]) for place, layer in enumerate(CHAIN)} | {
+    "probe": {"base"},
+    "supervise": {"base"},
+}
 
 sources = sorted(path for path in CORE.rglob("*") if path.suffix in {".hpp", ".cpp"})
 includes = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)

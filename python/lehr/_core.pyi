@@ -9,6 +9,7 @@ import typing
 
 import numpy
 import numpy.typing
+import typing_extensions
 
 __all__: list[str] = [
     "Blacklist",
@@ -64,6 +65,19 @@ __all__: list[str] = [
     "ndtri",
     "numeric_move",
     "parse_oom_record",
+    "probe_autocorrelation_time",
+    "probe_bare_loop",
+    "probe_callee",
+    "probe_decide",
+    "probe_dependence",
+    "probe_evidence_above",
+    "probe_evidence_below",
+    "probe_measure",
+    "probe_measure_gpu",
+    "probe_quantile",
+    "probe_samples_for_point",
+    "probe_timer",
+    "probe_warmup",
     "problem_names",
     "read_rollup",
     "recency_weights",
@@ -887,6 +901,170 @@ def numeric_move(
 def parse_oom_record(record: str, pid: typing.SupportsInt | typing.SupportsIndex) -> str | None:
     """
     The text of a record of /dev/kmsg that says that `pid` was killed for memory.
+    """
+
+def probe_autocorrelation_time(values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> float:
+    """
+    Integrated autocorrelation time, at least 1.
+    """
+
+def probe_bare_loop(callee: typing.Any, n: typing.SupportsInt | typing.SupportsIndex) -> float:
+    """
+    Seconds that n calls take in a loop that does nothing else.
+    """
+
+def probe_callee(
+    function: typing.SupportsInt | typing.SupportsIndex, context: typing.SupportsInt | typing.SupportsIndex
+) -> typing_extensions.CapsuleType:
+    """
+    A native callee from the addresses of void(*)(void*) and of its argument.
+    """
+
+def probe_decide(
+    samples: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    limit: typing.SupportsFloat | typing.SupportsIndex,
+    share: typing.SupportsFloat | typing.SupportsIndex,
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    tail_index: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    spell: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    margin: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    least: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> tuple[str, int]:
+    """
+    (answer, samples used): a verdict on recorded samples, asked after each of them.
+    """
+
+def probe_dependence(
+    samples: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    limit: typing.SupportsFloat | typing.SupportsIndex,
+    margin: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, float]:
+    """
+    Samples that say as much as one independent one: where exceedances were seen, and where not.
+    """
+
+def probe_evidence_above(
+    beyond: typing.SupportsFloat | typing.SupportsIndex,
+    within: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Log e-value for P(beyond) > null from counts.
+    """
+
+def probe_evidence_below(
+    beyond: typing.SupportsFloat | typing.SupportsIndex,
+    within: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Log e-value for P(beyond) < null from counts.
+    """
+
+def probe_measure(
+    callee: typing.Any,
+    *,
+    warmup_calls: typing.SupportsInt | typing.SupportsIndex,
+    warmup_ms: typing.SupportsFloat | typing.SupportsIndex,
+    questions: collections.abc.Sequence[
+        tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+        ]
+    ],
+    early_threshold: typing.SupportsFloat | typing.SupportsIndex,
+    min_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    hasty: bool,
+    watch: typing.Any = None,
+    tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    int,
+    float,
+    str,
+    str,
+    list[tuple[str, int, int, float, float, float, float]],
+]:
+    """
+    Warm up and time a callee until the judge has heard enough.
+    """
+
+def probe_measure_gpu(
+    library: str,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    callee: typing.Any,
+    *,
+    warmup_calls: typing.SupportsInt | typing.SupportsIndex,
+    warmup_ms: typing.SupportsFloat | typing.SupportsIndex,
+    questions: collections.abc.Sequence[
+        tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+        ]
+    ],
+    early_threshold: typing.SupportsFloat | typing.SupportsIndex,
+    min_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    hasty: bool,
+    in_flight: typing.SupportsInt | typing.SupportsIndex,
+    patience_s: typing.SupportsFloat | typing.SupportsIndex,
+    capture: bool,
+    watch: typing.Any = None,
+) -> tuple[
+    tuple[
+        numpy.typing.NDArray[numpy.float64],
+        int,
+        float,
+        str,
+        str,
+        list[tuple[str, int, int, float, float, float, float]],
+    ],
+    int,
+    int,
+    str,
+]:
+    """
+    As probe_measure, by events on a stream; with free bytes before and after, and why nothing was captured.
+    """
+
+def probe_quantile(
+    sorted: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    share: typing.SupportsFloat | typing.SupportsIndex,
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    discount: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+) -> tuple[float, float, float, float, float, bool, int]:
+    """
+    A percentile with its interval from order statistics.
+    """
+
+def probe_samples_for_point(share: typing.SupportsFloat | typing.SupportsIndex) -> int:
+    """
+    Samples that leave one expected beyond the percentile.
+    """
+
+def probe_timer(readings: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:
+    """
+    (smallest step seen, mean cost of a reading) of the clock, in nanoseconds.
+    """
+
+def probe_warmup(
+    durations_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    max_calls: typing.SupportsInt | typing.SupportsIndex,
+    max_ms: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[int, str]:
+    """
+    (calls, how it ended): the warm-up rule on recorded durations.
     """
 
 def problem_names() -> list[str]: ...

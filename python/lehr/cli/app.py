@@ -302,6 +302,14 @@ def verify(
     _finish(command.verify, options)
 
 
+@app.command()
+def probe(*, json: Json = False) -> None:
+    """Say what this machine can measure and how well, what is missing, and why."""
+    from lehr.cli import probe as command
+
+    _finish(command.probe, command.ProbeOptions(json=json))
+
+
 _sweep.register(app, _finish)
 _bench.register(app, _finish)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from lehr.cli.settings import TuneOptions, read
 from lehr.cli.signals import Ending, ignore_interrupts, orderly_termination
 
 if TYPE_CHECKING:
+    from lehr.deploy.evaluate import Evaluator
     from lehr.study import Event, Study, StudyTrial
 
 _MARK = "lehr.workload"
@@ -83,7 +85,7 @@ class Run:
 
         baseline = self.workload.baseline
         return lehr.study.run(
-            self.workload.evaluator,
+            self._evaluator(),
             self.workload.space,
             objective=self.settings.objective.metric,
             direction=self.settings.objective.direction,
@@ -103,6 +105,13 @@ class Run:
             initial=[baseline] if baseline in self.workload.space else [],
             on_event=on_event,
         )
+
+    def _evaluator(self) -> Evaluator:
+        """The evaluator, judging latency by the published rule where that is asked for."""
+        evaluator = self.workload.evaluator
+        if self.settings.preset == "paper":
+            return replace(evaluator, plan=replace(evaluator.plan, rule="paper"))
+        return evaluator
 
     def _check_mark(self, study: Study) -> None:
         """A study under a name of the user's must have been made with the same model, data and options."""
@@ -170,10 +179,11 @@ class Run:
             lines += ["", study.explain()]
         if best is not None:
             again = shlex.join([*invoked_as(), "verify", str(self.options.out)])
-            return lines + summary.best_lines(best, baseline, self.plan, out, again)
+            words = summary.best_lines(best, baseline, self.plan, out, again)
+            return [*lines, *words[:-1], *summary.confirmation_lines(study), words[-1]]
         if not count:
             return [*lines, "No trial has ended yet."]
-        return lines + summary.nothing_lines(study, baseline, self.plan)
+        return lines + summary.confirmation_lines(study) + summary.nothing_lines(study, baseline, self.plan)
 
     def shipped(self, study: Study, best: StudyTrial, baseline: StudyTrial | None) -> best_file.BestFile:
         """What best.json says."""

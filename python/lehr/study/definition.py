@@ -32,6 +32,7 @@ class Definition:
         limits: limits on metrics.
         method, preset, seed, acquisition, options: as :class:`lehr.Optimizer` takes them.
         initial: configurations to evaluate first.
+        accept_borderline: whether a limit that measuring could not settle counts as met.
     """
 
     space: Space
@@ -44,6 +45,7 @@ class Definition:
     initial: tuple[dict[str, Any], ...] = ()
     acquisition: Acquisition = "ratio"
     options: Mapping[str, float] = field(default_factory=dict)
+    accept_borderline: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The JSON-safe form that is stored."""
@@ -62,6 +64,7 @@ class Definition:
             "initial": list(self.initial),
             "acquisition": self.acquisition,
             "options": dict(self.options),
+            "accept_borderline": self.accept_borderline,
         }
 
     @classmethod
@@ -98,6 +101,7 @@ class Definition:
                 # Studies stored before there was a choice have neither.
                 acquisition=cast(Acquisition, str(stored.get("acquisition", "ratio"))),
                 options={str(name): float(value) for name, value in stored.get("options", {}).items()},
+                accept_borderline=stored.get("accept_borderline", False) is True,  # older ones know none
             )
         except SpaceError as error:
             raise StorageError(f"{where}: {error}") from error
@@ -111,7 +115,15 @@ class Definition:
         there, here = stored.as_json(), self.as_json()
         found = [
             f"{name} is {there[name]!r} there and {here[name]!r} here"
-            for name in ("objective", "direction", "method", "preset", "seed", "acquisition")
+            for name in (
+                "objective",
+                "direction",
+                "method",
+                "preset",
+                "seed",
+                "acquisition",
+                "accept_borderline",
+            )
             if there[name] != here[name]
         ]
         found += [

@@ -12,8 +12,18 @@ from lehr._checks import real
 from lehr.errors import ExhaustedError, OptionError, StorageError
 from lehr.optimizer import Acquisition, Method, Optimizer
 from lehr.space import Space
+from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
+from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
-from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.events import (
+    Event,
+    FaultFound,
+    PhaseChanged,
+    StudyOpened,
+    TrialFinished,
+    TrialStarted,
+    WinnerMeasured,
+)
 from lehr.study.faults import EnvironmentFault
 from lehr.study.history import make_optimizer, replay, tell
 from lehr.study.limits import Constraints, parse_limits
@@ -38,8 +48,8 @@ Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 Device = str | Callable[[dict[str, Any]], str | None] | None
 #: Threads for numeric libraries, perhaps chosen by configuration.
 Threads = int | Callable[[dict[str, Any]], int | None] | None
-#: From a trial's number, its configuration, and whether it shall get fresh processes, to how it ended.
-Evaluated = Callable[[int, dict[str, Any], bool], Ending]
+#: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
+Evaluated = Callable[..., Ending]
 
 
 def run(
@@ -73,6 +83,8 @@ def run(
     resume: bool = True,
     acquisition: Acquisition = "ratio",
     options: Mapping[str, float] | None = None,
+    accept_borderline: bool = False,
+    confirm: int = 3,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -98,7 +110,8 @@ def run(
             first ends the run.
         max_seconds: the same limit, which leaves ``budget`` at its default.
         method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
-        trial_timeout_s: deadline of one trial in seconds.
+        trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
+            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
@@ -116,6 +129,12 @@ def run(
             function from a configuration to that. Each number has a helper process of its own.
         initial: configurations to evaluate first.
         on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
+        accept_borderline: whether a limit that an evaluation's verdict leaves open (see
+            :mod:`lehr.study.verdicts`) counts as met. Otherwise such a trial is told to the search as a small
+            violation.
+        confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
+            ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
+            winner any more: ``study.confirmations`` says why.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -148,7 +167,10 @@ def run(
         initial=_distinct(space, initial),
         acquisition=acquisition,
         options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
+        accept_borderline=bool(accept_borderline),
     )
+    if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
+        raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
     if isinstance(device, str) and device not in (devices or {}):
         raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
@@ -163,12 +185,15 @@ def run(
         store.note("policies", dict(chosen))
         session = _Session(store, definition, optimizer, budget, on_event, policies=chosen, most=most)
 
-        def evaluated(number: int, config: dict[str, Any], fresh: bool) -> Ending:
+        def evaluated(
+            number: int, config: dict[str, Any], fresh: bool = False, confirming: bool = False
+        ) -> Ending:
+            timeout_s = trial_timeout_s or adapted_deadline(session.study.trials)
             return supervisor.run(
                 evaluate,
                 dict(config),
                 preload=tuple(preload(dict(config)) if callable(preload) else preload),
-                timeout_s=trial_timeout_s,
+                timeout_s=timeout_s,
                 memory_limit_mb=memory_limit_mb,
                 device=device(dict(config)) if callable(device) else device,
                 fresh=fresh,
@@ -178,12 +203,13 @@ def run(
                     number=number,
                     feasible_found=session.study.best is not None,
                     constraints={limit.key: limit.bound for limit in definition.limits},
-                    timeout_s=trial_timeout_s,
+                    timeout_s=timeout_s,
                     memory_limit_mb=memory_limit_mb,
+                    confirming=confirming,
                 ),
             )
 
-        return session.drive(evaluated, min(budget_seconds or math.inf, max_seconds or math.inf))
+        return session.drive(evaluated, min(budget_seconds or math.inf, max_seconds or math.inf), confirm)
 
 
 class _Session:
@@ -213,6 +239,8 @@ class _Session:
         for record in recorded:
             if record.trial is not None:
                 self.study._add(record.trial)
+        for one in read(store.noted(NOTE)).values():
+            self.study._confirmed(one)
         self._log = TrialLog(log_path(store.path), store.name) if store.path is not None else None
         if self._log is not None:
             self._log.catch_up(self.study.trials)
@@ -220,7 +248,7 @@ class _Session:
         self._phase = str(optimizer.phase)
         store.note("budget", budget)
 
-    def drive(self, evaluated: Evaluated, max_seconds: float) -> Study:
+    def drive(self, evaluated: Evaluated, max_seconds: float, confirm: int) -> Study:
         """Run trials until the study is done."""
         earlier, started = self.study.cost_seconds, time.monotonic()
         self._emit(StudyOpened(self.study, self._store.repaired))
@@ -237,6 +265,7 @@ class _Session:
                     except ExhaustedError:
                         why = "exhausted"
                 if why is not None:
+                    self._confirm(evaluated, confirm)
                     return self._end(why)
                 self._changed_phase()
                 self._emit(TrialStarted(asked.number, asked.config, self.study, again))
@@ -252,6 +281,21 @@ class _Session:
 
     def _spent(self, earlier: float, started: float) -> float:
         return max(earlier + time.monotonic() - started, self.study.cost_seconds)
+
+    def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
+        def measure(trial: StudyTrial) -> Confirmation:
+            asked = Trial(trial.number, dict(trial.config), trial.origin)
+            again = read_ending(
+                asked, evaluated(trial.number, dict(trial.config), True, True), self._definition
+            )
+            found = confirmation(trial, again)
+            with deferred_interrupt():
+                self.study._confirmed(found)
+                self._store.note(NOTE, [one.as_json() for one in self.study.confirmations.values()])
+            self._emit(WinnerMeasured(found, trial, self.study))
+            return found
+
+        confirm_best(lambda: self.study.best, list(self.study.confirmations), measure, at_most)
 
     def _start(self) -> tuple[Trial, bool]:
         """The next trial, already recorded: one that an earlier session died in, else a new one."""
@@ -340,6 +384,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         seconds=float(ending.seconds),
         facts=reading.facts,
         limits=definition.limits,
+        accept_borderline=definition.accept_borderline,
     )
 
 

@@ -21,6 +21,8 @@ class TrialContext:
     """Upper limits on metrics, by metric name."""
     timeout_s: float | None = None
     """Seconds the evaluation may take, or None."""
+    confirming: bool = False
+    """Whether this measures the best configuration again, in a fresh process: to be trusted, not to be quick."""
     memory_limit_mb: float | None = None
     """Megabytes (10^6 bytes) the trial's process tree may use, or None."""
 
