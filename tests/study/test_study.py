@@ -139,16 +139,16 @@ def test_time_is_counted_across_sessions_and_no_trial_is_cut_short(in_process, j
     def evaluate(config):
         return Ending("ok", {"objective": 1.0}, {}, 40.0)
 
-    first = lehr.run(evaluate, space, budget=2, storage=journal, max_seconds=100.0)
+    first = lehr.run(evaluate, space, budget=2, storage=journal, budget_seconds=100.0)
     assert (first.stopped, len(first)) == ("budget", 2)
-    second = lehr.run(evaluate, space, budget=50, storage=journal, max_seconds=79.0)
+    second = lehr.run(evaluate, space, budget=50, storage=journal, budget_seconds=79.0)
     assert (second.stopped, len(second)) == ("time", 2)
 
     def slow(config):
         time.sleep(0.2)
         return 1.0
 
-    third = lehr.run(slow, space, budget=50, storage=journal, max_seconds=80.1)
+    third = lehr.run(slow, space, budget=50, storage=journal, budget_seconds=80.1)
     assert (third.stopped, len(third)) == ("time", 3)
     assert third.trials[-1].outcome == "ok"
 
@@ -227,7 +227,7 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
             super().__init__(**options)
             made.append((self, options))
 
-    monkeypatch.setattr("lehr.study.session.Supervisor", Watched)
+    monkeypatch.setattr("lehr.study.running.Supervisor", Watched)
     lehr.run(
         evaluations.modelled,
         space,
@@ -264,7 +264,7 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
         ({"budget": 0}, "budget"),
         ({"budget": 2.5}, "budget"),
         ({"budget": True}, "budget"),
-        ({"max_seconds": -1.0}, "max_seconds"),
+        ({"budget_seconds": -1.0}, "budget_seconds"),
         ({"budget_seconds": 0.0}, "budget_seconds"),
         ({"device": "cuda:0"}, "device is 'cuda:0', and devices has none"),
         ({"policies": {"crash": "count"}}, "policies has 'crash'; the classes are crashed,"),

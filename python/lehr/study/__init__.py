@@ -14,7 +14,7 @@ from lehr.study.events import (
 )
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.limits import Limit, parse_limits
-from lehr.study.session import run
+from lehr.study.running import run
 from lehr.study.study import Loss, Study, load_study
 from lehr.study.trial import Miss, StudyTrial
 

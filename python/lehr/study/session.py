@@ -1,20 +1,16 @@
-"""``lehr.run``: ask, evaluate in a child, store, tell, until the budget is spent."""
+"""One run's work on a study: ask, evaluate in a child, store, tell, until the budget is spent."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
-from lehr._checks import real
-from lehr.errors import ExhaustedError, OptionError, StorageError
-from lehr.optimizer import Acquisition, Method, Optimizer
-from lehr.space import Space
+from lehr.errors import ExhaustedError, StorageError
+from lehr.optimizer import Optimizer
 from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
-from lehr.study.deadline import adapted_deadline
-from lehr.study.definition import Definition, Direction, Preset
+from lehr.study.definition import Definition
 from lehr.study.events import (
     Event,
     FaultFound,
@@ -25,194 +21,22 @@ from lehr.study.events import (
     WinnerMeasured,
 )
 from lehr.study.faults import EnvironmentFault
-from lehr.study.history import make_optimizer, replay, tell
-from lehr.study.limits import Constraints, parse_limits
+from lehr.study.history import replay, tell
 from lehr.study.lock import deferred_interrupt
 from lehr.study.log import TrialLog, log_path
-from lehr.study.opening import StorageLike
-from lehr.study.policies import Action, FailureClass, failure_class, read_policies
-from lehr.study.results import Reading, canonical, json_safe, read_partial, read_result
+from lehr.study.policies import Action, FailureClass, failure_class
+from lehr.study.results import Reading, json_safe, read_partial, read_result
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
-from lehr.supervise import Ending, TrialContext
-from lehr.supervise._device import MemoryReader
-from lehr.supervise.supervisor import Supervisor
+from lehr.supervise import Ending
 from lehr.trial import Outcome, Trial
 
-#: What an evaluation may return: metrics by name, or the objective alone.
-Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
-#: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
-Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
-#: The device that a trial uses, perhaps chosen by configuration.
-Device = str | Callable[[dict[str, Any]], str | None] | None
-#: Threads for numeric libraries, perhaps chosen by configuration.
-Threads = int | Callable[[dict[str, Any]], int | None] | None
 #: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
 Evaluated = Callable[..., Ending]
 
 
-def run(
-    evaluate: Evaluate,
-    space: Space,
-    *,
-    objective: str = "objective",
-    direction: Direction = "maximize",
-    constraints: Constraints = None,
-    budget: int | None = None,
-    budget_seconds: float | None = None,
-    max_seconds: float | None = None,
-    method: Method = "tba-tpe",
-    preset: Preset = "default",
-    seed: int = 0,
-    trial_timeout_s: float | None = None,
-    memory_limit_mb: float | None = None,
-    storage: StorageLike = "study.journal",
-    name: str = "study",
-    isolation: Literal["auto", "fork", "spawn"] = "auto",
-    preload: Preload = (),
-    environment: Mapping[str, str] | None = None,
-    policies: Mapping[str, str] | None = None,
-    device: Device = None,
-    devices: Mapping[str, MemoryReader] | None = None,
-    cpus: Sequence[int] | None = None,
-    threads: Threads = None,
-    namespace: bool = False,
-    initial: Iterable[Mapping[str, Any]] = (),
-    on_event: Callable[[Event], None] | None = None,
-    resume: bool = True,
-    acquisition: Acquisition = "ratio",
-    options: Mapping[str, float] | None = None,
-    accept_borderline: bool = False,
-    confirm: int = 3,
-) -> Study:
-    """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
-
-    Every trial runs in a child process of its own and is on the disk before the next one starts. When a run
-    is killed, the same call goes on where it ended, and the sequence of trials is the one of an unbroken run.
-
-    Args:
-        evaluate: called in a child with a configuration (the active variables by name). Returns a dict that
-            holds the objective and every limited metric as finite numbers, perhaps more numbers, and perhaps
-            ``facts``, a dict of notes; or, without limits, the objective alone. Anything else ends the trial
-            as ``crashed``.
-        space: what is searched.
-        objective: name of the metric that is optimised.
-        direction: ``maximize`` or ``minimize``.
-        constraints: limits on metrics, as texts (``"latency_p95_ms <= 20ms"``, ``"accuracy >= 0.9"``) or as
-            upper limits by metric.
-        budget: trials of the whole study, those of earlier sessions included; a larger one may be given on
-            resume. 25, or as many as fit when ``budget_seconds`` is given alone.
-        budget_seconds: seconds of the whole study, those of earlier sessions included. Every trial costs what it
-            took, whatever came of it: start-up, repetitions and clearing away count. No new trial is started once
-            they are spent; the one that runs then is left to end, or to meet its own deadline: cutting it short
-            would store a timeout that the configuration has not earned. With ``budget`` too, whichever is spent
-            first ends the run.
-        max_seconds: the same limit, which leaves ``budget`` at its default.
-        method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
-        trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
-            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
-        memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
-        storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
-            ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
-        name: the study's name; a storage may hold several.
-        isolation, environment, namespace: as for :class:`lehr.supervise.Supervisor`.
-        preload: modules that the children's helper imports once, or a function from a configuration to them.
-        policies: what to do about a failed trial, by class (``crashed``, ``timeout``, ``oom``, ``killed`` by
-            somebody else, ``lost`` to the kernel, ``quarantined`` with its device): ``count`` it as the outcome that
-            it is, ``retry`` it once in fresh processes on a clean device, or ``stop`` the run. Defaults: ``killed``
-            is retried, the others count. A run that goes on with a study uses that study's, unless given others.
-        device: the device that a trial uses, by name, or a function from a configuration to it.
-        devices: as for :class:`lehr.supervise.Supervisor`.
-        cpus: processors that trials may run on.
-        threads: how many threads numeric libraries use, as set in the environment before they are imported; or a
-            function from a configuration to that. Each number has a helper process of its own.
-        initial: configurations to evaluate first.
-        on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
-        accept_borderline: whether a limit that an evaluation's verdict leaves open (see
-            :mod:`lehr.study.verdicts`) counts as met. Otherwise such a trial is told to the search as a small
-            violation.
-        confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
-            ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
-            winner any more: ``study.confirmations`` says why.
-        resume: whether to go on with a study that has trials already; otherwise that is an error.
-
-    Returns:
-        The study. Its ``stopped`` says why it ended.
-
-    Raises:
-        OptionError, ConfigurationError: an argument is out of range.
-        StorageError: the study cannot be stored, is in use, or was made with other options.
-        KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
-    """
-    chosen = read_policies(policies)
-    most = math.inf if budget is None and budget_seconds is not None else budget or 25
-    if budget is None:
-        budget = 25 if budget_seconds is None else _planned(budget_seconds)
-    _check_numbers(
-        budget,
-        budget_seconds=budget_seconds,
-        max_seconds=max_seconds,
-        trial_timeout_s=trial_timeout_s,
-        memory_limit_mb=memory_limit_mb,
-    )
-    definition = Definition(
-        space=space,
-        objective=objective,
-        direction=direction,
-        limits=parse_limits(constraints),
-        method=method,
-        preset=preset,
-        seed=seed,
-        initial=_distinct(space, initial),
-        acquisition=acquisition,
-        options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
-        accept_borderline=bool(accept_borderline),
-    )
-    if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
-        raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
-    if isinstance(device, str) and device not in (devices or {}):
-        raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
-    optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
-    # Likewise; starts nothing yet.
-    supervisor = Supervisor(
-        isolation=isolation, environment=environment, devices=devices, namespace=namespace
-    )
-    with StudyStore(storage, name, writable=True) as store, supervisor:
-        _open_study(store, definition, resume=resume)
-        if policies is None and isinstance(noted := store.noted("policies"), dict):
-            chosen = read_policies(noted)
-        store.note("policies", dict(chosen))
-        session = _Session(store, definition, optimizer, budget, on_event, policies=chosen, most=most)
-
-        def evaluated(
-            number: int, config: dict[str, Any], fresh: bool = False, confirming: bool = False
-        ) -> Ending:
-            timeout_s = trial_timeout_s or adapted_deadline(session.study.trials)
-            return supervisor.run(
-                evaluate,
-                dict(config),
-                preload=tuple(preload(dict(config)) if callable(preload) else preload),
-                timeout_s=timeout_s,
-                memory_limit_mb=memory_limit_mb,
-                device=device(dict(config)) if callable(device) else device,
-                fresh=fresh,
-                cpus=cpus,
-                threads=threads(dict(config)) if callable(threads) else threads,
-                context=TrialContext(
-                    number=number,
-                    feasible_found=session.study.best is not None,
-                    constraints={limit.key: limit.bound for limit in definition.limits},
-                    timeout_s=timeout_s,
-                    memory_limit_mb=memory_limit_mb,
-                    confirming=confirming,
-                ),
-            )
-
-        return session.drive(evaluated, min(budget_seconds or math.inf, max_seconds or math.inf), confirm)
-
-
-class _Session:
+class Session:
     """One run's work on a study."""
 
     def __init__(
@@ -248,7 +72,7 @@ class _Session:
         self._phase = str(optimizer.phase)
         store.note("budget", budget)
 
-    def drive(self, evaluated: Evaluated, max_seconds: float, confirm: int) -> Study:
+    def drive(self, evaluated: Evaluated, budget_seconds: float, confirm: int) -> Study:
         """Run trials until the study is done."""
         earlier, started = self.study.cost_seconds, time.monotonic()
         self._emit(StudyOpened(self.study, self._store.repaired))
@@ -257,7 +81,7 @@ class _Session:
                 why = None
                 if not self._waiting and self._next >= self._most:
                     why = "budget"
-                elif self._spent(earlier, started) >= max_seconds:
+                elif self._spent(earlier, started) >= budget_seconds:
                     why = "time"
                 else:
                     try:
@@ -386,37 +210,3 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         limits=definition.limits,
         accept_borderline=definition.accept_borderline,
     )
-
-
-def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> None:
-    stored = store.definition if store.exists else None
-    if stored is None:
-        store.create(definition)
-        return
-    if not resume:
-        raise StorageError(
-            f"{store.where} exists already: give this run another name, or resume=True to go on with it"
-        )
-    definition.require_same(stored, store.where)
-
-
-def _planned(budget_seconds: float) -> int:
-    """The number of trials that the search plans for under a budget in seconds; asking for more is allowed."""
-    return max(25, round(4 * budget_seconds)) if 0 < budget_seconds < 1e12 else 25
-
-
-def _check_numbers(budget: int, **limits: float | None) -> None:
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-        raise OptionError(f"budget must be a whole number of trials from 1, not {budget!r}")
-    for name, value in limits.items():
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise OptionError(f"{name} must be a finite number above 0, or None, not {value!r}")
-
-
-def _distinct(space: Space, initial: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Initial configurations, checked; one that comes twice is evaluated once."""
-    seen: dict[str, dict[str, Any]] = {}
-    for config in initial:
-        space.validate(dict(config))
-        seen.setdefault(canonical(dict(config)), dict(config))
-    return tuple(seen.values())
