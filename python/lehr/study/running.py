@@ -12,9 +12,7 @@ from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
-from lehr.study.events import (
-    Event,
-)
+from lehr.study.events import Event
 from lehr.study.history import make_optimizer
 from lehr.study.limits import Constraints, parse_limits
 from lehr.study.opening import StorageLike
