@@ -18,9 +18,9 @@ from lehr.gpu import Device, gpu_for
 from lehr.space import Space
 from lehr.trial import OUTCOMES, Outcome, Trial
 
-Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
+Method = Literal["random", "grid", "tba", "tpe", "tba-tpe", "guided"]
 Acquisition = Literal["ratio", "c-tpe"]
-METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
+METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe", "guided")
 
 
 class Optimizer:

@@ -5,6 +5,7 @@
 
 #include "lehr/base/error.hpp"
 #include "lehr/search/annealing.hpp"
+#include "lehr/search/guided/guided.hpp"
 #include "lehr/search/hybrid.hpp"
 #include "lehr/search/simple.hpp"
 #include "lehr/search/tpe.hpp"
@@ -24,6 +25,8 @@ std::unique_ptr<Searcher> make_searcher(const Context& context) {
       return std::make_unique<TpeSearch>(context);
     case Method::tba_tpe:
       return std::make_unique<HybridSearch>(context);
+    case Method::guided:
+      return std::make_unique<GuidedSearch>(context);
   }
   throw OptionError("unknown method");
 }

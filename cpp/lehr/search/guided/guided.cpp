@@ -1,0 +1,241 @@
+#include "lehr/search/guided/guided.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lehr/estimators/normal.hpp"
+#include "lehr/search/guided/normal_tail.hpp"
+
+namespace lehr {
+namespace {
+
+using guided::Candidates;
+using guided::SurrogateOptions;
+using guided::ValidityOptions;
+using guided::ValueOf;
+
+ValidityOptions validity_options(const GuidedOptions& options) {
+  ValidityOptions chosen;
+  chosen.pairs = options.pairs;
+  chosen.thresholds = options.thresholds;
+  return chosen;
+}
+
+SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm) {
+  SurrogateOptions chosen;
+  chosen.process = {options.mains, options.whole};
+  chosen.logarithm = options.logarithm && logarithm;
+  chosen.censored = options.censored;
+  return chosen;
+}
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+GuidedSearch::GuidedSearch(const Context& context)
+    : context_(context),
+      encoding_(context.space),
+      validity_(encoding_.features(), validity_options(context.options.guided)),
+      objective_(encoding_.features(), infinite, surrogate_options(context.options.guided, false)),
+      cost_(encoding_.features(), infinite, surrogate_options(context.options.guided, true)),
+      coverage_(encoding_.features()),
+      candidates_(context, encoding_) {
+  for (const Constraint& constraint : context.options.constraints) {
+    limits_.emplace_back(encoding_.features(), constraint.limit,
+                         surrogate_options(context.options.guided, true));
+  }
+}
+
+void GuidedSearch::observe(std::size_t trial) {
+  const History& history = context_.history;
+  row_.clear();
+  encoding_.append(history.codes(trial), row_);
+  const Outcome outcome = history.outcome(trial);
+  const bool stopped = outcome == Outcome::early_stopped || outcome == Outcome::timeout;
+  bool ran = outcome == Outcome::ok;
+  const std::span<const double> metrics = history.metrics(trial);
+  for (std::size_t k = 0; k < limits_.size(); ++k) {
+    if (std::isnan(metrics[k])) continue;
+    if (outcome == Outcome::ok) limits_[k].add(row_, metrics[k]);
+    // Stopped beyond its limit: no failure that needs another reason.
+    if (stopped && metrics[k] > context_.options.constraints[k].limit) {
+      limits_[k].add(row_, metrics[k], true);
+      ran = true;
+    }
+  }
+  if (outcome == Outcome::ok) objective_.add(row_, history.score(trial));
+  validity_.observe(row_, ran);
+  coverage_.observe(row_, outcome == Outcome::ok);
+}
+
+void GuidedSearch::settle() {
+  const History& history = context_.history;
+  pending_rows_.clear();
+  for (std::size_t trial = 0; trial < history.size() && history.pending() > 0; ++trial) {
+    if (history.standing(trial) == Standing::pending) encoding_.append(history.codes(trial), pending_rows_);
+  }
+  validity_.settle();
+  for (guided::Surrogate& limit : limits_) limit.settle();
+  objective_.settle(pending_rows_);
+}
+
+void GuidedSearch::judge(std::size_t first) {
+  const std::size_t count = candidates_.size() - first;
+  const std::size_t width = encoding_.size();
+  const GuidedOptions& options = context_.options.guided;
+  log_runs_.resize(candidates_.size());
+  log_fits_.assign(candidates_.size(), 0.0);
+  log_gain_.assign(candidates_.size(), 0.0);
+  mean_.resize(count);
+  variance_.resize(count);
+  const std::span<const double> rows{candidates_.rows().data() + first * width, count * width};
+  for (std::size_t i = first; i < candidates_.size(); ++i) {
+    log_runs_[i] =
+        options.validity ? std::log(std::max(validity_.probability(candidates_.row(i)), 1e-12)) : 0.0;
+  }
+  for (std::size_t k = 0; options.limits && k < limits_.size(); ++k) {
+    if (limits_[k].observations() == 0) continue;
+    limits_[k].predict(rows, mean_, variance_);
+    const double limit = limits_[k].to_scale(context_.options.constraints[k].limit);
+    for (std::size_t i = 0; i < count; ++i) {
+      const double deviation = std::sqrt(variance_[i] + limits_[k].noise_variance());
+      log_fits_[first + i] += log_ndtr((limit - mean_[i]) / deviation);
+    }
+  }
+  const std::optional<std::size_t> best = context_.history.best();
+  if (!best || objective_.observations() == 0) return;
+  const double score = context_.history.score(*best);
+  objective_.predict(rows, mean_, variance_);
+  for (std::size_t i = 0; i < count; ++i)
+    log_gain_[first + i] = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
+}
+
+double GuidedSearch::acquisition(std::size_t i) const { return log_runs_[i] + log_fits_[i] + log_gain_[i]; }
+
+std::size_t GuidedSearch::argmax() const {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < candidates_.size(); ++i) {
+    if (acquisition(i) > acquisition(best)) best = i;
+  }
+  return best;
+}
+
+// Values that have had no fair trial, nor are about to.
+std::vector<std::size_t> GuidedSearch::wanted() const {
+  std::vector<std::uint8_t> pending(coverage_.values().size(), 0);
+  const std::size_t width = encoding_.size();
+  for (std::size_t at = 0; width > 0 && at < pending_rows_.size(); at += width) {
+    coverage_.for_values({pending_rows_.data() + at, width}, [&](std::size_t value) { pending[value] = 1; });
+  }
+  std::vector<std::size_t> values;
+  for (std::size_t at = 0; at < coverage_.values().size(); ++at) {
+    if (coverage_.fair(at) == 0 && !pending[at]) values.push_back(at);
+  }
+  return values;
+}
+
+void GuidedSearch::gather(Rng& rng) {
+  const History& history = context_.history;
+  const Space& space = context_.space;
+  candidates_.clear();
+  candidates_.draw(64, rng);
+  std::vector<std::size_t> bases = history.elites(4);
+  if (bases.empty()) {
+    // The least violating result.
+    for (const std::size_t trial : history.told()) {
+      if (history.standing(trial) != Standing::infeasible) continue;
+      if (bases.empty()) bases.push_back(trial);
+      if (history.violation(trial) < history.violation(bases[0])) bases[0] = trial;
+    }
+  }
+  for (const std::size_t trial : bases) {
+    for (const double scale : {0.3, 0.1, 0.03}) candidates_.near(history.codes(trial), 8, scale, rng);
+  }
+  if (!context_.options.guided.coverage) return;
+  std::size_t left = 8;
+  for (const std::size_t value : wanted()) {
+    if (left-- == 0) break;
+    const ValueOf& of = coverage_.values()[value];
+    const std::size_t variable = encoding_.feature(of.feature).variable;
+    for (const std::size_t trial : bases)
+      candidates_.with(history.codes(trial), variable, static_cast<double>(of.choice), rng);
+    for (int k = 0; k < 4; ++k)
+      candidates_.with(space.sample(rng), variable, static_cast<double>(of.choice), rng);
+  }
+}
+
+// The candidate with a wanted value that is most likely to be feasible; nothing when that is hopeless.
+std::optional<std::size_t> GuidedSearch::cover(const std::vector<std::size_t>& wanted) const {
+  std::vector<std::uint8_t> is_wanted(coverage_.values().size(), 0);
+  for (const std::size_t value : wanted) is_wanted[value] = 1;
+  std::optional<std::size_t> best;
+  double best_score = -infinite;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    std::size_t count = 0;
+    coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted[value]; });
+    if (count == 0) continue;
+    const double feasible = log_runs_[i] + log_fits_[i];
+    if (feasible < std::log(context_.options.guided.give_up)) continue;
+    const double score = feasible + 0.5 * std::log(static_cast<double>(count));
+    if (score > best_score) {
+      best = i;
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+void GuidedSearch::climb(Rng& rng) {
+  std::vector<std::size_t> order(candidates_.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const std::size_t kept = std::min<std::size_t>(3, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [this](std::size_t a, std::size_t b) {
+                      return acquisition(a) != acquisition(b) ? acquisition(a) > acquisition(b) : a < b;
+                    });
+  order.resize(kept);
+  for (const double scale : {0.15, 0.05, 0.02, 0.007}) {
+    const std::size_t first = candidates_.size();
+    std::vector<std::size_t> ends;
+    for (const std::size_t i : order) {
+      const Configuration from(candidates_.codes(i).begin(), candidates_.codes(i).end());
+      candidates_.near(from, 12, scale, rng);
+      ends.push_back(candidates_.size());
+    }
+    judge(first);
+    std::size_t begin = first;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      for (std::size_t i = begin; i < ends[k]; ++i) {
+        if (acquisition(i) > acquisition(order[k])) order[k] = i;
+      }
+      begin = ends[k];
+    }
+  }
+}
+
+Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
+  return {Configuration(candidates_.codes(i).begin(), candidates_.codes(i).end()), origin};
+}
+
+Proposal GuidedSearch::propose(Rng& rng) {
+  if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
+  settle();
+  gather(rng);
+  if (candidates_.size() == 0) return {context_.seen.draw(rng), Origin::random};
+  judge(0);
+  if (context_.options.guided.coverage) {
+    if (const std::optional<std::size_t> chosen = cover(wanted())) return proposal(*chosen, Origin::coverage);
+  }
+  if (context_.options.guided.refine) climb(rng);
+  return proposal(argmax(), context_.history.best() ? Origin::improvement : Origin::feasibility);
+}
+
+std::string GuidedSearch::stage() const {
+  return context_.history.feasible() == 0 ? "feasibility" : "optimisation";
+}
+
+std::string GuidedSearch::explain() const { return "Guided."; }
+
+}  // namespace lehr

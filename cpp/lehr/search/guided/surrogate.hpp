@@ -1,0 +1,64 @@
+// What is known of one measured quantity (a metric, the objective, the cost of a trial) over the space: a
+// Gaussian process on the quantity's natural scale, the logarithmic one while everything measured is
+// positive, since effects on positive quantities multiply. Observations may be censored: at least so much.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "lehr/search/guided/gaussian_process.hpp"
+
+namespace lehr::guided {
+
+struct SurrogateOptions {
+  GaussianProcessOptions process;
+  bool logarithm = true;      // where everything is positive
+  bool censored = true;       // censored observations count; otherwise they are dropped
+  std::size_t most = 160;     // observations that predictions rest on
+  std::size_t most_fit = 64;  // observations that hyperparameters rest on
+};
+
+class Surrogate {
+ public:
+  // `anchor`: values near it matter most where not all can be kept (a limit; infinite: the largest). With
+  // `positive_anchor` false the logarithmic scale is never used.
+  Surrogate(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options = {});
+
+  // In the order told. at_least: the true value is this or more.
+  void add(std::span<const double> row, double value, bool at_least = false);
+  std::size_t observations() const { return values_.size(); }
+  bool logarithmic() const { return logarithmic_; }
+
+  // Brings the model up to date; the values of `pending` rows are taken to be what is predicted for them.
+  void settle(std::span<const double> pending_rows = {});
+
+  // On the model's scale. After settle().
+  void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const {
+    process_.predict(rows, mean, variance);
+  }
+  double to_scale(double value) const;
+  double from_scale(double scaled) const;
+  double noise_variance() const { return process_.noise_variance(); }
+  const GaussianProcess& process() const { return process_; }
+
+ private:
+  std::vector<std::size_t> chosen(std::size_t count, std::size_t most) const;
+  void load(const std::vector<std::size_t>& which, std::span<const double> pending_rows);
+  double expected_spread() const;
+
+  std::size_t width_;
+  double anchor_;
+  SurrogateOptions options_;
+  GaussianProcess process_;
+  std::vector<double> rows_, values_;
+  std::vector<std::uint8_t> at_least_;
+  std::size_t positive_ = 0;  // leading observations that are positive
+  std::size_t refined_ = 0;   // observations that the hyperparameters have seen
+  std::size_t censored_ = 0;
+  bool logarithmic_ = false;
+  std::vector<double> load_rows_, load_values_, load_variances_;
+};
+
+}  // namespace lehr::guided

@@ -1,0 +1,109 @@
+// Why trials fail: a Bayesian network of possible causes, with credit assignment.
+//
+// A cause is a value of a categorical variable, a pair of values, or a stretch of a numeric variable above or
+// below an unknown threshold, alone or together with a value. Each exists with a small prior probability; a
+// trial fails when any of its causes exists (almost surely), or by accident: a noisy-OR (Pearl, 1988), as in
+// diagnosis. A trial that ran therefore clears everything it contained, and a failure is shared out among
+// what is not cleared, which is 'explaining away'. Inference is loopy belief propagation between failures and
+// causes (Murphy, Weiss and Jordan, 1999); what ran factorises and is exact.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lehr/search/guided/encoding.hpp"
+
+namespace lehr::guided {
+
+struct ValidityOptions {
+  bool pairs = true;       // pairs of values
+  bool thresholds = true;  // stretches of numeric variables
+  double value_prior = 0.08;
+  double pair_prior = 0.03;
+  double threshold_prior = 0.08;        // of a stretch on one side of a numeric variable
+  double value_threshold_prior = 0.02;  // of a stretch together with a value
+  double strength = 0.97;               // how surely a cause makes a trial fail
+  double accident = 0.03;               // prior mean of failures that have no cause
+};
+
+class Validity {
+ public:
+  explicit Validity(std::vector<Feature> features, const ValidityOptions& options = {});
+
+  // A finished trial: its row, whether it ran, and how much it counts (1; less for hearsay).
+  void observe(std::span<const double> row, bool ran, double weight = 1.0);
+  void clear();
+  std::size_t observations() const { return weights_.size(); }
+
+  // Brings the beliefs up to date with what was observed.
+  void settle();
+  // Probability that a configuration runs. After settle().
+  double probability(std::span<const double> row) const;
+  // Of the accident alone.
+  double accident() const { return accident_; }
+
+  // What is believed to make trials fail, surest first.
+  struct Cause {
+    double probability = 0.0;
+    std::size_t values = 0;  // 0, 1 or 2 categorical values
+    std::size_t feature[2] = {0, 0};
+    std::size_t choice[2] = {0, 0};
+    bool stretch = false;  // of a numeric feature
+    std::size_t numeric = 0;
+    bool above = false;      // the threshold; otherwise below
+    double threshold = 0.0;  // unit position, the middle of where it is believed to be
+    std::size_t failed = 0;  // trials within that failed
+    std::size_t tried = 0;   // trials within
+  };
+  std::vector<Cause> causes(double at_least) const;
+  // Belief that a value alone makes trials fail.
+  double guilt(std::size_t feature, std::size_t choice) const;
+
+ private:
+  // A context is nothing, a value or a pair of values; a family is a context with one shape (always, or one
+  // side of a numeric variable). The states of a family are its possible thresholds; at most one holds.
+  struct Family {
+    std::size_t offset = 0;  // of its states
+    std::size_t states = 1;
+  };
+  struct Edge {
+    std::uint32_t family;
+    std::uint32_t first;  // the states that cover the trial: first .. last - 1
+    std::uint32_t last;
+  };
+  std::size_t bin(std::size_t numeric, double position) const;
+  template <class Visit>
+  void visit_families(std::span<const double> row, Visit visit) const;
+  void edges_of(std::span<const double> row, std::vector<Edge>& edges) const;
+  void renew(std::size_t family);
+  double covered(std::size_t family, std::uint32_t first, std::uint32_t last) const;
+  void count(Cause& cause) const;
+
+  std::vector<Feature> features_;
+  ValidityOptions options_;
+  std::vector<std::size_t> categorical_, numeric_;  // features
+  std::vector<std::size_t> first_value_;            // per categorical: its first value's number
+  std::size_t values_ = 0;
+  std::vector<std::size_t> pair_start_;  // per pair of categorical positions (a * count + b)
+  std::size_t contexts_ = 0;
+  std::size_t value_contexts_ = 0;  // contexts 1 .. value_contexts_ are values
+  bool pairs_ = false;
+  bool crossed_ = false;           // stretches together with values
+  std::vector<std::size_t> bins_;  // per numeric: number of thresholds
+  std::vector<Family> families_;
+  std::vector<double> prior_;  // log odds of each state against 'none' by prior
+
+  std::vector<double> rows_, weights_;
+  std::vector<std::uint8_t> ran_;
+  std::size_t settled_ = 0;
+
+  std::vector<double> log_state_;  // evidence on each state, log
+  std::vector<double> ran_evidence_;
+  std::vector<double> cumulative_;  // beliefs, running sums; states + 1 a family
+  double accident_ = 0.03;
+};
+
+}  // namespace lehr::guided
