@@ -87,6 +87,7 @@ def main() -> None:
         "objective": OBJECTIVE,
         "direction": "maximize",
         "constraints": CONSTRAINTS,
+        "family": "model",
         "recorded": {
             "machine": f"{machine['cpu']}, {machine['cores']} cores",
             **machine,

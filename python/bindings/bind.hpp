@@ -17,5 +17,6 @@ void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
+void bind_tables(pybind11::module_& m);
 
 }  // namespace lehr::python

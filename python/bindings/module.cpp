@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_search(m);
   lehr::python::bind_recall(m);
   lehr::python::bind_problems(m);
+  lehr::python::bind_tables(m);
 }

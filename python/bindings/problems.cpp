@@ -130,8 +130,9 @@ void bind_problems(py::module_& m) {
              py::list families;
              for (const double code : best.families)
                families.append(to_python(self.space()->variable(*self.family()).decode(code)));
-             return py::make_tuple(to_dict(*self.space(), best.configuration), best.objective, families,
-                                   best.certificate);
+             const py::dict config =
+                 best.configuration.empty() ? py::dict() : to_dict(*self.space(), best.configuration);
+             return py::make_tuple(config, best.objective, families, best.certificate);
            })
       .def("describe", &Problem::describe);
   m.def("problem_names", &problem_names);

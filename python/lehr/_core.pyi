@@ -21,18 +21,22 @@ __all__: list[str] = [
     "Problem",
     "Rng",
     "Space",
+    "TableProblem",
     "Temperature",
     "Variable",
     "accept_score",
     "accept_violation",
     "all_neighbours",
     "below_count",
+    "best_of_family",
     "check_space",
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
     "handoff_waits_for",
+    "invalid_share",
     "isa",
+    "listable",
     "log_ndtr",
     "log_normal_mass",
     "make_problem",
@@ -42,6 +46,7 @@ __all__: list[str] = [
     "problem_names",
     "recency_weights",
     "score_unit",
+    "search_hard",
     "snap_back_probability",
     "structural_move",
     "structural_probability",
@@ -391,6 +396,36 @@ class Problem:
     @property
     def space_form(self) -> dict[str, typing.Any]: ...
 
+class TableProblem(Problem):
+    """
+    A problem measured whole; rows are (config, [(outcome, objective, metrics, seconds, cause)]).
+    """
+    def __init__(
+        self,
+        name: str,
+        space: Space,
+        objective: str,
+        direction: str,
+        constraints: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+        family: str | None,
+        description: str,
+        rows: collections.abc.Sequence[
+            tuple[
+                dict[str, typing.Any],
+                collections.abc.Sequence[
+                    tuple[
+                        str,
+                        typing.SupportsFloat | typing.SupportsIndex | None,
+                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex | None],
+                        typing.SupportsFloat | typing.SupportsIndex,
+                        str,
+                    ]
+                ],
+            ]
+        ],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
     proposed: typing.SupportsFloat | typing.SupportsIndex,
@@ -426,6 +461,11 @@ def below_count(
     share: typing.SupportsFloat | typing.SupportsIndex = 0.1,
     limit: typing.SupportsInt | typing.SupportsIndex = 25,
 ) -> int: ...
+def best_of_family(problem: Problem) -> list[typing.Any]:
+    """
+    [(family, configurations, feasible, best objective or None)]
+    """
+
 def check_space(
     variables: collections.abc.Sequence[Variable],
     forbidden: collections.abc.Iterable[typing.Any],
@@ -457,9 +497,23 @@ def handoff_waits_for(
     What the handoff to TPE still waits for (Eq. 14); empty when it is due.
     """
 
+def invalid_share(
+    problem: Problem,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[float, float, float, bool, int]:
+    """
+    (share, low, high, exact, looked_at)
+    """
+
 def isa() -> str:
     """
     Name of the instruction set that the loops use.
+    """
+
+def listable(problem: Problem) -> bool:
+    """
+    Whether the problem's configurations can be listed.
     """
 
 def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
@@ -512,6 +566,15 @@ def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typin
 def score_unit(
     lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
 ) -> float: ...
+def search_hard(
+    problem: Problem,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, typing.Any, int]:
+    """
+    The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
+    """
+
 def snap_back_probability(
     n: typing.SupportsFloat | typing.SupportsIndex,
     horizon: typing.SupportsFloat | typing.SupportsIndex,

@@ -27,12 +27,12 @@ struct Draw {
 struct Evaluation {
   Result result;           // metrics in the order of the problem's constraints
   double seconds = 0.0;    // what the trial cost
-  std::string_view cause;  // of a failure, in a few words; static storage; empty when it ran
+  std::string_view cause;  // of a failure, in a few words; lives as long as the problem; empty when it ran
 };
 
 struct Optimum {
-  Configuration configuration;
-  double objective = 0.0;        // in the problem's own direction, without noise
+  Configuration configuration;  // empty when nothing is feasible
+  double objective = 0.0;       // in the problem's own direction, without noise; NaN when nothing is feasible
   std::vector<double> families;  // codes of the family variable that reach it; empty without one
   std::string certificate;       // how it is known: enumeration, or the bound that was proven
 };

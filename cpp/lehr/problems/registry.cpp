@@ -5,6 +5,7 @@
 
 #include "lehr/base/error.hpp"
 #include "lehr/problems/crashy_branin.hpp"
+#include "lehr/problems/hierarchical_rosenbrock.hpp"
 
 namespace lehr {
 namespace {
@@ -14,6 +15,7 @@ using Factory = std::function<std::shared_ptr<const Problem>()>;
 const std::vector<std::pair<std::string, Factory>>& table() {
   static const std::vector<std::pair<std::string, Factory>> factories{
       {"crashy_branin", crashy_branin},
+      {"hierarchical_rosenbrock", hierarchical_rosenbrock},
   };
   return factories;
 }

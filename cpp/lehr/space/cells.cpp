@@ -146,6 +146,11 @@ double draw(const Variable& v, const Cell& cell, Rng& rng) {
   return draw(v, *chosen, rng);
 }
 
+double chance(const Variable& v, double code) {
+  const double place = position(v, code);
+  return measure(v, {place, place});
+}
+
 double draw(const Variable& v, Rng& rng) {
   if (v.kind == Kind::categorical || v.kind == Kind::ordinal)
     return static_cast<double>(rng.below(v.choices.size()));

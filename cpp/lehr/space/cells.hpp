@@ -33,6 +33,9 @@ double draw(const Variable& variable, const Cell& cell, Rng& rng);
 // the rounded value of a draw over [low - 1/2, high + 1/2].
 double draw(const Variable& variable, Rng& rng);
 
+// Chance that such a draw gives this code of a discrete variable.
+double chance(const Variable& variable, double code);
+
 // Number of codes in a piece of a discrete variable.
 inline double width(const Piece& piece) { return piece.last - piece.first + 1.0; }
 // Position of a code among the values of a discrete variable.

@@ -1,4 +1,4 @@
-"""DeployBench's native problems, by name."""
+"""DeployBench's problems, by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from lehr import _core
+from lehr.bench.recordings.files import decoded, parsed_lines
+from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
+from lehr.bench.recordings.table import Table
 from lehr.space import Space
 from lehr.trial import Outcome
 
@@ -33,6 +36,42 @@ class Evaluation:
     def told(self) -> dict[str, Any]:
         """As arguments of `lehr.Optimizer.tell`."""
         return {"outcome": self.outcome, "objective": self.objective, "metrics": dict(self.metrics)}
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidShare:
+    """Share of the draws of random search that are infeasible, by the truth.
+
+    Attributes:
+        share: 0 to 1.
+        low: lower end of its 95 % interval (Wilson); equal to `share` when exact.
+        high: upper end.
+        exact: whether every configuration was looked at, weighted by the chance that a draw gives it.
+        looked_at: how many configurations or draws were.
+    """
+
+    share: float
+    low: float
+    high: float
+    exact: bool
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyBest:
+    """One value of a problem's family variable.
+
+    Attributes:
+        family: the value.
+        configurations: how many configurations have it.
+        feasible: how many of them are feasible.
+        objective: of the best feasible one; ``None`` without one.
+    """
+
+    family: Any
+    configurations: int
+    feasible: int
+    objective: float | None
 
 
 @dataclass(frozen=True)
@@ -63,13 +102,20 @@ class Problem:
         Raises:
             OptionError: there is no such problem.
         """
+        if name in packaged_names():
+            lines = parsed_lines(name, decoded(name, packaged_bytes(name)))
+            return cls._from_table(from_lines(name, lines))
         return cls._from_core(_core.make_problem(name))
 
     @classmethod
-    def _from_core(cls, core: Any) -> Self:
+    def _from_table(cls, table: Table, constraints: Mapping[str, float] | None = None) -> Self:
+        return cls._from_core(table.core(constraints), table.space)
+
+    @classmethod
+    def _from_core(cls, core: Any, space: Space | None = None) -> Self:
         return cls(
             core.name,
-            Space.from_json(core.space_form),
+            space or Space.from_json(core.space_form),
             core.objective,
             core.direction,
             dict(core.constraints),
@@ -105,9 +151,29 @@ class Problem:
         )
 
     def optimum(self) -> tuple[dict[str, Any], float]:
-        """The best configuration whose truth is feasible, and its objective."""
+        """The best configuration whose truth is feasible, and its objective; ``({}, nan)`` when none is."""
         config, objective, _, _ = self._core.optimum()
         return config, objective
+
+    def certificate(self) -> str:
+        """How the optimum is known: enumeration, or the bound that was proven."""
+        return str(self._core.optimum()[3])
+
+    def best_families(self) -> list[Any]:
+        """Values of the family variable that reach the optimum; empty without such a variable."""
+        return list(self._core.optimum()[2])
+
+    def invalid_share(self, n: int = 100_000, seed: int = 0) -> InvalidShare:
+        """Share of random search's draws that are infeasible: exact in finite spaces, else from `n` draws.
+
+        Raises:
+            OptionError: `n` is 0 and the space cannot be listed.
+        """
+        return InvalidShare(*_core.invalid_share(self._core, n, seed))
+
+    def best_of_family(self) -> list[FamilyBest]:
+        """Every family with its best, by enumeration; empty without a family or in a space too large to list."""
+        return [FamilyBest(*row) for row in _core.best_of_family(self._core)]
 
     def describe(self) -> str:
         """The problem in a few sentences."""
@@ -124,5 +190,5 @@ class Problem:
 
 
 def problem_names() -> list[str]:
-    """Names of the native problems."""
-    return list(_core.problem_names())
+    """Names of the problems that ship with lehr."""
+    return [*_core.problem_names(), *packaged_names()]

@@ -1,0 +1,1 @@
+"""Recorded measurements, read from files of several formats."""
