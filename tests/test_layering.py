@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "cpp" / "lehr"
 # A layer may include itself and what stands before it.
-LAYERS = ["base", "space", "estimators", "search", "problems"]
+LAYERS = ["base", "space", "estimators", "search", "problems", "sweep"]
 
 sources = sorted(path for path in CORE.rglob("*") if path.suffix in {".hpp", ".cpp"})
 includes = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)

@@ -18,5 +18,7 @@ void bind_search(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
+void bind_study(pybind11::module_& m);
+void bind_sweep(pybind11::module_& m);
 
 }  // namespace lehr::python

@@ -15,4 +15,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_recall(m);
   lehr::python::bind_problems(m);
   lehr::python::bind_tables(m);
+  lehr::python::bind_study(m);
+  lehr::python::bind_sweep(m);
 }

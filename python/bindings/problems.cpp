@@ -134,6 +134,19 @@ void bind_problems(py::module_& m) {
                  best.configuration.empty() ? py::dict() : to_dict(*self.space(), best.configuration);
              return py::make_tuple(config, best.objective, families, best.certificate);
            })
+      // Between values of the family variable and their codes, for problems that have one.
+      .def(
+          "family_value",
+          [](const Problem& self, double code) {
+            return to_python(self.space()->variable(self.family().value()).decode(code));
+          },
+          py::arg("code"))
+      .def(
+          "family_code",
+          [](const Problem& self, const py::object& value) {
+            return self.space()->variable(self.family().value()).encode(to_value(value)).value();
+          },
+          py::arg("value"))
       .def("describe", &Problem::describe);
   m.def("problem_names", &problem_names);
   m.def(
