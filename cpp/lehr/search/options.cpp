@@ -93,6 +93,7 @@ const std::vector<Setting>& settings() {
       setting("guided_thresholds", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.thresholds; }),
       setting("guided_limits", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.limits; }),
       setting("guided_logarithm", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.logarithm; }),
+      setting("guided_unskew", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.unskew; }),
       setting("guided_censored", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.censored; }),
       setting("guided_coverage", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.coverage; }),
       setting("guided_mains", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.mains; }),

@@ -27,6 +27,7 @@ SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm)
   chosen.process = {options.mains, options.whole};
   chosen.logarithm = options.logarithm && logarithm;
   chosen.censored = options.censored;
+  chosen.unskew = options.unskew && !logarithm;
   return chosen;
 }
 
@@ -109,7 +110,8 @@ void GuidedSearch::judge(std::size_t first) {
   const double score = context_.history.score(*best);
   objective_.predict(rows, mean_, variance_);
   for (std::size_t i = 0; i < count; ++i)
-    log_gain_[first + i] = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
+    log_gain_[first + i] =
+        guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), objective_.to_scale(score));
 }
 
 double GuidedSearch::acquisition(std::size_t i) const { return log_runs_[i] + log_fits_[i] + log_gain_[i]; }

@@ -29,9 +29,6 @@ void Surrogate::add(std::span<const double> row, double value, bool at_least) {
   censored_ += at_least ? 1 : 0;
 }
 
-double Surrogate::to_scale(double value) const { return logarithmic_ ? std::log(value) : value; }
-double Surrogate::from_scale(double scaled) const { return logarithmic_ ? std::exp(scaled) : scaled; }
-
 // Of the first `count` observations at most `most`: half of them nearest to the anchor, the others the
 // latest.
 std::vector<std::size_t> Surrogate::chosen(std::size_t count, std::size_t most) const {
@@ -53,7 +50,7 @@ std::vector<std::size_t> Surrogate::chosen(std::size_t count, std::size_t most) 
 }
 
 double Surrogate::expected_spread() const {
-  if (logarithmic_) return log_spread;
+  if (warp_.kind != Warp::Kind::linear) return log_spread;
   double size = std::isfinite(anchor_) ? std::abs(anchor_) : 0.0;
   for (const double value : load_values_) size = std::max(size, std::abs(value));
   return size > 0.0 ? linear_spread * size : 1.0;

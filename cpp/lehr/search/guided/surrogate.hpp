@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "lehr/search/guided/gaussian_process.hpp"
+#include "lehr/search/guided/warp.hpp"
 
 namespace lehr::guided {
 
 struct SurrogateOptions {
   GaussianProcessOptions process;
   bool logarithm = true;      // where everything is positive
+  bool unskew = false;        // the scale on which a score is not skewed
   bool censored = true;       // censored observations count; otherwise they are dropped
   std::size_t most = 160;     // observations that predictions rest on
   std::size_t most_fit = 64;  // observations that hyperparameters rest on
@@ -29,7 +31,7 @@ class Surrogate {
   // In the order told. at_least: the true value is this or more.
   void add(std::span<const double> row, double value, bool at_least = false);
   std::size_t observations() const { return values_.size(); }
-  bool logarithmic() const { return logarithmic_; }
+  const Warp& warp() const { return warp_; }
 
   // Brings the model up to date; the values of `pending` rows are taken to be what is predicted for them.
   void settle(std::span<const double> pending_rows = {});
@@ -38,8 +40,7 @@ class Surrogate {
   void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const {
     process_.predict(rows, mean, variance);
   }
-  double to_scale(double value) const;
-  double from_scale(double scaled) const;
+  double to_scale(double value) const { return warp_(value); }
   double noise_variance() const { return process_.noise_variance(); }
   const GaussianProcess& process() const { return process_; }
 
@@ -57,7 +58,7 @@ class Surrogate {
   std::size_t positive_ = 0;  // leading observations that are positive
   std::size_t refined_ = 0;   // observations that the hyperparameters have seen
   std::size_t censored_ = 0;
-  bool logarithmic_ = false;
+  Warp warp_;
   std::vector<double> load_rows_, load_values_, load_variances_;
 };
 
