@@ -33,6 +33,7 @@ __all__: list[str] = [
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
+    "generator_names",
     "handoff_waits_for",
     "invalid_share",
     "isa",
@@ -485,6 +486,11 @@ def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
     n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
 ) -> bool: ...
+def generator_names() -> list[str]:
+    """
+    Families of random problems, each named NAME#SEED.
+    """
+
 def handoff_waits_for(
     trials: typing.SupportsInt | typing.SupportsIndex,
     feasible: typing.SupportsInt | typing.SupportsIndex,

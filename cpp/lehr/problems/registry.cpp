@@ -1,16 +1,20 @@
 #include "lehr/problems/registry.hpp"
 
+#include <charconv>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
 #include "lehr/base/error.hpp"
 #include "lehr/problems/crashy_branin.hpp"
+#include "lehr/problems/deploy_space.hpp"
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
 
 namespace lehr {
 namespace {
 
 using Factory = std::function<std::shared_ptr<const Problem>()>;
+using Generator = std::function<std::shared_ptr<const Problem>(std::uint64_t)>;
 
 const std::vector<std::pair<std::string, Factory>>& table() {
   static const std::vector<std::pair<std::string, Factory>> factories{
@@ -18,6 +22,14 @@ const std::vector<std::pair<std::string, Factory>>& table() {
       {"hierarchical_rosenbrock", hierarchical_rosenbrock},
   };
   return factories;
+}
+
+// Named NAME#SEED.
+const std::vector<std::pair<std::string, Generator>>& generators() {
+  static const std::vector<std::pair<std::string, Generator>> makers{
+      {"deploy_space", deploy_space},
+  };
+  return makers;
 }
 
 }  // namespace
@@ -28,11 +40,28 @@ std::vector<std::string> problem_names() {
   return names;
 }
 
+std::vector<std::string> generator_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : generators()) names.push_back(entry.first);
+  return names;
+}
+
 std::shared_ptr<const Problem> make_problem(const std::string& name) {
   std::string known;
   for (const auto& [key, factory] : table()) {
     if (key == name) return factory();
     known += (known.empty() ? "" : ", ") + key;
+  }
+  for (const auto& [key, generator] : generators()) {
+    known += ", " + key + "#SEED";
+    if (!name.starts_with(key + "#")) continue;
+    const char* first = name.data() + key.size() + 1;
+    const char* last = name.data() + name.size();
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(first, last, seed);
+    if (error == std::errc() && end == last) return generator(seed);
+    throw OptionError("'" + name + "' names no problem: write " + key +
+                      "#SEED with a whole number, 0 or more");
   }
   throw OptionError("unknown problem '" + name + "'; use one of " + known);
 }
