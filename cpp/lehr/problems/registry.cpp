@@ -8,6 +8,8 @@
 #include "lehr/base/error.hpp"
 #include "lehr/problems/crashy_branin.hpp"
 #include "lehr/problems/deploy_space.hpp"
+#include "lehr/problems/devices/chips.hpp"
+#include "lehr/problems/devices/deployment.hpp"
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
 
 namespace lehr {
@@ -16,11 +18,28 @@ namespace {
 using Factory = std::function<std::shared_ptr<const Problem>()>;
 using Generator = std::function<std::shared_ptr<const Problem>(std::uint64_t)>;
 
+// Every scenario on every chip: edge_tight@h100 and so on.
+void add_devices(std::vector<std::pair<std::string, Factory>>& entries) {
+  using Scenario = std::shared_ptr<const Problem> (*)(const std::string&);
+  const std::pair<std::string, Scenario> scenarios[] = {{"edge_tight@", edge_tight},
+                                                        {"server_throughput@", server_throughput}};
+  for (const auto& [prefix, make] : scenarios) {
+    for (const devices::Chip& chip : devices::chips()) {
+      const std::string name = chip.name;
+      entries.emplace_back(prefix + name, [make = make, name] { return make(name); });
+    }
+  }
+}
+
 const std::vector<std::pair<std::string, Factory>>& table() {
-  static const std::vector<std::pair<std::string, Factory>> factories{
-      {"crashy_branin", crashy_branin},
-      {"hierarchical_rosenbrock", hierarchical_rosenbrock},
-  };
+  static const std::vector<std::pair<std::string, Factory>> factories = [] {
+    std::vector<std::pair<std::string, Factory>> entries{
+        {"crashy_branin", crashy_branin},
+        {"hierarchical_rosenbrock", hierarchical_rosenbrock},
+    };
+    add_devices(entries);
+    return entries;
+  }();
   return factories;
 }
 
