@@ -103,8 +103,10 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
 void Surrogate::settle(std::span<const double> pending_rows) {
   const std::size_t n = values_.size();
   const auto scale_for = [&](std::size_t count) {
-    logarithmic_ =
-        options_.logarithm && count > 0 && positive_ >= count && (!std::isfinite(anchor_) || anchor_ > 0.0);
+    warp_ = {};
+    if (options_.unskew) warp_ = unskewed({values_.data(), count});
+    if (options_.logarithm && count > 0 && positive_ >= count && (!std::isfinite(anchor_) || anchor_ > 0.0))
+      warp_.kind = Warp::Kind::logarithm;
   };
   while (true) {
     const std::size_t next = next_refinement(refined_);
