@@ -238,8 +238,9 @@ void GaussianProcess::condition() {
     main_[j] = options_.mains ? std::exp(log_[main_at(j)]) : 0.0;
     reach_[j] = std::exp(log_[reach_at(j)]) * (features_[j].categorical() ? 1.0 : root_five);
   }
+  // A kernel that is not positive definite to the last digit gets more noise; the bound is never reached.
   double noise = noise_;
-  while (!build(mains_, logs_, whole_, noise)) noise *= 10.0;
+  for (int attempt = 0; attempt < 8 && !build(mains_, logs_, whole_, noise); ++attempt) noise *= 10.0;
   alpha_ = values_;
   solve_lower(work_, n_, alpha_);
   solve_upper(work_, n_, alpha_);

@@ -11,7 +11,7 @@ struct GuidedOptions {
   bool thresholds = true;    // causes may be stretches of numeric variables
   bool limits = true;        // models of the metrics
   bool logarithm = true;     // positive quantities on a logarithmic scale
-  bool unskew = true;        // a skewed objective on a scale where it is not
+  bool unskew = false;        // a skewed objective on a scale where it is not
   bool censored = true;      // what was stopped early says 'at least'
   bool coverage = true;      // a fair trial for every value before improvement leads
   bool mains = true;         // additive effects in the Gaussian processes

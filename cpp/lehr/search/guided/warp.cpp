@@ -35,8 +35,9 @@ double skewness(std::span<const double> values) {
 Warp unskewed(std::span<const double> values) {
   constexpr std::size_t fewest = 5;  // below, skewness is noise
   constexpr double tolerated = -0.5;
-  if (values.size() < fewest || !(skewness(values) < tolerated)) return {};
+  if (values.size() < fewest) return {};
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  if (!(*high > *low) || !(skewness(values) < tolerated)) return {};
   std::vector<double> warped(values.size());
   Warp warp{Warp::Kind::regret, *high, *high - *low};
   // The less soft, the more the bad values are drawn in.
