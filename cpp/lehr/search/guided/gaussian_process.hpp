@@ -40,6 +40,7 @@ class GaussianProcess {
   // Of the latent function, without noise, in the units of the values. Any number of rows.
   void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const;
   double noise_variance() const;
+  double scale() const { return scale_; }  // standard deviation of the values, by and large
   // Log evidence of the values (in their own units) plus the log prior of the hyperparameters.
   double evidence();
 

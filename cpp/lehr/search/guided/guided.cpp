@@ -87,8 +87,10 @@ void GuidedSearch::judge(std::size_t first) {
   const std::size_t width = encoding_.size();
   const GuidedOptions& options = context_.options.guided;
   log_runs_.resize(candidates_.size());
-  log_fits_.assign(candidates_.size(), 0.0);
-  log_gain_.assign(candidates_.size(), 0.0);
+  for (std::vector<double>* part : {&log_fits_, &log_gain_}) {
+    part->resize(first);
+    part->resize(candidates_.size(), 0.0);
+  }
   mean_.resize(count);
   variance_.resize(count);
   const std::span<const double> rows{candidates_.rows().data() + first * width, count * width};
@@ -109,9 +111,15 @@ void GuidedSearch::judge(std::size_t first) {
   if (!best || objective_.observations() == 0) return;
   const double score = context_.history.score(*best);
   objective_.predict(rows, mean_, variance_);
-  for (std::size_t i = 0; i < count; ++i)
-    log_gain_[first + i] =
+  // Gains below a part of the spread count as nothing worth a risk: where nothing is left to gain, the safest
+  // configuration comes next.
+  const double least = std::log(options.least_gain * objective_.process().scale());
+  for (std::size_t i = 0; i < count; ++i) {
+    const double gain =
         guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), objective_.to_scale(score));
+    log_gain_[first + i] =
+        gain > least ? gain + std::log1p(std::exp(least - gain)) : least + std::log1p(std::exp(gain - least));
+  }
 }
 
 double GuidedSearch::acquisition(std::size_t i) const { return log_runs_[i] + log_fits_[i] + log_gain_[i]; }
