@@ -15,8 +15,9 @@ namespace {
 using elementary::Block;
 using elementary::block_width;
 
-// Variance of the constant, in that of standardised values. Wide: the values are centred at their own mean, so that
-// a narrow one would take whatever all rows have in common, such as a value that none of them lacks, to be known.
+// Variance of the constant, in that of standardised values. Wide: the values are centred at their own mean,
+// so that a narrow one would take whatever all rows have in common, such as a value that none of them lacks,
+// to be known.
 constexpr double constant = 10.0;
 constexpr double root_five = 2.23606797749978969641;
 constexpr double smallest_noise = 1e-6;

@@ -122,7 +122,15 @@ void GuidedSearch::judge(std::size_t first) {
   }
 }
 
-double GuidedSearch::acquisition(std::size_t i) const { return log_runs_[i] + log_fits_[i] + log_gain_[i]; }
+// What a candidate is worth, as a logarithm. While values are wanted: how likely it is to be a fair trial of
+// one of them, or of several.
+double GuidedSearch::acquisition(std::size_t i) const {
+  const double feasible = log_runs_[i] + log_fits_[i];
+  if (!covering_) return feasible + log_gain_[i];
+  std::size_t count = 0;
+  coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted_[value]; });
+  return count == 0 ? -infinite : feasible + 0.5 * std::log(static_cast<double>(count));
+}
 
 std::size_t GuidedSearch::argmax() const {
   std::size_t best = 0;
@@ -133,17 +141,15 @@ std::size_t GuidedSearch::argmax() const {
 }
 
 // Values that have had no fair trial, nor are about to.
-std::vector<std::size_t> GuidedSearch::wanted() const {
-  std::vector<std::uint8_t> pending(coverage_.values().size(), 0);
+bool GuidedSearch::find_wanted() {
+  is_wanted_.assign(coverage_.values().size(), 0);
+  for (std::size_t at = 0; at < is_wanted_.size(); ++at) is_wanted_[at] = coverage_.fair(at) == 0;
   const std::size_t width = encoding_.size();
-  for (std::size_t at = 0; width > 0 && at < pending_rows_.size(); at += width) {
-    coverage_.for_values({pending_rows_.data() + at, width}, [&](std::size_t value) { pending[value] = 1; });
+  for (std::size_t at = 0; at < pending_rows_.size(); at += width) {
+    coverage_.for_values({pending_rows_.data() + at, width},
+                         [&](std::size_t value) { is_wanted_[value] = 0; });
   }
-  std::vector<std::size_t> values;
-  for (std::size_t at = 0; at < coverage_.values().size(); ++at) {
-    if (coverage_.fair(at) == 0 && !pending[at]) values.push_back(at);
-  }
-  return values;
+  return std::find(is_wanted_.begin(), is_wanted_.end(), 1) != is_wanted_.end();
 }
 
 void GuidedSearch::gather(Rng& rng) {
@@ -163,40 +169,21 @@ void GuidedSearch::gather(Rng& rng) {
   for (const std::size_t trial : bases) {
     for (const double scale : {0.3, 0.1, 0.03}) candidates_.near(history.codes(trial), 8, scale, rng);
   }
-  if (!context_.options.guided.coverage) return;
+  if (!covering_) return;
   std::size_t left = 8;
-  for (const std::size_t value : wanted()) {
+  for (std::size_t value = 0; value < is_wanted_.size(); ++value) {
+    if (!is_wanted_[value]) continue;
     if (left-- == 0) break;
     const ValueOf& of = coverage_.values()[value];
     const std::size_t variable = encoding_.feature(of.feature).variable;
     for (const std::size_t trial : bases)
       candidates_.with(history.codes(trial), variable, static_cast<double>(of.choice), rng);
-    for (int k = 0; k < 4; ++k)
+    for (int k = 0; k < 8; ++k)
       candidates_.with(space.sample(rng), variable, static_cast<double>(of.choice), rng);
   }
 }
 
-// The candidate with a wanted value that is most likely to be feasible; nothing when that is hopeless.
-std::optional<std::size_t> GuidedSearch::cover(const std::vector<std::size_t>& wanted) const {
-  std::vector<std::uint8_t> is_wanted(coverage_.values().size(), 0);
-  for (const std::size_t value : wanted) is_wanted[value] = 1;
-  std::optional<std::size_t> best;
-  double best_score = -infinite;
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    std::size_t count = 0;
-    coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted[value]; });
-    if (count == 0) continue;
-    const double feasible = log_runs_[i] + log_fits_[i];
-    if (feasible < std::log(context_.options.guided.give_up)) continue;
-    const double score = feasible + 0.5 * std::log(static_cast<double>(count));
-    if (score > best_score) {
-      best = i;
-      best_score = score;
-    }
-  }
-  return best;
-}
-
+// Local search from the best few, with steps that shrink.
 void GuidedSearch::climb(Rng& rng) {
   std::vector<std::size_t> order(candidates_.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -232,11 +219,17 @@ Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
 Proposal GuidedSearch::propose(Rng& rng) {
   if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
   settle();
+  covering_ = context_.options.guided.coverage && find_wanted();
   gather(rng);
   if (candidates_.size() == 0) return {context_.seen.draw(rng), Origin::random};
   judge(0);
-  if (context_.options.guided.coverage) {
-    if (const std::optional<std::size_t> chosen = cover(wanted())) return proposal(*chosen, Origin::coverage);
+  if (covering_) {
+    if (context_.options.guided.refine) climb(rng);
+    const std::size_t best = argmax();
+    if (acquisition(best) > std::log(context_.options.guided.give_up))
+      return proposal(best, Origin::coverage);
+    // No company is likely to give any of them a fair trial: put off until more is known.
+    covering_ = false;
   }
   if (context_.options.guided.refine) climb(rng);
   return proposal(argmax(), context_.history.best() ? Origin::improvement : Origin::feasibility);
@@ -246,6 +239,27 @@ std::string GuidedSearch::stage() const {
   return context_.history.feasible() == 0 ? "feasibility" : "optimisation";
 }
 
-std::string GuidedSearch::explain() const { return "Guided."; }
+std::string GuidedSearch::explain() const {
+  std::string words;
+  for (const guided::Validity::Cause& cause : validity_.causes(0.2)) words += sentence(cause);
+  return words;
+}
+
+std::string GuidedSearch::sentence(const guided::Validity::Cause& cause) const {
+  std::string words = "\n- ";
+  for (std::size_t v = 0; v < cause.values; ++v) {
+    const Variable& variable = context_.space.variable(encoding_.feature(cause.feature[v]).variable);
+    words += (v == 0 ? "" : " with ") + variable.name + "=" +
+             text(variable.decode(static_cast<double>(cause.choice[v])));
+  }
+  if (cause.stretch) {
+    const Variable& variable = context_.space.variable(encoding_.feature(cause.numeric).variable);
+    words += (cause.values == 0 ? "" : " with ") + variable.name +
+             (cause.above ? " above about " : " below about ") +
+             text(variable.decode(variable.from_unit(cause.threshold)));
+  }
+  return words + ": crashes (" + std::to_string(cause.failed) + " of " + std::to_string(cause.tried) +
+         ", p " + std::to_string(cause.probability) + ")";
+}
 
 }  // namespace lehr

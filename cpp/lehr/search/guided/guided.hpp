@@ -33,8 +33,8 @@ class GuidedSearch final : public Searcher {
   void settle();
   void gather(Rng& rng);
   void climb(Rng& rng);
-  std::vector<std::size_t> wanted() const;
-  std::optional<std::size_t> cover(const std::vector<std::size_t>& wanted) const;
+  bool find_wanted();
+  std::string sentence(const guided::Validity::Cause& cause) const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
 
@@ -47,6 +47,8 @@ class GuidedSearch final : public Searcher {
   guided::Coverage coverage_;
   std::vector<double> row_, pending_rows_;
 
+  bool covering_ = false;  // looking for a fair trial of a wanted value
+  std::vector<std::uint8_t> is_wanted_;
   guided::Candidates candidates_;
   std::vector<double> log_runs_, log_fits_, log_gain_, log_cost_;
   std::vector<double> mean_, variance_;

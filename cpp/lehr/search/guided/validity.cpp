@@ -11,8 +11,10 @@ constexpr std::size_t finest = 16;  // thresholds tried on a continuous variable
 constexpr std::size_t most_pairs =
     400;  // pairs of variables; a configuration contains one value pair of each
 constexpr std::size_t most_crossed = 400;   // categorical times numeric variables
-constexpr std::size_t most_failures = 256;  // the latest ones; more say little that is new
-constexpr std::size_t sweeps = 12;
+constexpr std::size_t most_failures = 200;  // the latest ones; more say little that is new
+constexpr std::size_t beam = 32;            // hypotheses kept
+constexpr double negligible = 9.0;          // log weights so far below the best are dropped
+constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
 
 }  // namespace
 
@@ -71,10 +73,10 @@ void Validity::clear() {
   ran_.clear();
   settled_ = 0;
   ran_evidence_.assign(prior_.size(), 0.0);
-  log_state_.assign(prior_.size(), 0.0);
   cumulative_.assign(prior_.size() + families_.size(), 0.0);
+  edge_of_.assign(families_.size(), none);
+  hypotheses_.clear();
   accident_ = options_.accident;
-  for (std::size_t family = 0; family < families_.size(); ++family) renew(family);
 }
 
 // How many thresholds lie below a position: threshold t of T lies at (t + 1/2) / T.
@@ -139,115 +141,179 @@ void Validity::observe(std::span<const double> row, bool ran, double weight) {
   });
 }
 
-// The belief in each state of a family from the evidence on it.
-void Validity::renew(std::size_t family) {
-  const Family& f = families_[family];
-  double* const sums = cumulative_.data() + f.offset + family;
-  sums[0] = 0.0;
-  double highest = 0.0;
-  for (std::size_t s = 0; s < f.states; ++s)
-    highest = std::max(highest, prior_[f.offset + s] + log_state_[f.offset + s]);
-  double total = std::exp(-highest);
-  for (std::size_t s = 0; s < f.states; ++s) {
-    const double mass = std::exp(prior_[f.offset + s] + log_state_[f.offset + s] - highest);
-    total += mass;
-    sums[s + 1] = sums[s] + mass;
+bool Validity::Hypothesis::same_terms(const Hypothesis& other) const {
+  if (count != other.count || accidents != other.accidents) return false;
+  for (std::size_t t = 0; t < count; ++t) {
+    const bool found = std::any_of(
+        other.terms.begin(), other.terms.begin() + static_cast<std::ptrdiff_t>(count), [&](const Edge& term) {
+          return term.family == terms[t].family && term.first == terms[t].first && term.last == terms[t].last;
+        });
+    if (!found) return false;
   }
-  for (std::size_t s = 1; s <= f.states; ++s) sums[s] /= total;
+  return true;
 }
 
-double Validity::covered(std::size_t family, std::uint32_t first, std::uint32_t last) const {
+double Validity::mass(std::size_t family, std::uint32_t first, std::uint32_t last) const {
   const double* const sums = cumulative_.data() + families_[family].offset + family;
   return sums[last] - sums[first];
 }
 
-void Validity::settle() {
-  if (settled_ == observations() && settled_ > 0) return;
-  settled_ = observations();
+double Validity::free_belief(const Edge& edge) const {
+  const auto states = static_cast<std::uint32_t>(families_[edge.family].states);
+  return mass(edge.family, edge.first, edge.last) / (1.0 + mass(edge.family, 0, states));
+}
+
+// How likely a cause that is in one of the term's states covers what the edge belongs to.
+double Validity::share(const Edge& term, const Edge& edge) const {
+  const std::uint32_t first = std::max(term.first, edge.first);
+  const std::uint32_t last = std::min(term.last, edge.last);
+  if (first >= last) return 0.0;
+  if (first == term.first && last == term.last) return 1.0;
+  return mass(term.family, first, last) / std::max(mass(term.family, term.first, term.last), 1e-300);
+}
+
+// What a hypothesis becomes when it has to explain one more failure.
+void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight) {
+  const double strength = options_.strength;
+  for (std::size_t t = 0; t < from.count; ++t) {
+    const std::uint32_t at = edge_of_[from.terms[t].family];
+    if (at != none && share(from.terms[t], edges[at]) == 1.0) {
+      extended_.push_back(from);
+      extended_.back().log_weight += weight * std::log(strength);
+      return;
+    }
+  }
+  // An accident, or hearsay that does not hold here.
+  extended_.push_back(from);
+  extended_.back().log_weight += std::log(1.0 - weight * (1.0 - accident_));
+  extended_.back().accidents += 1.0;
+  for (std::size_t t = 0; t < from.count; ++t) {
+    const Edge& term = from.terms[t];
+    const std::uint32_t at = edge_of_[term.family];
+    if (at == none) continue;
+    const double part = share(term, edges[at]);
+    if (!(part > 0.0)) continue;
+    extended_.push_back(from);
+    Edge& narrowed = extended_.back().terms[t];
+    narrowed.first = std::max(term.first, edges[at].first);
+    narrowed.last = std::min(term.last, edges[at].last);
+    extended_.back().log_weight += std::log(weight * strength * part);
+  }
+  if (from.count == Hypothesis::most) return;
+  for (const Edge& edge : edges) {
+    const bool has =
+        std::any_of(from.terms.begin(), from.terms.begin() + static_cast<std::ptrdiff_t>(from.count),
+                    [&](const Edge& term) { return term.family == edge.family; });
+    if (has) continue;
+    const double belief = free_belief(edge);
+    if (!(belief > 1e-6)) continue;
+    extended_.push_back(from);
+    Hypothesis& added = extended_.back();
+    added.terms[added.count++] = edge;
+    added.log_weight += std::log(weight * strength * belief);
+  }
+}
+
+void Validity::explain_failures(const std::vector<std::size_t>& failures) {
   const std::size_t d = features_.size();
+  hypotheses_.assign(1, {});
+  for (const std::size_t i : failures) {
+    edges_.clear();
+    edges_of({rows_.data() + i * d, d}, edges_);
+    for (std::uint32_t e = 0; e < edges_.size(); ++e) edge_of_[edges_[e].family] = e;
+    extended_.clear();
+    for (const Hypothesis& hypothesis : hypotheses_) extend(hypothesis, edges_, weights_[i]);
+    for (const Edge& edge : edges_) edge_of_[edge.family] = none;
+    // Best first; ties in the order they came up.
+    std::stable_sort(extended_.begin(), extended_.end(),
+                     [](const Hypothesis& a, const Hypothesis& b) { return a.log_weight > b.log_weight; });
+    hypotheses_.clear();
+    for (const Hypothesis& hypothesis : extended_) {
+      if (hypotheses_.size() == beam || hypothesis.log_weight < extended_[0].log_weight - negligible) break;
+      // The same set can be reached in several orders.
+      if (std::any_of(hypotheses_.begin(), hypotheses_.end(),
+                      [&](const Hypothesis& kept) { return kept.same_terms(hypothesis); }))
+        continue;
+      hypotheses_.push_back(hypothesis);
+    }
+  }
+  double total = 0.0;
+  const double best = hypotheses_[0].log_weight;
+  for (const Hypothesis& hypothesis : hypotheses_) total += std::exp(hypothesis.log_weight - best);
+  for (Hypothesis& hypothesis : hypotheses_) hypothesis.log_weight -= best + std::log(total);
+}
+
+void Validity::settle() {
+  if (settled_ == observations() && !hypotheses_.empty()) return;
+  settled_ = observations();
+  for (std::size_t family = 0; family < families_.size(); ++family) {
+    const Family& f = families_[family];
+    double* const sums = cumulative_.data() + f.offset + family;
+    for (std::size_t s = 0; s < f.states; ++s)
+      sums[s + 1] = sums[s] + std::exp(prior_[f.offset + s] + ran_evidence_[f.offset + s]);
+  }
   std::vector<std::size_t> failures;
+  double trials = 0.0;
   for (std::size_t i = 0; i < ran_.size(); ++i) {
     if (!ran_[i]) failures.push_back(i);
+    trials += weights_[i];
   }
   if (failures.size() > most_failures)
     failures.erase(failures.begin(), failures.end() - static_cast<std::ptrdiff_t>(most_failures));
-
-  std::vector<Edge> edges;
-  std::vector<std::size_t> starts{0};
-  for (const std::size_t i : failures) {
-    edges_of({rows_.data() + i * d, d}, edges);
-    starts.push_back(edges.size());
-  }
-  std::vector<double> messages(edges.size(), 0.0);  // log P(failed | covered) / P(failed | not)
-  std::vector<std::size_t> touched;
-  {
-    std::vector<std::uint8_t> seen(families_.size(), 0);
-    for (const Edge& edge : edges) {
-      if (!seen[edge.family]) touched.push_back(edge.family);
-      seen[edge.family] = 1;
-    }
-  }
-  log_state_ = ran_evidence_;
-  for (std::size_t family = 0; family < families_.size(); ++family) renew(family);
+  // The rate of accidents follows from how many failures are best explained by one; its prior is worth ten
+  // trials.
   accident_ = options_.accident;
-  const double q = options_.strength;
-  std::vector<double> off;  // per edge of a failure: probability that this cause does not fail it
-  for (std::size_t sweep = 0; sweep < sweeps; ++sweep) {
-    double accidents = 0.0, weight_sum = 0.0;
-    const double damping = sweep < 2 ? 0.5 : 0.7;
-    for (std::size_t f = 0; f < failures.size(); ++f) {
-      off.clear();
-      double log_off = 0.0;
-      for (std::size_t e = starts[f]; e < starts[f + 1]; ++e) {
-        const double belief = covered(edges[e].family, edges[e].first, edges[e].last);
-        // Without this failure's own message.
-        const double inside = belief * std::exp(-messages[e]);
-        const double cavity = inside / (inside + std::max(1.0 - belief, 1e-12));
-        off.push_back(1.0 - q * cavity);
-        log_off += std::log(off.back());
-      }
-      const double none = (1.0 - accident_) * std::exp(log_off);  // P(ran) by the others' word
-      const double weight = weights_[failures[f]];
-      accidents += weight * accident_ / std::max(1.0 - none, accident_);
-      weight_sum += weight;
-      for (std::size_t e = starts[f]; e < starts[f + 1]; ++e) {
-        const double others = none / off[e - starts[f]];
-        const double ratio = (1.0 - (1.0 - q) * others) / std::max(1.0 - others, 1e-9);
-        messages[e] += damping * (weight * std::log(ratio) - messages[e]);
-      }
-    }
-    for (const std::size_t family : touched) {
-      const Family& group = families_[family];
-      std::copy_n(ran_evidence_.begin() + static_cast<std::ptrdiff_t>(group.offset), group.states,
-                  log_state_.begin() + static_cast<std::ptrdiff_t>(group.offset));
-    }
-    for (std::size_t e = 0; e < edges.size(); ++e) {
-      double* const evidence = log_state_.data() + families_[edges[e].family].offset;
-      for (std::uint32_t s = edges[e].first; s < edges[e].last; ++s) evidence[s] += messages[e];
-    }
-    for (const std::size_t family : touched) renew(family);
-    // The rate of accidents, with a prior worth ten trials.
-    double trials = 0.0;
-    for (std::size_t i = 0; i < weights_.size(); ++i) trials += ran_[i] ? weights_[i] : 0.0;
-    trials += weight_sum;
+  for (int pass = 0; pass < 2; ++pass) {
+    explain_failures(failures);
+    double accidents = 0.0;
+    for (const Hypothesis& h : hypotheses_) accidents += std::exp(h.log_weight) * h.accidents;
     constexpr double prior_trials = 10.0;
-    accident_ = (prior_trials * options_.accident + accidents) / (prior_trials + trials);
+    const double rate = (prior_trials * options_.accident + accidents) / (prior_trials + trials);
+    const bool moved = std::abs(rate - accident_) > 0.5 * accident_;
+    accident_ = rate;
+    if (!moved) break;
   }
 }
 
 double Validity::probability(std::span<const double> row) const {
-  double runs = 1.0 - accident_;
-  visit_families(row, [&](std::size_t family, std::size_t first, std::size_t last) {
-    runs *= 1.0 - options_.strength *
-                      covered(family, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last));
-  });
-  return runs;
+  edges_.clear();
+  edges_of(row, edges_);
+  double free = 1.0;
+  for (std::uint32_t e = 0; e < edges_.size(); ++e) {
+    edge_of_[edges_[e].family] = e;
+    free *= 1.0 - options_.strength * free_belief(edges_[e]);
+  }
+  double total = 0.0;
+  for (const Hypothesis& hypothesis : hypotheses_) {
+    double runs = free;
+    for (std::size_t t = 0; t < hypothesis.count; ++t) {
+      const std::uint32_t at = edge_of_[hypothesis.terms[t].family];
+      if (at == none) continue;
+      runs *= (1.0 - options_.strength * share(hypothesis.terms[t], edges_[at])) /
+              (1.0 - options_.strength * free_belief(edges_[at]));
+    }
+    total += std::exp(hypothesis.log_weight) * runs;
+  }
+  for (const Edge& edge : edges_) edge_of_[edge.family] = none;
+  return (1.0 - accident_) * total;
+}
+
+double Validity::belief(std::size_t family) const {
+  const Edge all{static_cast<std::uint32_t>(family), 0, static_cast<std::uint32_t>(families_[family].states)};
+  double total = 0.0;
+  for (const Hypothesis& hypothesis : hypotheses_) {
+    const bool has = std::any_of(hypothesis.terms.begin(),
+                                 hypothesis.terms.begin() + static_cast<std::ptrdiff_t>(hypothesis.count),
+                                 [&](const Edge& term) { return term.family == family; });
+    total += std::exp(hypothesis.log_weight) * (has ? 1.0 : free_belief(all));
+  }
+  return total;
 }
 
 double Validity::guilt(std::size_t feature, std::size_t choice) const {
   const auto at = std::find(categorical_.begin(), categorical_.end(), feature);
   const auto position = static_cast<std::size_t>(at - categorical_.begin());
-  return covered(1 + first_value_[position] + choice, 0, 1);
+  return belief(1 + first_value_[position] + choice);
 }
 
 void Validity::count(Cause& cause) const {
@@ -272,11 +338,11 @@ std::vector<Validity::Cause> Validity::causes(double at_least) const {
   const auto consider = [&](Cause cause, std::size_t family) {
     const Family& f = families_[family];
     const double* const sums = cumulative_.data() + f.offset + family;
-    cause.probability = sums[f.states];
+    cause.probability = belief(family);
     if (cause.probability < at_least) return;
     if (cause.stretch) {
       std::size_t middle = 0;
-      while (middle + 1 < f.states && sums[middle + 1] < 0.5 * cause.probability) ++middle;
+      while (middle + 1 < f.states && sums[middle + 1] < 0.5 * sums[f.states]) ++middle;
       cause.threshold = (static_cast<double>(middle) + 0.5) / static_cast<double>(f.states);
     }
     count(cause);

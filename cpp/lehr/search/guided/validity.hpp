@@ -3,11 +3,13 @@
 // A cause is a value of a categorical variable, a pair of values, or a stretch of a numeric variable above or
 // below an unknown threshold, alone or together with a value. Each exists with a small prior probability; a
 // trial fails when any of its causes exists (almost surely), or by accident: a noisy-OR (Pearl, 1988), as in
-// diagnosis. A trial that ran therefore clears everything it contained, and a failure is shared out among
-// what is not cleared, which is 'explaining away'. Inference is loopy belief propagation between failures and
-// causes (Murphy, Weiss and Jordan, 1999); what ran factorises and is exact.
+// diagnosis. A trial that ran clears everything it contained, to the letter: success factorises over causes.
+// What failed is explained by hypotheses, small sets of causes that cover all failures, found by a beam
+// search over the failures; their weights are the joint posterior. So a value that failed twice is suspect,
+// but where it can still be innocent it is not tried again with the partners that must then be guilty.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -78,8 +80,21 @@ class Validity {
   template <class Visit>
   void visit_families(std::span<const double> row, Visit visit) const;
   void edges_of(std::span<const double> row, std::vector<Edge>& edges) const;
-  void renew(std::size_t family);
-  double covered(std::size_t family, std::uint32_t first, std::uint32_t last) const;
+  // A set of causes that explains the failures: families, each with the states it can still be in.
+  struct Hypothesis {
+    static constexpr std::size_t most = 12;
+    double log_weight = 0.0;
+    double accidents = 0.0;
+    std::size_t count = 0;
+    std::array<Edge, most> terms;
+    bool same_terms(const Hypothesis& other) const;
+  };
+  double mass(std::size_t family, std::uint32_t first, std::uint32_t last) const;  // odds against 'none'
+  double free_belief(const Edge& edge) const;  // that a cause covers, where nothing needs it
+  double share(const Edge& term, const Edge& edge) const;
+  void explain_failures(const std::vector<std::size_t>& failures);
+  void extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight);
+  double belief(std::size_t family) const;
   void count(Cause& cause) const;
 
   std::vector<Feature> features_;
@@ -100,9 +115,11 @@ class Validity {
   std::vector<std::uint8_t> ran_;
   std::size_t settled_ = 0;
 
-  std::vector<double> log_state_;  // evidence on each state, log
-  std::vector<double> ran_evidence_;
-  std::vector<double> cumulative_;  // beliefs, running sums; states + 1 a family
+  std::vector<double> ran_evidence_;  // log P(what ran | state) / P(what ran | none)
+  std::vector<double> cumulative_;    // odds of the states, running sums; states + 1 a family
+  std::vector<Hypothesis> hypotheses_, extended_;
+  mutable std::vector<Edge> edges_;
+  mutable std::vector<std::uint32_t> edge_of_;  // per family: its place in edges_, or none
   double accident_ = 0.03;
 };
 
