@@ -1,7 +1,9 @@
 #include "lehr/search/guided/guided.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "lehr/estimators/normal.hpp"
@@ -32,6 +34,7 @@ SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm)
 }
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr std::size_t climbers = 3;  // candidates that local search starts from
 
 }  // namespace
 
@@ -83,42 +86,80 @@ void GuidedSearch::settle() {
 }
 
 void GuidedSearch::judge(std::size_t first) {
-  const std::size_t count = candidates_.size() - first;
-  const std::size_t width = encoding_.size();
   const GuidedOptions& options = context_.options.guided;
   log_runs_.resize(candidates_.size());
   for (std::vector<double>* part : {&log_fits_, &log_gain_}) {
     part->resize(first);
     part->resize(candidates_.size(), 0.0);
   }
-  mean_.resize(count);
-  variance_.resize(count);
-  const std::span<const double> rows{candidates_.rows().data() + first * width, count * width};
   for (std::size_t i = first; i < candidates_.size(); ++i) {
     log_runs_[i] =
         options.validity ? std::log(std::max(validity_.probability(candidates_.row(i)), 1e-12)) : 0.0;
   }
-  for (std::size_t k = 0; options.limits && k < limits_.size(); ++k) {
-    if (limits_[k].observations() == 0) continue;
-    limits_[k].predict(rows, mean_, variance_);
-    const double limit = limits_[k].to_scale(context_.options.constraints[k].limit);
-    for (std::size_t i = 0; i < count; ++i) {
-      const double deviation = std::sqrt(variance_[i] + limits_[k].noise_variance());
-      log_fits_[first + i] += log_ndtr((limit - mean_[i]) / deviation);
-    }
-  }
+  if (!covering_) judge_gain(first);
+  judge_fits(first);
+}
+
+// Expected improvement on the best feasible result, as a logarithm.
+void GuidedSearch::judge_gain(std::size_t first) {
   const std::optional<std::size_t> best = context_.history.best();
   if (!best || objective_.observations() == 0) return;
-  const double score = context_.history.score(*best);
-  objective_.predict(rows, mean_, variance_);
+  const std::size_t count = candidates_.size() - first;
+  const std::size_t width = encoding_.size();
+  mean_.resize(count);
+  variance_.resize(count);
+  objective_.predict({candidates_.rows().data() + first * width, count * width}, mean_, variance_);
+  const double score = objective_.to_scale(context_.history.score(*best));
   // Gains below a part of the spread count as nothing worth a risk: where nothing is left to gain, the safest
   // configuration comes next.
-  const double least = std::log(options.least_gain * objective_.process().scale());
+  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
   for (std::size_t i = 0; i < count; ++i) {
-    const double gain =
-        guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), objective_.to_scale(score));
+    const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
     log_gain_[first + i] =
         gain > least ? gain + std::log1p(std::exp(least - gain)) : least + std::log1p(std::exp(gain - least));
+  }
+}
+
+// The probability of meeting the limits, as a logarithm; at most 0, so that only candidates that could still
+// be among the best few need it. The others count as hopeless.
+void GuidedSearch::judge_fits(std::size_t first) {
+  if (!context_.options.guided.limits) return;
+  const std::size_t width = encoding_.size();
+  order_.clear();
+  for (std::size_t i = first; i < candidates_.size(); ++i) order_.emplace_back(acquisition(i), i);
+  std::sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+  constexpr std::size_t part = 16;
+  std::array<double, climbers> best;
+  best.fill(-infinite);
+  std::array<double, part> mean{}, variance{};
+  for (std::size_t from = 0; from < order_.size(); from += part) {
+    const std::size_t count = std::min(part, order_.size() - from);
+    if (order_[from].first <= best.back()) {
+      for (std::size_t k = from; k < order_.size(); ++k) log_fits_[order_[k].second] = -infinite;
+      break;
+    }
+    part_rows_.clear();
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::span<const double> row = candidates_.row(order_[from + k].second);
+      part_rows_.insert(part_rows_.end(), row.begin(), row.end());
+    }
+    for (std::size_t l = 0; l < limits_.size(); ++l) {
+      const guided::Surrogate& model = limits_[l];
+      if (model.observations() == 0) continue;
+      model.predict({part_rows_.data(), count * width}, {mean.data(), count}, {variance.data(), count});
+      const double limit = model.to_scale(context_.options.constraints[l].limit);
+      for (std::size_t k = 0; k < count; ++k)
+        log_fits_[order_[from + k].second] +=
+            log_ndtr((limit - mean[k]) / std::sqrt(variance[k] + model.noise_variance()));
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      const double reached = acquisition(order_[from + k].second);
+      if (!(reached > best.back())) continue;
+      best.back() = reached;
+      std::sort(best.begin(), best.end(), std::greater<>());
+    }
   }
 }
 
@@ -187,7 +228,7 @@ void GuidedSearch::gather(Rng& rng) {
 void GuidedSearch::climb(Rng& rng) {
   std::vector<std::size_t> order(candidates_.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const std::size_t kept = std::min<std::size_t>(3, order.size());
+  const std::size_t kept = std::min(climbers, order.size());
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
                     [this](std::size_t a, std::size_t b) {
                       return acquisition(a) != acquisition(b) ? acquisition(a) > acquisition(b) : a < b;
@@ -230,6 +271,7 @@ Proposal GuidedSearch::propose(Rng& rng) {
       return proposal(best, Origin::coverage);
     // No company is likely to give any of them a fair trial: put off until more is known.
     covering_ = false;
+    judge(0);
   }
   if (context_.options.guided.refine) climb(rng);
   return proposal(argmax(), context_.history.best() ? Origin::improvement : Origin::feasibility);

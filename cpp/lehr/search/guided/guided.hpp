@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lehr/search/guided/candidates.hpp"
@@ -29,6 +30,8 @@ class GuidedSearch final : public Searcher {
  private:
   // What the models say of the candidates, from `first` on.
   void judge(std::size_t first);
+  void judge_gain(std::size_t first);
+  void judge_fits(std::size_t first);
   double acquisition(std::size_t i) const;
   void settle();
   void gather(Rng& rng);
@@ -51,7 +54,8 @@ class GuidedSearch final : public Searcher {
   std::vector<std::uint8_t> is_wanted_;
   guided::Candidates candidates_;
   std::vector<double> log_runs_, log_fits_, log_gain_, log_cost_;
-  std::vector<double> mean_, variance_;
+  std::vector<double> mean_, variance_, part_rows_;
+  std::vector<std::pair<double, std::size_t>> order_;
 };
 
 }  // namespace lehr

@@ -11,8 +11,9 @@ namespace {
 // Hyperparameters follow the data at these sizes: each of the first, then whenever a twelfth was added.
 std::size_t next_refinement(std::size_t n) { return n + std::max<std::size_t>(1, n / 12); }
 
-// A positive quantity is expected to vary by a factor e before anything is known, any other by half its size.
-constexpr double log_spread = 1.0;
+// A positive quantity is expected to vary by a factor two before anything is known, any other by half its
+// size.
+constexpr double log_spread = 0.7;
 constexpr double linear_spread = 0.5;
 
 }  // namespace

@@ -18,8 +18,8 @@ struct SurrogateOptions {
   bool logarithm = true;      // where everything is positive
   bool unskew = false;        // the scale on which a score is not skewed
   bool censored = true;       // censored observations count; otherwise they are dropped
-  std::size_t most = 160;     // observations that predictions rest on
-  std::size_t most_fit = 64;  // observations that hyperparameters rest on
+  std::size_t most = 96;      // observations that predictions rest on
+  std::size_t most_fit = 48;  // observations that hyperparameters rest on
 };
 
 class Surrogate {
