@@ -28,7 +28,8 @@ enum class Origin : std::uint8_t {
   added,
   coverage,
   feasibility,
-  improvement
+  improvement,
+  transfer
 };
 
 const char* text(Origin origin);

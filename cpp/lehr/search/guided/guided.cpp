@@ -1,13 +1,8 @@
 #include "lehr/search/guided/guided.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
-
-#include "lehr/estimators/normal.hpp"
-#include "lehr/search/guided/normal_tail.hpp"
 
 namespace lehr {
 namespace {
@@ -34,7 +29,6 @@ SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm)
 }
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
-constexpr std::size_t climbers = 3;  // candidates that local search starts from
 
 }  // namespace
 
@@ -45,6 +39,8 @@ GuidedSearch::GuidedSearch(const Context& context)
       objective_(encoding_.features(), infinite, surrogate_options(context.options.guided, false)),
       cost_(encoding_.features(), infinite, surrogate_options(context.options.guided, true)),
       coverage_(encoding_.features()),
+      hearsay_(encoding_.features(), validity_options(context.options.guided)),
+      validity_prior_(encoding_.features(), validity_options(context.options.guided)),
       candidates_(context, encoding_) {
   for (const Constraint& constraint : context.options.constraints) {
     limits_.emplace_back(encoding_.features(), constraint.limit,
@@ -70,8 +66,96 @@ void GuidedSearch::observe(std::size_t trial) {
     }
   }
   if (outcome == Outcome::ok) objective_.add(row_, history.score(trial));
-  validity_.observe(row_, ran);
+  const double seconds = history.seconds(trial);
+  if (seconds > 0.0) cost_.add(row_, seconds);
+  trust_.observe(validity_prior_, hearsay_, row_, ran);
+  ran_.push_back(ran ? 1 : 0);
+  rows_.insert(rows_.end(), row_.begin(), row_.end());
+  if (hearsay_.observations() == 0) validity_.observe(row_, ran);
   coverage_.observe(row_, outcome == Outcome::ok);
+}
+
+void GuidedSearch::learn(const std::vector<Hearsay>& results) {
+  hearsay_.clear();
+  hearsay_rows_.clear();
+  hearsay_ran_.clear();
+  hearsay_limits_.clear();
+  transfers_.clear();
+  const Options& options = context_.options;
+  for (const Constraint& constraint : options.constraints) {
+    hearsay_limits_.emplace_back(encoding_.features(), constraint.limit,
+                                 surrogate_options(options.guided, true));
+  }
+  hearsay_objective_.emplace(encoding_.features(), infinite, surrogate_options(options.guided, false));
+  const double sign = options.direction == Direction::maximize ? 1.0 : -1.0;
+  for (const Hearsay& hearsay : results) {
+    row_.clear();
+    encoding_.append(hearsay.configuration, row_);
+    const Result& result = hearsay.result;
+    const bool ran = result.outcome == Outcome::ok;
+    bool feasible = ran;
+    for (std::size_t k = 0; ran && k < hearsay_limits_.size(); ++k) {
+      if (std::isnan(result.metrics[k])) continue;
+      hearsay_limits_[k].add(row_, result.metrics[k]);
+      feasible = feasible && result.metrics[k] <= options.constraints[k].limit;
+    }
+    if (ran) hearsay_objective_->add(row_, sign * result.objective);
+    hearsay_.observe(row_, ran);
+    hearsay_ran_.push_back(ran ? 1 : 0);
+    hearsay_rows_.insert(hearsay_rows_.end(), row_.begin(), row_.end());
+    if (feasible) transfers_.emplace_back(sign * result.objective, hearsay.configuration);
+  }
+  std::stable_sort(transfers_.begin(), transfers_.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  hearsay_.settle();
+  validity_prior_.settle();
+  for (std::size_t k = 0; k < limits_.size(); ++k) {
+    hearsay_limits_[k].settle();
+    if (hearsay_limits_[k].observations() > 0) limits_[k].set_base(&hearsay_limits_[k]);
+  }
+  hearsay_objective_->settle();
+  if (hearsay_objective_->observations() > 0) objective_.set_base(&*hearsay_objective_);
+}
+
+// Failures of the other search count as far as its word has proved good.
+void GuidedSearch::weigh_hearsay() {
+  const std::size_t width = encoding_.size();
+  validity_.clear();
+  for (std::size_t i = 0; i < hearsay_ran_.size(); ++i)
+    validity_.observe({hearsay_rows_.data() + i * width, width}, hearsay_ran_[i] != 0, trust_.probability());
+  for (std::size_t i = 0; i < ran_.size(); ++i)
+    validity_.observe({rows_.data() + i * width, width}, ran_[i] != 0);
+}
+
+// The first trials of a search that learned from another are the other's best results, until one is feasible
+// here; when two fail, the other knows nothing.
+std::optional<Proposal> GuidedSearch::transfer() const {
+  constexpr std::size_t most = 2;
+  const History& history = context_.history;
+  if (history.feasible() > 0 || history.size() >= most) return std::nullopt;
+  for (const auto& [score, configuration] : transfers_) {
+    if (!context_.seen.contains(configuration)) return Proposal{configuration, Origin::transfer};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> GuidedSearch::finished(Rng& rng) {
+  const History& history = context_.history;
+  constexpr std::size_t fewest = 8;
+  if (encoding_.size() == 0 || history.pending() > 0 || history.finished() < fewest || !history.best())
+    return std::nullopt;
+  const Proposal next = propose(rng);
+  if (next.origin != Origin::improvement) return std::nullopt;
+  // The gain that counts as nothing was added to every candidate's.
+  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
+  double best = -infinite;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const double above = std::expm1(log_gain_[i] - least);
+    if (above > 0.0) best = std::max(best, log_runs_[i] + log_fits_[i] + std::log(above));
+  }
+  if (best > 0.0) return std::nullopt;
+  return "no configuration is expected to improve on trial " + std::to_string(*history.best()) +
+         " by a noticeable part of what the objective spreads over";
 }
 
 void GuidedSearch::settle() {
@@ -80,105 +164,11 @@ void GuidedSearch::settle() {
   for (std::size_t trial = 0; trial < history.size() && history.pending() > 0; ++trial) {
     if (history.standing(trial) == Standing::pending) encoding_.append(history.codes(trial), pending_rows_);
   }
+  if (hearsay_.observations() > 0) weigh_hearsay();
   validity_.settle();
+  if (context_.options.guided.cost_weight > 0.0) cost_.settle();
   for (guided::Surrogate& limit : limits_) limit.settle();
   objective_.settle(pending_rows_);
-}
-
-void GuidedSearch::judge(std::size_t first) {
-  const GuidedOptions& options = context_.options.guided;
-  log_runs_.resize(candidates_.size());
-  for (std::vector<double>* part : {&log_fits_, &log_gain_}) {
-    part->resize(first);
-    part->resize(candidates_.size(), 0.0);
-  }
-  for (std::size_t i = first; i < candidates_.size(); ++i) {
-    log_runs_[i] =
-        options.validity ? std::log(std::max(validity_.probability(candidates_.row(i)), 1e-12)) : 0.0;
-  }
-  if (!covering_) judge_gain(first);
-  judge_fits(first);
-}
-
-// Expected improvement on the best feasible result, as a logarithm.
-void GuidedSearch::judge_gain(std::size_t first) {
-  const std::optional<std::size_t> best = context_.history.best();
-  if (!best || objective_.observations() == 0) return;
-  const std::size_t count = candidates_.size() - first;
-  const std::size_t width = encoding_.size();
-  mean_.resize(count);
-  variance_.resize(count);
-  objective_.predict({candidates_.rows().data() + first * width, count * width}, mean_, variance_);
-  const double score = objective_.to_scale(context_.history.score(*best));
-  // Gains below a part of the spread count as nothing worth a risk: where nothing is left to gain, the safest
-  // configuration comes next.
-  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
-  for (std::size_t i = 0; i < count; ++i) {
-    const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
-    log_gain_[first + i] =
-        gain > least ? gain + std::log1p(std::exp(least - gain)) : least + std::log1p(std::exp(gain - least));
-  }
-}
-
-// The probability of meeting the limits, as a logarithm; at most 0, so that only candidates that could still
-// be among the best few need it. The others count as hopeless.
-void GuidedSearch::judge_fits(std::size_t first) {
-  if (!context_.options.guided.limits) return;
-  const std::size_t width = encoding_.size();
-  order_.clear();
-  for (std::size_t i = first; i < candidates_.size(); ++i) order_.emplace_back(acquisition(i), i);
-  std::sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
-  constexpr std::size_t part = 16;
-  std::array<double, climbers> best;
-  best.fill(-infinite);
-  std::array<double, part> mean{}, variance{};
-  for (std::size_t from = 0; from < order_.size(); from += part) {
-    const std::size_t count = std::min(part, order_.size() - from);
-    if (order_[from].first <= best.back()) {
-      for (std::size_t k = from; k < order_.size(); ++k) log_fits_[order_[k].second] = -infinite;
-      break;
-    }
-    part_rows_.clear();
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::span<const double> row = candidates_.row(order_[from + k].second);
-      part_rows_.insert(part_rows_.end(), row.begin(), row.end());
-    }
-    for (std::size_t l = 0; l < limits_.size(); ++l) {
-      const guided::Surrogate& model = limits_[l];
-      if (model.observations() == 0) continue;
-      model.predict({part_rows_.data(), count * width}, {mean.data(), count}, {variance.data(), count});
-      const double limit = model.to_scale(context_.options.constraints[l].limit);
-      for (std::size_t k = 0; k < count; ++k)
-        log_fits_[order_[from + k].second] +=
-            log_ndtr((limit - mean[k]) / std::sqrt(variance[k] + model.noise_variance()));
-    }
-    for (std::size_t k = 0; k < count; ++k) {
-      const double reached = acquisition(order_[from + k].second);
-      if (!(reached > best.back())) continue;
-      best.back() = reached;
-      std::sort(best.begin(), best.end(), std::greater<>());
-    }
-  }
-}
-
-// What a candidate is worth, as a logarithm. While values are wanted: how likely it is to be a fair trial of
-// one of them, or of several.
-double GuidedSearch::acquisition(std::size_t i) const {
-  const double feasible = log_runs_[i] + log_fits_[i];
-  if (!covering_) return feasible + log_gain_[i];
-  std::size_t count = 0;
-  coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted_[value]; });
-  return count == 0 ? -infinite : feasible + 0.5 * std::log(static_cast<double>(count));
-}
-
-std::size_t GuidedSearch::argmax() const {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < candidates_.size(); ++i) {
-    if (acquisition(i) > acquisition(best)) best = i;
-  }
-  return best;
 }
 
 // Values that have had no fair trial, nor are about to.
@@ -228,7 +218,7 @@ void GuidedSearch::gather(Rng& rng) {
 void GuidedSearch::climb(Rng& rng) {
   std::vector<std::size_t> order(candidates_.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const std::size_t kept = std::min(climbers, order.size());
+  const std::size_t kept = std::min(most_climbers, order.size());
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
                     [this](std::size_t a, std::size_t b) {
                       return acquisition(a) != acquisition(b) ? acquisition(a) > acquisition(b) : a < b;
@@ -259,6 +249,7 @@ Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
 
 Proposal GuidedSearch::propose(Rng& rng) {
   if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
+  if (const std::optional<Proposal> known = transfer()) return *known;
   settle();
   covering_ = context_.options.guided.coverage && find_wanted();
   gather(rng);
@@ -279,29 +270,6 @@ Proposal GuidedSearch::propose(Rng& rng) {
 
 std::string GuidedSearch::stage() const {
   return context_.history.feasible() == 0 ? "feasibility" : "optimisation";
-}
-
-std::string GuidedSearch::explain() const {
-  std::string words;
-  for (const guided::Validity::Cause& cause : validity_.causes(0.2)) words += sentence(cause);
-  return words;
-}
-
-std::string GuidedSearch::sentence(const guided::Validity::Cause& cause) const {
-  std::string words = "\n- ";
-  for (std::size_t v = 0; v < cause.values; ++v) {
-    const Variable& variable = context_.space.variable(encoding_.feature(cause.feature[v]).variable);
-    words += (v == 0 ? "" : " with ") + variable.name + "=" +
-             text(variable.decode(static_cast<double>(cause.choice[v])));
-  }
-  if (cause.stretch) {
-    const Variable& variable = context_.space.variable(encoding_.feature(cause.numeric).variable);
-    words += (cause.values == 0 ? "" : " with ") + variable.name +
-             (cause.above ? " above about " : " below about ") +
-             text(variable.decode(variable.from_unit(cause.threshold)));
-  }
-  return words + ": crashes (" + std::to_string(cause.failed) + " of " + std::to_string(cause.tried) +
-         ", p " + std::to_string(cause.probability) + ")";
 }
 
 }  // namespace lehr

@@ -2,6 +2,7 @@
 // better.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "lehr/search/guided/coverage.hpp"
 #include "lehr/search/guided/encoding.hpp"
 #include "lehr/search/guided/surrogate.hpp"
+#include "lehr/search/guided/trust.hpp"
 #include "lehr/search/guided/validity.hpp"
 #include "lehr/search/searcher.hpp"
 
@@ -24,7 +26,10 @@ class GuidedSearch final : public Searcher {
   Proposal propose(Rng& rng) override;
   void observe(std::size_t trial) override;
   std::string phase() const override { return "guided"; }
+  std::optional<std::string> finished(Rng& rng) override;
   std::string stage() const override;
+  // All that was learned so far; before the first trial.
+  void learn(const std::vector<Hearsay>& results);
   std::string explain() const override;
 
  private:
@@ -40,6 +45,9 @@ class GuidedSearch final : public Searcher {
   std::string sentence(const guided::Validity::Cause& cause) const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
+  void weigh_hearsay();
+  std::optional<Proposal> transfer() const;
+  static constexpr std::size_t most_climbers = 3;  // candidates that local search starts from
 
   Context context_;
   guided::Encoding encoding_;
@@ -49,6 +57,17 @@ class GuidedSearch final : public Searcher {
   guided::Surrogate cost_;
   guided::Coverage coverage_;
   std::vector<double> row_, pending_rows_;
+  std::vector<double> rows_;  // of told trials, and whether they ran
+  std::vector<std::uint8_t> ran_;
+
+  // What another search reported.
+  guided::Validity hearsay_, validity_prior_;
+  guided::Trust trust_;
+  std::vector<guided::Surrogate> hearsay_limits_;
+  std::optional<guided::Surrogate> hearsay_objective_;
+  std::vector<double> hearsay_rows_;
+  std::vector<std::uint8_t> hearsay_ran_;
+  std::vector<std::pair<double, Configuration>> transfers_;  // feasible there, best first
 
   bool covering_ = false;  // looking for a fair trial of a wanted value
   std::vector<std::uint8_t> is_wanted_;

@@ -79,6 +79,7 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
       process_.set(load_rows_, load_values_, load_variances_, spread);
       process_.condition();
     }
+    slope_ = 0.0;
     for (const std::size_t i : which) {
       if (!at_least_[i]) continue;
       const double bound = to_scale(values_[i]);
@@ -89,6 +90,7 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
       take(i, tail.mean, tail.variance);
     }
   }
+  take_base();
   process_.set(load_rows_, load_values_, load_variances_, spread);
   if (pending_rows.empty()) return;
   process_.condition();
@@ -101,10 +103,53 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
   process_.set(load_rows_, load_values_, load_variances_, spread);
 }
 
+bool Surrogate::based() const {
+  return base_ != nullptr && base_->observations() > 0 &&
+         (values_.empty() || base_->warp_.kind == warp_.kind);
+}
+
+std::vector<double> Surrogate::base_means(std::span<const double> rows) const {
+  const std::size_t count = rows.size() / width_;
+  std::vector<double> mean(count), variance(count);
+  base_->predict(rows, mean, variance);
+  return mean;
+}
+
+// Takes off the loaded values what the base predicts, by the slope that fits them best; slope 1 counts as
+// much as two observations.
+void Surrogate::take_base() {
+  slope_ = 0.0;
+  if (!based()) return;
+  const std::vector<double> means = base_means(load_rows_);
+  const auto n = static_cast<double>(load_values_.size());
+  double value_sum = 0.0, mean_sum = 0.0;
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    value_sum += load_values_[i];
+    mean_sum += means[i];
+  }
+  double squares = 0.0, products = 0.0;
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    squares += (means[i] - mean_sum / n) * (means[i] - mean_sum / n);
+    products += (means[i] - mean_sum / n) * (load_values_[i] - value_sum / n);
+  }
+  const double spread = base_->process_.scale();
+  const double prior = 2.0 * spread * spread;
+  slope_ = std::max(0.0, (products + prior) / (squares + prior));
+  for (std::size_t i = 0; i < means.size(); ++i) load_values_[i] -= slope_ * means[i];
+}
+
+void Surrogate::predict(std::span<const double> rows, std::span<double> mean,
+                        std::span<double> variance) const {
+  process_.predict(rows, mean, variance);
+  if (slope_ == 0.0) return;
+  const std::vector<double> means = base_means(rows);
+  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += slope_ * means[i];
+}
+
 void Surrogate::settle(std::span<const double> pending_rows) {
   const std::size_t n = values_.size();
   const auto scale_for = [&](std::size_t count) {
-    warp_ = {};
+    warp_ = count == 0 && base_ != nullptr ? base_->warp_ : Warp{};
     if (options_.unskew) warp_ = unskewed({values_.data(), count});
     if (options_.logarithm && count > 0 && positive_ >= count && (!std::isfinite(anchor_) || anchor_ > 0.0))
       warp_.kind = Warp::Kind::logarithm;

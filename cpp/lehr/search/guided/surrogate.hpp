@@ -28,6 +28,11 @@ class Surrogate {
   // `positive_anchor` false the logarithmic scale is never used.
   Surrogate(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options = {});
 
+  // What another search knows of the same quantity; outlives this. Values are then modelled as it predicts
+  // them, times a slope and plus a constant that follow the data: it fades where it is wrong.
+  void set_base(const Surrogate* base) { base_ = base; }
+  bool informed() const { return !values_.empty() || base_ != nullptr; }
+
   // In the order told. at_least: the true value is this or more.
   void add(std::span<const double> row, double value, bool at_least = false);
   std::size_t observations() const { return values_.size(); }
@@ -37,9 +42,7 @@ class Surrogate {
   void settle(std::span<const double> pending_rows = {});
 
   // On the model's scale. After settle().
-  void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const {
-    process_.predict(rows, mean, variance);
-  }
+  void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const;
   double to_scale(double value) const { return warp_(value); }
   double noise_variance() const { return process_.noise_variance(); }
   const GaussianProcess& process() const { return process_; }
@@ -48,6 +51,9 @@ class Surrogate {
   std::vector<std::size_t> chosen(std::size_t count, std::size_t most) const;
   void load(const std::vector<std::size_t>& which, std::span<const double> pending_rows);
   double expected_spread() const;
+  bool based() const;
+  std::vector<double> base_means(std::span<const double> rows) const;
+  void take_base();
 
   std::size_t width_;
   double anchor_;
@@ -59,6 +65,8 @@ class Surrogate {
   std::size_t refined_ = 0;   // observations that the hyperparameters have seen
   std::size_t censored_ = 0;
   Warp warp_;
+  const Surrogate* base_ = nullptr;
+  double slope_ = 0.0;  // of the base's prediction
   std::vector<double> load_rows_, load_values_, load_variances_;
 };
 

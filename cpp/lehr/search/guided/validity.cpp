@@ -316,21 +316,31 @@ double Validity::guilt(std::size_t feature, std::size_t choice) const {
   return belief(1 + first_value_[position] + choice);
 }
 
+bool Validity::within(const Cause& cause, std::size_t trial) const {
+  const double* const row = rows_.data() + trial * features_.size();
+  for (std::size_t v = 0; v < cause.values; ++v) {
+    if (row[cause.feature[v]] != static_cast<double>(cause.choice[v])) return false;
+  }
+  if (!cause.stretch) return true;
+  const double position = row[cause.numeric];
+  return cause.above ? position > cause.threshold : position < cause.threshold;
+}
+
 void Validity::count(Cause& cause) const {
-  const std::size_t d = features_.size();
   for (std::size_t i = 0; i < ran_.size(); ++i) {
-    const double* const row = rows_.data() + i * d;
-    bool within = true;
-    for (std::size_t v = 0; v < cause.values; ++v)
-      within = within && row[cause.feature[v]] == static_cast<double>(cause.choice[v]);
-    if (cause.stretch) {
-      const double position = row[cause.numeric];
-      within = within && (cause.above ? position > cause.threshold : position < cause.threshold);
-    }
-    if (!within) continue;
+    if (!within(cause, i)) continue;
     ++cause.tried;
     cause.failed += ran_[i] ? 0 : 1;
   }
+}
+
+std::size_t Validity::variety(const Cause& cause, std::size_t feature) const {
+  std::vector<std::uint8_t> seen(features_[feature].choices, 0);
+  for (std::size_t i = 0; i < ran_.size(); ++i) {
+    const double value = rows_[i * features_.size() + feature];
+    if (!ran_[i] && within(cause, i) && !std::isnan(value)) seen[static_cast<std::size_t>(value)] = 1;
+  }
+  return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), 1));
 }
 
 std::vector<Validity::Cause> Validity::causes(double at_least) const {

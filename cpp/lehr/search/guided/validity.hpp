@@ -61,6 +61,8 @@ class Validity {
     std::size_t tried = 0;   // trials within
   };
   std::vector<Cause> causes(double at_least) const;
+  // How many values of a categorical feature the failures within a cause have seen.
+  std::size_t variety(const Cause& cause, std::size_t feature) const;
   // Belief that a value alone makes trials fail.
   double guilt(std::size_t feature, std::size_t choice) const;
 
@@ -95,6 +97,7 @@ class Validity {
   void explain_failures(const std::vector<std::size_t>& failures);
   void extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight);
   double belief(std::size_t family) const;
+  bool within(const Cause& cause, std::size_t trial) const;
   void count(Cause& cause) const;
 
   std::vector<Feature> features_;
