@@ -16,6 +16,7 @@ void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_guided(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
 void bind_study(pybind11::module_& m);

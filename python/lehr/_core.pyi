@@ -14,15 +14,21 @@ __all__: list[str] = [
     "Blacklist",
     "Dimension",
     "Enumerator",
+    "GaussianProcess",
     "Gpu",
     "GrowingParzenEstimator",
+    "MethodSpec",
     "Optimizer",
     "ParzenEstimator",
     "Problem",
+    "Reference",
     "Rng",
     "Space",
+    "StudyTrace",
+    "Sweep",
     "TableProblem",
     "Temperature",
+    "Validity",
     "Variable",
     "accept_score",
     "accept_violation",
@@ -35,25 +41,31 @@ __all__: list[str] = [
     "elite_restart_due",
     "generator_names",
     "handoff_waits_for",
+    "hashed_seed",
     "invalid_share",
     "isa",
     "listable",
+    "log_expected_improvement",
     "log_ndtr",
     "log_normal_mass",
     "make_problem",
+    "measure",
     "mix_rate",
     "ndtri",
     "numeric_move",
     "problem_names",
     "recency_weights",
+    "run_study",
     "score_unit",
     "search_hard",
+    "skewness",
     "snap_back_probability",
     "structural_move",
     "structural_probability",
     "truncated_normal_log_pdf",
     "truncated_normal_quantile",
     "truncated_normal_sample",
+    "upper_tail_moments",
     "violation",
     "violation_unit",
 ]
@@ -326,11 +338,24 @@ class Optimizer:
         outcome: str,
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
     ) -> int: ...
     def ask(self) -> tuple[typing.Any, ...]: ...
     def enqueue(self, config: dict[str, typing.Any]) -> None: ...
     def events(self) -> list[typing.Any]: ...
     def explain(self) -> str: ...
+    def learn(
+        self,
+        results: collections.abc.Sequence[
+            tuple[
+                dict[str, typing.Any],
+                str,
+                typing.SupportsFloat | typing.SupportsIndex,
+                collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+            ]
+        ],
+    ) -> None: ...
+    def learned(self) -> list[typing.Any]: ...
     def pending(self, trial: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
     def propose(
         self,
@@ -349,6 +374,7 @@ class Optimizer:
     def record(self, trial: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
     def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
     def score(self, configs: list[typing.Any], device: str, gpu: Gpu | None) -> list[float]: ...
+    def seconds(self, trial: typing.SupportsInt | typing.SupportsIndex) -> float: ...
     def split(self) -> tuple[list[int], list[int]]: ...
     def tell(
         self,
@@ -356,12 +382,15 @@ class Optimizer:
         outcome: str,
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
     ) -> tuple[bool, float]: ...
     def use(self, device: str, gpu: Gpu | None) -> None: ...
     @property
     def allow_repeats(self) -> bool: ...
     @property
     def best(self) -> int | None: ...
+    @property
+    def finished(self) -> str | None: ...
     @property
     def options(self) -> dict[str, typing.Any]: ...
     @property
@@ -370,6 +399,53 @@ class Optimizer:
     def stage(self) -> str: ...
     @property
     def temperature(self) -> float | None: ...
+
+class Validity:
+    """
+    Why trials fail: credit assignment over values and stretches.
+    """
+    def __init__(
+        self, choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> None: ...
+    def causes(self, at_least: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> list[typing.Any]: ...
+    def observe(
+        self,
+        row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ran: bool,
+        weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> None: ...
+    def probability(
+        self, row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> float: ...
+    @property
+    def accident(self) -> float: ...
+
+class GaussianProcess:
+    """
+    Additive and joint effects over mixed features.
+    """
+    def __init__(
+        self,
+        choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        mains: bool = True,
+        whole: bool = True,
+    ) -> None: ...
+    def evidence(self) -> float: ...
+    def fit(
+        self,
+        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
+        values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        scale: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+        evaluations: typing.SupportsInt | typing.SupportsIndex = 100,
+    ) -> None: ...
+    def predict(
+        self,
+        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
+    ) -> tuple[typing.Any, ...]: ...
+    @property
+    def hyperparameters(self) -> list[float]: ...
+    @property
+    def noise_variance(self) -> float: ...
 
 class Problem:
     """
@@ -382,6 +458,8 @@ class Problem:
         seed: typing.SupportsInt | typing.SupportsIndex,
         repeat: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, ...]: ...
+    def family_code(self, value: typing.Any) -> float: ...
+    def family_value(self, code: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any: ...
     def optimum(self) -> tuple[dict[str, typing.Any], float, list[typing.Any], str]: ...
     def truth(self, config: dict[str, typing.Any]) -> tuple[typing.Any, ...]: ...
     @property
@@ -426,6 +504,102 @@ class TableProblem(Problem):
         ],
     ) -> None: ...
     def __len__(self) -> int: ...
+
+class MethodSpec:
+    """
+    A method in words: method[:preset][/option=value ...].
+    """
+    def __init__(self, text: str) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def acquisition(self) -> str: ...
+    @property
+    def allow_repeats(self) -> bool | None: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def overrides(self) -> dict[str, float]: ...
+    @property
+    def preset(self) -> str: ...
+
+class Reference:
+    """
+    What studies on a problem are measured against.
+    """
+    @typing.overload
+    def __init__(self, problem: Problem) -> None: ...
+    @typing.overload
+    def __init__(
+        self,
+        objective: typing.SupportsFloat | typing.SupportsIndex,
+        maximize: bool,
+        families: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        has_family: bool,
+    ) -> None: ...
+    @property
+    def families(self) -> list[float]: ...
+    @property
+    def objective(self) -> float: ...
+
+class StudyTrace:
+    """
+    The trials of one study in columns; see lehr.bench.Trace.
+    """
+    def __init__(
+        self,
+        feasible: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
+        objectives: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        truths: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        truth_states: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
+        seconds: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        families: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def configurations(self, problem: Problem) -> list[typing.Any]: ...
+    @property
+    def exhausted(self) -> bool: ...
+    @property
+    def families(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def feasible(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def objectives(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def origins(self) -> list[typing.Any]: ...
+    @property
+    def outcomes(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def phases(self) -> list[tuple[int, str]]: ...
+    @property
+    def seconds(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def truth_states(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def truths(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class Sweep:
+    """
+    Studies of many cells on a pool of threads; see lehr.bench.sweep.
+    """
+    def __init__(
+        self,
+        cells: collections.abc.Sequence[
+            tuple[
+                Problem,
+                Reference,
+                MethodSpec,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+            ]
+        ],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+        keep_traces: bool,
+    ) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> list[tuple[int, float]]: ...
+    def take(self, cell: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
+    def wait(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> int | None: ...
 
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
@@ -503,6 +677,7 @@ def handoff_waits_for(
     What the handoff to TPE still waits for (Eq. 14); empty when it is due.
     """
 
+def hashed_seed(index: typing.SupportsInt | typing.SupportsIndex) -> int: ...
 def invalid_share(
     problem: Problem,
     n: typing.SupportsInt | typing.SupportsIndex,
@@ -522,6 +697,11 @@ def listable(problem: Problem) -> bool:
     Whether the problem's configurations can be listed.
     """
 
+def log_expected_improvement(
+    mean: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    best: typing.SupportsFloat | typing.SupportsIndex,
+) -> float: ...
 def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
     """
     Log of the standard normal distribution function.
@@ -536,6 +716,9 @@ def log_normal_mass(
     """
 
 def make_problem(name: str) -> Problem: ...
+def measure(
+    reference: Reference, trace: StudyTrace, count: typing.SupportsInt | typing.SupportsIndex
+) -> tuple[dict[str, typing.Any], dict[str, typing.Any]]: ...
 def mix_rate(
     normals: typing.SupportsInt | typing.SupportsIndex,
     tables: typing.SupportsInt | typing.SupportsIndex,
@@ -569,6 +752,12 @@ def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typin
     How much each of n observations counts, oldest first.
     """
 
+def run_study(
+    problem: Problem,
+    method: MethodSpec,
+    budget: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> StudyTrace: ...
 def score_unit(
     lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
 ) -> float: ...
@@ -581,6 +770,7 @@ def search_hard(
     The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
     """
 
+def skewness(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> float: ...
 def snap_back_probability(
     n: typing.SupportsFloat | typing.SupportsIndex,
     horizon: typing.SupportsFloat | typing.SupportsIndex,
@@ -628,6 +818,11 @@ def truncated_normal_sample(
     Draws from the standard normal distribution truncated to [a, b].
     """
 
+def upper_tail_moments(
+    mean: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    bound: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, float]: ...
 def violation(
     metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],

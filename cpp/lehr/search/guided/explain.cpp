@@ -18,7 +18,8 @@ std::string counted(std::size_t count, const std::string& what) {
 }  // namespace
 
 // `backend='compile': crashes (6 of 6, across 4 values of model)`.
-std::string GuidedSearch::sentence(const guided::Validity::Cause& cause) const {
+std::string GuidedSearch::sentence(const guided::Validity& validity,
+                                   const guided::Validity::Cause& cause) const {
   std::string words = "\n- ";
   std::set<std::size_t> named;
   for (std::size_t v = 0; v < cause.values; ++v) {
@@ -39,7 +40,7 @@ std::string GuidedSearch::sentence(const guided::Validity::Cause& cause) const {
   std::size_t most = 0, widest = 0;
   for (std::size_t j = 0; j < encoding_.size(); ++j) {
     if (!encoding_.feature(j).categorical() || named.contains(j)) continue;
-    const std::size_t variety = validity_.variety(cause, j);
+    const std::size_t variety = validity.variety(cause, j);
     if (variety > most) {
       most = variety;
       widest = j;
@@ -72,9 +73,11 @@ std::string GuidedSearch::explain() const {
     words += "\n- " + counted(count, "value") + " without a trial that ran: " + waiting +
              (count > most_sentences ? ", ..." : "") + ".";
   std::size_t sentences = 0;
-  for (const guided::Validity::Cause& cause : validity_.causes(believed)) {
+  guided::Validity validity = validity_;
+  validity.settle();
+  for (const guided::Validity::Cause& cause : validity.causes(believed)) {
     if (sentences++ == most_sentences) break;
-    words += sentence(cause);
+    words += sentence(validity, cause);
   }
   if (hearsay_.observations() > 0) {
     char share[32];

@@ -42,7 +42,7 @@ class GuidedSearch final : public Searcher {
   void gather(Rng& rng);
   void climb(Rng& rng);
   bool find_wanted();
-  std::string sentence(const guided::Validity::Cause& cause) const;
+  std::string sentence(const guided::Validity& validity, const guided::Validity::Cause& cause) const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
   void weigh_hearsay();
