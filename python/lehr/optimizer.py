@@ -165,9 +165,8 @@ class Optimizer:
             ConfigurationError: `config` is not legal in the space.
             ResultError: the result cannot be accepted, as in `tell`.
         """
-        return self._trial(
-            self._core.add(dict(config), *self._result(objective, metrics, outcome), self._cost(seconds))
-        )
+        ended, value, values = self._result(objective, metrics, outcome)
+        return self._trial(self._core.add(dict(config), ended, value, values, self._cost(seconds)))
 
     def learn(self, previous: Optimizer | Study | Iterable[Any]) -> int:
         """Take the history of another search of the same space, on another device or model say, as a prior.
@@ -215,7 +214,7 @@ class Optimizer:
 
     @property
     def finished(self) -> str | None:
-        """Why nothing is left to gain, in words, or ``None``. Only method ``guided`` can tell; costs as much as an ask."""
+        """Why nothing is left to gain, or ``None``; only ``guided`` can tell, at the cost of an ask."""
         return self._core.finished
 
     @property
