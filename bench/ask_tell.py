@@ -3,7 +3,7 @@
     python bench/ask_tell.py [--trials 25] [--studies 400]
 
 Each study is fresh; what is timed is every ask + tell of trials `trials - 5` to `trials`, the evaluation left out. The
-figure is the median over studies, in microseconds. Bar: at most 50 microseconds for tba-tpe at 25 trials.
+figure is the median over studies, in microseconds. Bar: at most 20 microseconds for tba-tpe at 25 trials.
 """
 
 from __future__ import annotations

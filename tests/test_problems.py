@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -132,3 +133,73 @@ def test_hierarchical_rosenbrock_by_hand():
     crash = {"mode": "full", "x1": 3.5, "x2": 0.0, "x3": 0.0, "x4": 0.0, "x5": 3.5, "n_iters": 9}
     assert problem.evaluate(crash).outcome == "crashed"
     assert problem.evaluate(crash | {"x5": 3.0}).outcome == "ok"
+
+
+def test_the_benign_space_in_its_three_tempers():
+    none, everything, some = (Problem.load(name) for name in ("none_fail", "all_fail", "random_fail"))
+    assert none.space == everything.space == some.space
+    assert none.invalid_share().share == 0.0
+    assert everything.invalid_share().share == 1.0
+    # Half of the configurations; draws favour the few with small batches.
+    assert some.invalid_share().share == pytest.approx(0.5, abs=0.04)
+    for config in none.space.sample(300, seed=1):
+        assert everything.evaluate(config).outcome == "crashed"
+        fails = {some.evaluate(config, seed=seed, repeat=1).outcome for seed in range(4)}
+        assert len(fails) == 1
+        assert some.truth(config).outcome in fails
+        if fails == {"ok"}:
+            assert some.truth(config) == none.truth(config)
+
+
+def test_no_value_explains_what_fails_at_random():
+    problem = Problem.load("random_fail")
+    failures = {}
+    for config in problem.space.enumerate():
+        for item in config.items():
+            failures.setdefault(item, []).append(problem.truth(config).outcome != "ok")
+    for outcomes in failures.values():
+        assert sum(outcomes) / len(outcomes) == pytest.approx(0.5, abs=4.0 * 0.5 / len(outcomes) ** 0.5)
+
+
+def test_known_minima():
+    assert Problem.load("branin").optimum()[1] == pytest.approx(0.39788735772973816, rel=1e-14)
+    assert Problem.load("hartmann6").optimum()[1] == pytest.approx(-3.322368011415515, rel=1e-14)
+    sphere = Problem.load("sphere100")
+    assert sphere.optimum()[1] == 0.0
+    moved = sphere.optimum()[0] | {"x100": sphere.optimum()[0]["x100"] + 0.5}
+    assert sphere.truth(moved).objective == pytest.approx(0.25)
+
+
+def test_the_rugged_space_is_nearly_without_structure():
+    problem = Problem.load("rugged")
+    assert problem.space.count() == 8**7
+    values = [problem.truth(config).objective for config in problem.space.sample(4000, seed=1)]
+    assert min(values) > 0.0
+    assert max(values) < problem.optimum()[1]
+    assert max(values) > 1.15
+
+
+GOLDEN = {
+    "crashy_branin": "c01843cc2205f037",
+    "hierarchical_rosenbrock": "a1072cef300200b3",
+    "branin": "bd3ae0df69ff6224",
+    "hartmann6": "1b6c1d04f6875d30",
+    "sphere100": "ad449fe6c059a833",
+    "rugged": "dc40afe7ae6a9f13",
+    "none_fail": "293c032339a67d09",
+    "all_fail": "f7eb212553c912df",
+    "random_fail": "c679c67482000682",
+    "digits_edge": "0ae4d0af23108834",
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_problems_are_frozen(name):
+    """Published results name a problem; a change of its values would make them lies."""
+    problem = Problem.load(name)
+    digest = hashlib.sha256()
+    for config in problem.space.sample(30, seed=9):
+        evaluation = problem.evaluate(config, seed=4, repeat=1)
+        numbers = [evaluation.objective or 0.0, *evaluation.metrics.values(), evaluation.seconds]
+        digest.update((evaluation.outcome + "".join(f" {number:.9g}" for number in numbers)).encode())
+    assert digest.hexdigest()[:16] == GOLDEN[name]

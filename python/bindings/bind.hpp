@@ -15,11 +15,16 @@ void bind_growing(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);
 void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
+void bind_probe_gpu(pybind11::module_& m);
+void bind_probe_measure(pybind11::module_& m);
+void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
 void bind_guided(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
+void bind_supervise(pybind11::module_& m);
+void bind_supervise_parts(pybind11::module_& m);
 
 }  // namespace lehr::python

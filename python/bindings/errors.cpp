@@ -32,6 +32,8 @@ void translate(std::exception_ptr pointer) {
     raise("ExhaustedError", error);
   } catch (const DeviceError& error) {
     raise("DeviceError", error);
+  } catch (const IsolationError& error) {
+    raise("IsolationError", error);
   } catch (const Error& error) {
     raise("LehrError", error);
   }

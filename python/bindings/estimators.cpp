@@ -58,12 +58,7 @@ class BoundEstimator {
       const py::gil_scoped_release release;  // numbers only; the array is kept alive by this frame
       const std::scoped_lock lock(mutex_);
       Rng rng(seed);
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::size_t kernel = estimator_.sample_kernel(rng);
-        for (std::size_t d = 0; d < width; ++d) {
-          values[i * width + d] = estimator_.sample_dimension(kernel, d, rng);
-        }
-      }
+      estimator_.sample(rng, n, {values, n * width});
     }
     return out;
   }

@@ -51,11 +51,7 @@ class BoundGrowing {
     py::array_t<double> out({n, width});
     estimator_.settle();
     Rng rng(seed);
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t kernel = estimator_.sample_kernel(rng);
-      for (std::size_t d = 0; d < width; ++d)
-        out.mutable_data()[i * width + d] = estimator_.sample_dimension(kernel, d, rng);
-    }
+    estimator_.sample(rng, n, {out.mutable_data(), n * width});
     return out;
   }
 
@@ -86,11 +82,10 @@ double mix_rate(std::size_t normals, std::size_t tables, std::size_t rows, doubl
   const std::vector<double> table = numbers(rows * most_lanes, -1.0, 0.0);
   std::vector<std::uint32_t> index(kernels);
   for (std::uint32_t& row : index) row = static_cast<std::uint32_t>(rng.below(rows));
-  const std::vector<const double*> slopes(normals, slope.data()), offsets(normals, offset.data()),
-      table_of(tables, table.data());
-  const std::vector<const std::uint32_t*> indices(tables, index.data());
+  const std::vector<const double*> slopes(normals, slope.data()), offsets(normals, offset.data());
+  const std::vector<Table> looked_up(tables, Table{table.data(), index.data(), nullptr, rows, nullptr});
   const Mixture mixture{kernels,        most_lanes, start.data(), normals,         slopes.data(),
-                        offsets.data(), at.data(),  tables,       table_of.data(), indices.data()};
+                        offsets.data(), at.data(),  tables,       looked_up.data()};
   double sums[most_lanes];
   double best = 0.0;
   const auto begin = std::chrono::steady_clock::now();

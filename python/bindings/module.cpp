@@ -18,4 +18,9 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_tables(m);
   lehr::python::bind_study(m);
   lehr::python::bind_sweep(m);
+  lehr::python::bind_supervise(m);
+  lehr::python::bind_supervise_parts(m);
+  lehr::python::bind_probe_gpu(m);
+  lehr::python::bind_probe_measure(m);
+  lehr::python::bind_probe_verdict(m);
 }

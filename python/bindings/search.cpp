@@ -6,6 +6,7 @@
 #include "convert.hpp"
 #include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/search/optimizer.hpp"
+#include "named.hpp"
 
 namespace py = pybind11;
 
@@ -38,8 +39,11 @@ Result make_result(const std::string& outcome, double objective, std::vector<dou
   return {outcome_from(outcome), objective, std::move(metrics), seconds};
 }
 
+// Every search that Python holds was made below.
+const NamedOptimizer& named(const Optimizer& self) { return static_cast<const NamedOptimizer&>(self); }
+
 py::tuple asked(const Optimizer& self, std::size_t trial) {
-  return py::make_tuple(trial, to_dict(self.space(), self.history().configuration(trial)),
+  return py::make_tuple(trial, named(self).config(self.history().codes(trial)),
                         text(self.history().origin(trial)));
 }
 
@@ -54,7 +58,7 @@ py::tuple record(const Optimizer& self, std::size_t trial) {
   const Standing standing = history.standing(trial);
   const auto metrics = history.metrics(trial);
   return py::make_tuple(
-      trial, to_dict(self.space(), history.configuration(trial)), text(history.origin(trial)),
+      trial, named(self).config(history.codes(trial)), text(history.origin(trial)),
       standing == Standing::pending ? py::object(py::none()) : py::cast(text(history.outcome(trial))),
       history.objective(trial), std::vector<double>(metrics.begin(), metrics.end()),
       standing == Standing::feasible, history.violation(trial));
@@ -74,9 +78,9 @@ void bind_search(py::module_& m) {
                        const std::string& direction, std::vector<std::pair<std::string, double>> constraints,
                        std::size_t budget, std::uint64_t seed, std::optional<bool> allow_repeats,
                        const std::map<std::string, double>& overrides, const std::string& acquisition) {
-             return std::make_unique<Optimizer>(
+             return std::unique_ptr<Optimizer>(std::make_unique<NamedOptimizer>(
                  std::move(space), make_options(method, preset, direction, std::move(constraints), budget,
-                                                seed, allow_repeats, overrides, acquisition));
+                                                seed, allow_repeats, overrides, acquisition)));
            }),
            py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"),
            py::arg("constraints"), py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"),

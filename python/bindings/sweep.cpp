@@ -60,8 +60,11 @@ py::dict columns(const std::vector<Step>& steps) {
 // What came out of a cell: (metrics, feasible as bytes of each study, steps, traces).
 py::tuple parts(CellResult result) {
   py::list feasible;
-  for (const auto& flags : result.feasible)
-    feasible.append(py::bytes(reinterpret_cast<const char*>(flags.data()), flags.size()));
+  const char* flags = reinterpret_cast<const char*>(result.feasible.data());
+  for (const StudyMetrics& study : result.metrics) {
+    feasible.append(py::bytes(flags, study.trials));
+    flags += study.trials;
+  }
   return py::make_tuple(columns(result.metrics), feasible, columns(result.steps),
                         py::cast(std::move(result.traces)));
 }
@@ -101,6 +104,16 @@ void bind_sweep(py::module_& m) {
         }
         return progress;
       });
+
+  m.def("compiler", [] {
+#if defined(__clang__)
+    return std::string("Clang ") + __clang_version__;
+#elif defined(__GNUC__)
+    return std::string("GCC ") + __VERSION__;
+#else
+    return std::string("unknown");
+#endif
+  });
 
   // By the first `count` trials: metrics as columns of one row, and the steps of the best.
   m.def(

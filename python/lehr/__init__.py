@@ -22,6 +22,7 @@ from lehr.supervise.trial import EarlyStop, Ending, TrialContext, current_trial
 from lehr.trial import Trial
 
 if TYPE_CHECKING:
+    from lehr import probe
     from lehr.conditions import Condition, param
     from lehr.gpu import GpuStatus, gpu_status
     from lehr.optimizer import Optimizer
@@ -52,6 +53,8 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
+    if name == "probe":
+        return _import_module("lehr.probe")
     if name not in _LAZY:
         raise AttributeError(f"module 'lehr' has no attribute {name!r}")
     value = getattr(_import_module(_LAZY[name]), name)
@@ -69,7 +72,7 @@ def _version() -> str:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_LAZY))
+    return sorted({*globals(), *_LAZY, "probe"})
 
 
 __all__ = [
@@ -103,5 +106,6 @@ __all__ = [
     "gpu_status",
     "load_study",
     "param",
+    "probe",
     "run",
 ]

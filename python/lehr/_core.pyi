@@ -9,15 +9,24 @@ import typing
 
 import numpy
 import numpy.typing
+import typing_extensions
 
 __all__: list[str] = [
     "Blacklist",
+    "CgroupTree",
     "Dimension",
     "Enumerator",
+    "FrameReader",
     "GaussianProcess",
     "Gpu",
     "GrowingParzenEstimator",
+    "HelperAnswer",
+    "HelperDeath",
+    "HelperNews",
     "MethodSpec",
+    "NativeHelper",
+    "NativeSupervisor",
+    "Observed",
     "Optimizer",
     "ParzenEstimator",
     "Problem",
@@ -28,6 +37,8 @@ __all__: list[str] = [
     "Sweep",
     "TableProblem",
     "Temperature",
+    "Trajectory",
+    "TrialAnswer",
     "Validity",
     "Variable",
     "accept_score",
@@ -36,14 +47,17 @@ __all__: list[str] = [
     "below_count",
     "best_of_family",
     "check_space",
+    "compiler",
     "condition_text",
     "doubling_horizon",
     "elite_restart_due",
+    "encode_frame",
     "generator_names",
     "handoff_waits_for",
     "hashed_seed",
     "invalid_share",
     "isa",
+    "kernel_log_readable",
     "listable",
     "log_expected_improvement",
     "log_ndtr",
@@ -53,7 +67,22 @@ __all__: list[str] = [
     "mix_rate",
     "ndtri",
     "numeric_move",
+    "parse_oom_record",
+    "probe_autocorrelation_time",
+    "probe_bare_loop",
+    "probe_callee",
+    "probe_decide",
+    "probe_dependence",
+    "probe_evidence_above",
+    "probe_evidence_below",
+    "probe_measure",
+    "probe_measure_gpu",
+    "probe_quantile",
+    "probe_samples_for_point",
+    "probe_timer",
+    "probe_warmup",
     "problem_names",
+    "read_rollup",
     "recency_weights",
     "run_study",
     "score_unit",
@@ -601,6 +630,200 @@ class Sweep:
     def take(self, cell: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
     def wait(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> int | None: ...
 
+class HelperDeath:
+    """
+    How a helper ended; `how` is empty while it is well.
+    """
+    @property
+    def how(self) -> str: ...
+    @property
+    def last_line(self) -> bytes: ...
+    @property
+    def status(self) -> int: ...
+
+class HelperNews:
+    """
+    What a helper says after importing: threads that a fork would leave.
+    """
+    @property
+    def death(self) -> HelperDeath: ...
+    @property
+    def threads(self) -> int: ...
+
+class HelperAnswer:
+    """
+    To wait for: poll it for reading.
+    """
+    def fileno(self) -> int: ...
+    def value(self) -> HelperNews:
+        """
+        What was answered; only when given.
+        """
+    @property
+    def given(self) -> bool: ...
+
+class Observed:
+    """
+    What the supervisor has seen of one trial; memory in bytes.
+    """
+    @property
+    def bad_channel(self) -> str: ...
+    @property
+    def begun(self) -> bool: ...
+    @property
+    def begun_body(self) -> bytes: ...
+    @property
+    def cgroup_oom_kills(self) -> int: ...
+    @property
+    def cgroup_peak(self) -> int | None: ...
+    @property
+    def data(self) -> int: ...
+    @property
+    def err(self) -> bytes: ...
+    @property
+    def err_total(self) -> int: ...
+    @property
+    def failed(self) -> bytes: ...
+    @property
+    def helper_death(self) -> HelperDeath: ...
+    @property
+    def kernel_log(self) -> bytes: ...
+    @property
+    def kernel_oom_kills(self) -> int: ...
+    @property
+    def kill_to_gone_s(self) -> float | None: ...
+    @property
+    def killed(self) -> str: ...
+    @property
+    def left(self) -> list[int]: ...
+    @property
+    def memory_inherited(self) -> float: ...
+    @property
+    def memory_mb(self) -> list[tuple[float, float]]: ...
+    @property
+    def memory_over(self) -> float: ...
+    @property
+    def memory_peak(self) -> float: ...
+    @property
+    def memory_private(self) -> float: ...
+    @property
+    def others(self) -> int: ...
+    @property
+    def out(self) -> bytes: ...
+    @property
+    def out_total(self) -> int: ...
+    @property
+    def record_body(self) -> bytes: ...
+    @property
+    def record_kind(self) -> str: ...
+    @property
+    def record_late(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def terminated(self) -> bool: ...
+    @property
+    def watched(self) -> bool: ...
+
+class TrialAnswer:
+    """
+    To wait for: poll it for reading.
+    """
+    def fileno(self) -> int: ...
+    def value(self) -> Observed:
+        """
+        What was answered; only when given.
+        """
+    @property
+    def given(self) -> bool: ...
+
+class NativeHelper:
+    """
+    A helper process.
+    """
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def pid(self) -> int: ...
+
+class NativeSupervisor:
+    """
+    The supervisor's thread, which never takes the interpreter's lock.
+    """
+    def __init__(
+        self,
+        *,
+        cgroup: str = "",
+        use_cgroups: bool = True,
+        pretend: bool = False,
+        kernel_log: str = "/dev/kmsg",
+    ) -> None: ...
+    def close(self) -> None: ...
+    def drop(self, helper: NativeHelper) -> None: ...
+    def run(
+        self,
+        helper: NativeHelper,
+        command: str,
+        payload: typing.SupportsInt | typing.SupportsIndex,
+        folder: typing.SupportsInt | typing.SupportsIndex,
+        fault: typing.SupportsInt | typing.SupportsIndex,
+        *,
+        timeout_s: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        memory_bytes: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        start_limit_s: typing.SupportsFloat | typing.SupportsIndex = 120.0,
+        grace_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        linger_s: typing.SupportsFloat | typing.SupportsIndex = 2.0,
+        abandon_s: typing.SupportsFloat | typing.SupportsIndex = 10.0,
+        result_bytes: typing.SupportsInt | typing.SupportsIndex = 16777216,
+    ) -> tuple[TrialAnswer, bool, str]: ...
+    def start(
+        self,
+        arguments: collections.abc.Sequence[str],
+        environment: collections.abc.Sequence[str],
+        marker: str,
+        setup: str,
+        log: typing.SupportsInt | typing.SupportsIndex,
+        start_limit_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> tuple[NativeHelper, HelperAnswer]: ...
+    def stop(self, helper: NativeHelper) -> HelperAnswer: ...
+    def warm(self, helper: NativeHelper, command: str) -> HelperAnswer: ...
+
+class FrameReader:
+    """
+    Collects bytes and hands out complete messages.
+    """
+    def __init__(self, limit: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+        """
+        The messages that `data` completes: kind and body. ValueError: they are not ours.
+        """
+
+class Trajectory:
+    """
+    A curve in at most 32 points.
+    """
+    def __init__(self) -> None: ...
+    def add(
+        self,
+        seconds: typing.SupportsFloat | typing.SupportsIndex,
+        value: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def points(self) -> list[tuple[float, float]]: ...
+
+class CgroupTree:
+    """
+    Where the kernel would keep a trial's memory limit.
+    """
+    def __init__(self, asked: str = "", pretend: bool = False) -> None: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def usable(self) -> bool: ...
+    @property
+    def why_not(self) -> str: ...
+
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
     proposed: typing.SupportsFloat | typing.SupportsIndex,
@@ -651,6 +874,7 @@ def check_space(
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
     """
 
+def compiler() -> str: ...
 def condition_text(condition: typing.Any) -> str:
     """
     A condition in words.
@@ -660,6 +884,7 @@ def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
     n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
 ) -> bool: ...
+def encode_frame(kind: str, body: bytes) -> bytes: ...
 def generator_names() -> list[str]:
     """
     Families of random problems, each named NAME#SEED.
@@ -692,6 +917,7 @@ def isa() -> str:
     Name of the instruction set that the loops use.
     """
 
+def kernel_log_readable() -> bool: ...
 def listable(problem: Problem) -> bool:
     """
     Whether the problem's configurations can be listed.
@@ -746,7 +972,181 @@ def numeric_move(
     One other variable moved; None when there is no legal move.
     """
 
+def parse_oom_record(record: str, pid: typing.SupportsInt | typing.SupportsIndex) -> str | None:
+    """
+    The text of a record of /dev/kmsg that says that `pid` was killed for memory.
+    """
+
+def probe_autocorrelation_time(values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> float:
+    """
+    Integrated autocorrelation time, at least 1.
+    """
+
+def probe_bare_loop(callee: typing.Any, n: typing.SupportsInt | typing.SupportsIndex) -> float:
+    """
+    Seconds that n calls take in a loop that does nothing else.
+    """
+
+def probe_callee(
+    function: typing.SupportsInt | typing.SupportsIndex, context: typing.SupportsInt | typing.SupportsIndex
+) -> typing_extensions.CapsuleType:
+    """
+    A native callee from the addresses of void(*)(void*) and of its argument.
+    """
+
+def probe_decide(
+    samples: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    limit: typing.SupportsFloat | typing.SupportsIndex,
+    share: typing.SupportsFloat | typing.SupportsIndex,
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    tail_index: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    spell: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    margin: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    least: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> tuple[str, int]:
+    """
+    (answer, samples used): a verdict on recorded samples, asked after each of them.
+    """
+
+def probe_dependence(
+    samples: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    limit: typing.SupportsFloat | typing.SupportsIndex,
+    margin: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, float]:
+    """
+    Samples that say as much as one independent one: where exceedances were seen, and where not.
+    """
+
+def probe_evidence_above(
+    beyond: typing.SupportsFloat | typing.SupportsIndex,
+    within: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Log e-value for P(beyond) > null from counts.
+    """
+
+def probe_evidence_below(
+    beyond: typing.SupportsFloat | typing.SupportsIndex,
+    within: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Log e-value for P(beyond) < null from counts.
+    """
+
+def probe_measure(
+    callee: typing.Any,
+    *,
+    warmup_calls: typing.SupportsInt | typing.SupportsIndex,
+    warmup_ms: typing.SupportsFloat | typing.SupportsIndex,
+    questions: collections.abc.Sequence[
+        tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+        ]
+    ],
+    early_threshold: typing.SupportsFloat | typing.SupportsIndex,
+    min_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    hasty: bool,
+    watch: typing.Any = None,
+    tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    int,
+    float,
+    str,
+    str,
+    list[tuple[str, int, int, float, float, float, float]],
+]:
+    """
+    Warm up and time a callee until the judge has heard enough.
+    """
+
+def probe_measure_gpu(
+    library: str,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    callee: typing.Any,
+    *,
+    warmup_calls: typing.SupportsInt | typing.SupportsIndex,
+    warmup_ms: typing.SupportsFloat | typing.SupportsIndex,
+    questions: collections.abc.Sequence[
+        tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+            typing.SupportsFloat | typing.SupportsIndex,
+        ]
+    ],
+    early_threshold: typing.SupportsFloat | typing.SupportsIndex,
+    min_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_samples: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    hasty: bool,
+    in_flight: typing.SupportsInt | typing.SupportsIndex,
+    patience_s: typing.SupportsFloat | typing.SupportsIndex,
+    capture: bool,
+    watch: typing.Any = None,
+) -> tuple[
+    tuple[
+        numpy.typing.NDArray[numpy.float64],
+        int,
+        float,
+        str,
+        str,
+        list[tuple[str, int, int, float, float, float, float]],
+    ],
+    int,
+    int,
+    str,
+]:
+    """
+    As probe_measure, by events on a stream; with free bytes before and after, and why nothing was captured.
+    """
+
+def probe_quantile(
+    sorted: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    share: typing.SupportsFloat | typing.SupportsIndex,
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    discount: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+) -> tuple[float, float, float, float, float, bool, int]:
+    """
+    A percentile with its interval from order statistics.
+    """
+
+def probe_samples_for_point(share: typing.SupportsFloat | typing.SupportsIndex) -> int:
+    """
+    Samples that leave one expected beyond the percentile.
+    """
+
+def probe_timer(readings: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:
+    """
+    (smallest step seen, mean cost of a reading) of the clock, in nanoseconds.
+    """
+
+def probe_warmup(
+    durations_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    max_calls: typing.SupportsInt | typing.SupportsIndex,
+    max_ms: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[int, str]:
+    """
+    (calls, how it ended): the warm-up rule on recorded durations.
+    """
+
 def problem_names() -> list[str]: ...
+def read_rollup(pid: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
+    """
+    (Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.
+    """
+
 def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
     """
     How much each of n observations counts, oldest first.

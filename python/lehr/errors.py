@@ -59,3 +59,7 @@ class IsolationError(LehrError, OSError):
 
 class DeviceError(LehrError, RuntimeError):
     """A GPU was asked for and cannot be used; the message says why."""
+
+
+class MissingPackageError(LehrError):
+    """An optional package is not installed; the message says which extra brings it."""

@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -138,17 +139,17 @@ class Optimizer:
         Raises:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
-        number = trial.number if isinstance(trial, Trial) else trial_number(trial)
+        if not isinstance(trial, Trial):
+            number = trial_number(trial)
+            self._core.tell(number, *self._result(objective, metrics, outcome), self._cost(seconds))
+            return
         ended, value, values = self._result(objective, metrics, outcome)
         cost = self._cost(seconds)
-        feasible, violation = self._core.tell(number, ended, value, values, cost)
-        if isinstance(trial, Trial):
-            trial.seconds = None if seconds is None else cost
-            trial.outcome = outcome
-            trial.objective = None if objective is None else value
-            trial.metrics = self._measured(values)
-            trial.feasible = feasible
-            trial.violation = violation
+        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values, cost)
+        trial.seconds = None if seconds is None else cost
+        trial.outcome = outcome
+        trial.objective = None if objective is None else value
+        trial.metrics = self._measured(values)
 
     def add(
         self,
@@ -364,6 +365,10 @@ class Optimizer:
     def _result(
         self, objective: float | None, metrics: Mapping[str, float] | None, outcome: str
     ) -> tuple[str, float, list[float]]:
+        if outcome == "ok" and type(objective) is float and isfinite(objective):
+            plain = self._plain(metrics)
+            if plain is not None:
+                return outcome, objective, plain
         if outcome not in OUTCOMES:
             raise ResultError(f"unknown outcome {outcome!r}; use one of {', '.join(OUTCOMES)}")
         if outcome == "ok" and objective is None:
@@ -399,6 +404,20 @@ class Optimizer:
         if not (math.isfinite(value) and value >= 0):
             raise ResultError(f"seconds is {seconds!r}; give a finite number of at least 0, or nothing")
         return value
+
+    def _plain(self, metrics: Mapping[str, float] | None) -> list[float] | None:
+        """The metrics in their order when they are all there, as finite floats: the ordinary case, quickly."""
+        if not metrics:
+            return None if self._metric_names else []
+        if len(metrics) != len(self._metric_names):
+            return None
+        values = []
+        for name in self._metric_names:
+            value = metrics.get(name)
+            if type(value) is not float or not isfinite(value):
+                return None
+            values.append(value)
+        return values
 
     def _reject_unknown(self, metrics: Mapping[str, float]) -> None:
         unknown = [str(name) for name in metrics if name not in self.constraints]

@@ -321,8 +321,10 @@ def _value_problems(condition: Condition, place: str) -> list[str]:
     for comparison in condition._comparisons():
         for value in (comparison.variable, comparison.value):
             problem = scalar_problem(value)
+            if not problem:
+                continue
             sentence = f"{place} compares {comparison.variable!r} with a value of the wrong kind: {problem}."
-            if problem and sentence not in problems:
+            if sentence not in problems:
                 problems.append(sentence)
     return problems
 

@@ -66,12 +66,8 @@ struct Densities {
     above.settle();
     for (std::size_t d = 0; d < dimensions.size(); ++d) rows[d] = row[d];
     below.fit(dimensions, rows, 25);
-    points.clear();
-    for (int i = 0; i < 24; ++i) {
-      const std::size_t kernel = below.sample_kernel(rng);
-      for (std::size_t d = 0; d < dimensions.size(); ++d)
-        points.push_back(below.sample_dimension(kernel, d, rng));
-    }
+    points.resize(24 * dimensions.size());
+    below.sample(rng, 24, points);
     below.log_pdf(points, 24, low);
     above.log_pdf(points, 24, high);
   }

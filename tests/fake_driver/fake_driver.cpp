@@ -73,6 +73,8 @@ int misuse(int code) {
 // Counts the call; an error code when it is to fail.
 int enter(const char* name) {
   State& s = state();
+  if (std::strcmp(setting("FAKE_CUDA_HANG"), name) == 0)
+    while (true) ::pause();  // as a driver does whose device is gone
   const std::scoped_lock lock(s.mutex);
   s.order += std::string(name) + "\n";
   const long count = ++s.calls[name];

@@ -197,6 +197,8 @@ def test_several_studies_share_a_storage(space, journal, in_process):
         ({"constraints": ["latency_ms <= 30"]}, "limit memory_mb <= 300 is only there"),
         ({"constraints": ["latency_ms <= 30"]}, "limit latency_ms <= 20 there is latency_ms <= 30 here"),
         ({"constraints": [*OPTIONS["constraints"], "score >= 1"]}, "limit score >= 1 is only here"),
+        ({"acquisition": "c-tpe"}, "acquisition is 'ratio' there and 'c-tpe' here"),
+        ({"options": {"snap_back": 0}}, "option 'snap_back' is not set there and 0.0 here"),
         ({"initial": "one"}, "the initial configurations differ (0 there, 1 here)"),
     ],
 )
@@ -210,6 +212,41 @@ def test_other_options_are_refused_with_what_differs(space, journal, in_process,
     assert words in str(caught.value)
     assert "another name" in str(caught.value)
     assert journal.read_bytes() == before
+
+
+def test_acquisition_and_options_reach_the_search_and_last(space, journal, in_process):
+    own = {"acquisition": "c-tpe", "options": {"handoff_latest": 6, "blacklist": False}}
+    unbroken = lehr.run(evaluations.modelled, space, budget=20, storage=None, **OPTIONS, **own)
+    plain = lehr.run(evaluations.modelled, space, budget=20, storage=None, **OPTIONS)
+    assert sequence(unbroken) != sequence(plain)
+    assert "tpe" in {trial.origin for trial in unbroken.trials[6:8]}
+    for budget in (9, 20):
+        study = lehr.run(evaluations.modelled, space, budget=budget, storage=journal, **OPTIONS, **own)
+    assert sequence(study) == sequence(unbroken)
+    with pytest.raises(lehr.StorageError, match=r"option 'handoff_latest' is 6\.0 there and 7\.0 here"):
+        lehr.run(
+            evaluations.modelled,
+            space,
+            budget=20,
+            storage=journal,
+            **OPTIONS,
+            **{**own, "options": {**own["options"], "handoff_latest": 7}},
+        )
+
+
+def test_a_study_from_before_there_was_a_choice_goes_on(space, journal, in_process):
+    definition = lehr.study.definition.Definition(
+        space=space,
+        objective="score",
+        direction="maximize",
+        limits=(),
+        method="tpe",
+        preset="default",
+        seed=1,
+    )
+    stored = definition.as_json()
+    del stored["acquisition"], stored["options"]
+    assert definition.differences(lehr.study.definition.Definition.from_json(stored, "here")) == []
 
 
 def changed_space(what):

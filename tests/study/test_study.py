@@ -242,7 +242,12 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
         preload=lambda config: ["json"] if config["backend"] == "eager" else [],
     )
     ((supervisor, options),) = made
-    assert options == {"isolation": "spawn", "environment": {"OMP_WAIT_POLICY": "PASSIVE"}}
+    assert options == {
+        "isolation": "spawn",
+        "environment": {"OMP_WAIT_POLICY": "PASSIVE"},
+        "devices": None,
+        "namespace": False,
+    }
     contexts = [context for context, _ in supervisor.calls]
     assert [context.number for context in contexts] == list(range(12))
     assert contexts[0].constraints == {"latency_ms": 20.0, "-score": -0.0}
@@ -260,6 +265,10 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
         ({"budget": 2.5}, "budget"),
         ({"budget": True}, "budget"),
         ({"max_seconds": -1.0}, "max_seconds"),
+        ({"budget_seconds": 0.0}, "budget_seconds"),
+        ({"device": "cuda:0"}, "device is 'cuda:0', and devices has none"),
+        ({"policies": {"crash": "count"}}, "policies has 'crash'; the classes are crashed,"),
+        ({"policies": {"crashed": "ignore"}}, "choose retry, count, stop"),
         ({"trial_timeout_s": 0.0}, "trial_timeout_s"),
         ({"memory_limit_mb": float("nan")}, "memory_limit_mb"),
         ({"constraints": ["latency"]}, "cannot read 'latency'"),

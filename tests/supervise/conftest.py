@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from trial_marks import MARK, marked_processes
+from trial_marks import MARK, idle_helpers, marked_processes
 
 from lehr.supervise import Supervisor
 
@@ -28,10 +28,10 @@ class MarkedSupervisor(Supervisor):
 
     def run(self, *args, **options):
         ending = super().run(*args, **options)
-        idle_helpers = [helper for idle in self._idle.values() for helper in idle]
-        for helper in idle_helpers:
-            helper.is_ready(60)  # it may still be importing, and forks once for nothing at the end of that
-        helpers = {helper.pid for helper in idle_helpers}
+        idle = idle_helpers(self)
+        for helper in idle:
+            helper.is_ready()  # it may still be importing, and forks once for nothing at the end of that
+        helpers = {helper.pid for helper in idle}
         left = {pid: name for pid, name in marked_processes(self.mark).items() if pid not in helpers}
         assert not left
         assert "reason" in ending.evidence or ending.outcome == "ok"

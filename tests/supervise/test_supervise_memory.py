@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
+import fault_bodies as faults
 import pytest
 import trial_bodies as bodies
 
-from lehr.supervise._memory import MB, Trajectory, read_usage
+from lehr._core import Trajectory
+from lehr.supervise._memory import MB, read_usage
 
 
 def test_many_small_allocations_are_stopped_at_the_limit(supervisor):
@@ -67,6 +72,54 @@ def test_a_flood_of_output_stays_outside(supervisor):
     assert read_usage("self").peak - before.peak < 50 * MB
 
 
+THROW = """
+#include <new>
+#include <stdexcept>
+extern "C" void bad_alloc() { throw std::bad_alloc(); }
+extern "C" void bad_length() { throw std::bad_array_new_length(); }
+extern "C" void another() { throw std::runtime_error("std::bad_alloc, out of memory"); }
+"""
+
+
+@pytest.fixture(scope="module")
+def thrower(tmp_path_factory):
+    compiler = shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler to build something that throws")
+    folder = tmp_path_factory.mktemp("thrower")
+    (folder / "throw.cpp").write_text(THROW)
+    command = [compiler, "-shared", "-fPIC", "-o", str(folder / "throw.so"), str(folder / "throw.cpp")]
+    subprocess.run(command, check=True, timeout=120)
+    return str(folder / "throw.so")
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_cpp_allocation_that_nobody_caught_is_known_by_its_type(new_supervisor, thrower, isolation):
+    supervisor = new_supervisor(isolation=isolation)
+    for name, kind in (("bad_alloc", "std::bad_alloc"), ("bad_length", "std::bad_array_new_length")):
+        ending = supervisor.run(faults.throw_in_cpp, thrower, name, timeout_s=60)
+        assert (ending.outcome, ending.evidence["signal"]) == ("oom", "SIGABRT")
+        assert ending.evidence["cxx_exception"] == kind
+        assert ending.evidence["fault"]["frame"].endswith("in throw_in_cpp")
+        assert ending.evidence["signature"] == f"oom: {kind}"
+    ending = supervisor.run(faults.throw_in_cpp, thrower, "another", timeout_s=60)
+    assert (ending.outcome, ending.evidence["cxx_exception"]) == ("crashed", "St13runtime_error")
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "outcome"),
+    [
+        ("torch", "OutOfMemoryError", "oom"),
+        ("cupy", "OutOfMemoryError", "oom"),
+        ("tensorflow", "ResourceExhaustedError", "oom"),
+        ("mine", "OutOfMemoryError", "crashed"),
+        ("torch", "AcceleratorError", "crashed"),
+    ],
+)
+def test_allocators_are_known_by_their_types(supervisor, package, name, outcome):
+    assert supervisor.run(faults.raise_like, package, name).outcome == outcome
+
+
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 1000, 12345])
 def test_a_trajectory_keeps_its_shape_in_32_points(count):
     trajectory = Trajectory()
@@ -75,5 +128,5 @@ def test_a_trajectory_keeps_its_shape_in_32_points(count):
     points = trajectory.points()
     assert len(points) <= 32
     assert len(points) >= min(count, 12)
-    assert points[0] == [0.0, 0.0]
+    assert points[0] == (0.0, 0.0)
     assert points[-1][1] >= 0.8 * (count - 1)

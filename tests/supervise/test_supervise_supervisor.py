@@ -13,6 +13,7 @@ import types
 
 import pytest
 import trial_bodies as bodies
+from trial_marks import idle_helpers
 
 from lehr import IsolationError, LehrError, OptionError, UnpicklableError
 from lehr.supervise import Supervisor
@@ -224,12 +225,13 @@ def test_an_interpreter_that_does_not_start(monkeypatch):
 def test_two_hundred_trials_leak_nothing(new_supervisor):
     supervisor = new_supervisor()
     Supervisor.run(supervisor, bodies.double, 1)
-    (helper,) = supervisor._idle[()]
+    (helper,) = idle_helpers(supervisor)
+    assert helper.is_ready()  # it has imported what its first trial had to, and the answer is taken
     before = open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))
     for index in range(200):
         body, args = ((bodies.double, (index,)), (bodies.leave_without_result, ()))[index % 10 == 9]
         Supervisor.run(supervisor, body, *args)  # without the check of these tests, which takes long
-    (same,) = supervisor._idle[()]
+    (same,) = idle_helpers(supervisor)
     assert same is helper
     assert (open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))) == before
 
@@ -272,8 +274,8 @@ def test_a_helper_survives_the_thread_that_started_it(new_supervisor):
     thread.start()
     thread.join()
     time.sleep(0.1)
-    (helper,) = supervisor._idle[()]
-    assert helper.process.poll() is None
+    (helper,) = idle_helpers(supervisor)
+    assert helper.alive
     assert supervisor.run(bodies.double, 2).result == {"value": 4}
 
 
@@ -289,7 +291,7 @@ def test_two_supervisors_at_once(new_supervisor):
 def test_a_fork_of_the_parent_starts_helpers_of_its_own(new_supervisor):
     supervisor = new_supervisor()
     assert supervisor.run(bodies.double, 1).outcome == "ok"
-    (helper,) = supervisor._idle[()]
+    (helper,) = idle_helpers(supervisor)
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -300,7 +302,7 @@ def test_a_fork_of_the_parent_starts_helpers_of_its_own(new_supervisor):
         finally:
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
-    assert helper.process.poll() is None
+    assert helper.alive
     assert supervisor.run(bodies.double, 2).result == {"value": 4}
 
 

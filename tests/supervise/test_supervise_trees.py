@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import MARK, marked_processes, wait_until_gone
+from trial_marks import MARK, idle_helpers, marked_processes, wait_until_gone
 
 from lehr import IsolationError
 
@@ -90,7 +90,7 @@ def test_an_import_that_kills_every_helper_ends_in_an_error_and_leaves_nothing(
 def test_a_helper_that_dies_while_idle_is_replaced(new_supervisor):
     supervisor = new_supervisor()
     assert supervisor.run(bodies.double, 1).outcome == "ok"
-    (helper,) = supervisor._idle[()]
+    (helper,) = idle_helpers(supervisor)
     os.kill(helper.pid, signal.SIGKILL)
     assert supervisor.run(bodies.double, 2).outcome == "ok"
 

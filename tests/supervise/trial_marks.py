@@ -29,3 +29,31 @@ def wait_until_gone(mark: str, limit_s: float) -> dict[int, str]:
     while (left := marked_processes(mark)) and time.monotonic() < give_up:
         time.sleep(0.02)
     return left
+
+
+def wait_for_pid(path, limit_s: float = 30.0) -> int:
+    """The number that a process writes there, followed by a full stop."""
+    give_up = time.monotonic() + limit_s
+    while not (path.exists() and path.read_text().endswith(".")):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    return int(path.read_text()[:-1])
+
+
+def is_gone(pid: int, limit_s: float = 5.0) -> bool:
+    """Whether a process is dead (a zombie counts) within the limit."""
+    give_up = time.monotonic() + limit_s
+    while time.monotonic() < give_up:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[0] == b"Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def idle_helpers(supervisor) -> list:
+    """The helpers that wait for a trial."""
+    return [helper for idle in supervisor._idle.values() for helper in idle]

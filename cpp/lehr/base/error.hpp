@@ -53,6 +53,12 @@ class ExhaustedError : public Error {
   using Error::Error;
 };
 
+// This machine does not let us start or watch a process, and why.
+class IsolationError : public Error {
+ public:
+  using Error::Error;
+};
+
 // A device cannot be used, and why.
 class DeviceError : public Error {
  public:

@@ -1,6 +1,5 @@
 #include "lehr/base/rng.hpp"
 
-#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -30,29 +29,6 @@ Rng::Rng(std::uint64_t seed, std::uint64_t number, std::uint64_t purpose) : stat
   mixed = split_mix(mixed) ^ number;
   mixed = split_mix(mixed) ^ purpose;
   state_ = seeded(split_mix(mixed));
-}
-
-std::uint64_t Rng::next() {
-  const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-  const std::uint64_t t = state_[1] << 17;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= t;
-  state_[3] = std::rotl(state_[3], 45);
-  return result;
-}
-
-double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-
-double Rng::uniform(double low, double high) { return low + (high - low) * uniform(); }
-
-std::uint64_t Rng::below(std::uint64_t n) {
-  const std::uint64_t reject = -n % n;  // 2^64 mod n: draws below it would favour small results
-  std::uint64_t draw = next();
-  while (draw < reject) draw = next();
-  return draw % n;
 }
 
 double Rng::normal() {

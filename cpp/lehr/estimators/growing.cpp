@@ -59,6 +59,7 @@ void ParzenEstimator::begin(std::span<const Dimension> dimensions, double prior_
   changed_.reserve(64);
   outside_.reserve(64);
   batch_slot_.reserve(64);
+  batch_component_.reserve(64);
   renewed_.reserve(256);
 }
 
@@ -72,6 +73,7 @@ void ParzenEstimator::begin_column(Column& column, const Dimension& dimension) {
   column.touched.clear();
   column.touched.reserve(64);
   column.used.clear();
+  column.used_changed = true;
   column.present = column.missing = 0;
   column.smallest = 0.0;
   column.coded = column.kept = false;
@@ -235,7 +237,7 @@ void ParzenEstimator::place(Column& column, std::uint32_t slot, bool counts) {
   }
   if (p + 1 < column.order.size()) column.touched.push_back(column.order[p + 1]);
   column.order.erase(found);
-  if (column.coded) --column.uses[column.index[slot]];
+  if (column.coded && --column.uses[column.index[slot]] == 0) column.used_changed = true;
   if (column.discrete()) column.index[slot] = 0;
 }
 
@@ -243,6 +245,7 @@ void ParzenEstimator::place_all(Column& column) {
   column.order.clear();
   column.present = 0;
   if (column.coded) std::fill(column.uses.begin(), column.uses.end(), 0U);
+  column.used_changed = true;
   if (!column.categorical()) std::fill(column.index.begin(), column.index.end(), 0U);
   order_.clear();
   for (std::uint32_t slot = 0; slot < slots_; ++slot) {
@@ -305,6 +308,8 @@ void ParzenEstimator::settle_numeric(Column& column) {
   const bool keep = column.log_mass_row > 0 && column.smallest == smallest_width(100);
   const bool keep_all = keep && !column.kept;
   column.kept = keep;
+  if (!column.used_changed && !keep_all) return;
+  column.used_changed = false;
   column.used.clear();
   for (std::uint32_t c = 0; c < column.components; ++c) {
     if (c > 0 && column.uses[c] == 0) {

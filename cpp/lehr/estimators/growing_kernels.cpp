@@ -5,7 +5,6 @@
 
 #include "lehr/estimators/elementary.hpp"
 #include "lehr/estimators/parzen.hpp"
-#include "lehr/estimators/truncated_normal.hpp"
 
 namespace lehr {
 namespace {
@@ -31,13 +30,7 @@ void ParzenEstimator::renew(Column& column, std::size_t p) {
   const double inverse = 1.0 / std::clamp(width, column.smallest, 1.0);
   batch_slot_.push_back(slot);
   if (!column.coded) {
-    const std::size_t i = batch_slot_.size() - 1;
-    if (batch_mean_.size() < whole_blocks(i + 1)) {
-      for (auto* const values : {&batch_mean_, &batch_inverse_, &batch_lower_, &batch_mass_})
-        values->resize(whole_blocks(i + 1));
-    }
-    batch_mean_[i] = at;
-    batch_inverse_[i] = inverse;
+    add_to_batch(batch_slot_.size() - 1, at, inverse);
     return;
   }
   // Of equal values all but the first and the last have no distance to a neighbour: one component for those
@@ -48,18 +41,32 @@ void ParzenEstimator::renew(Column& column, std::size_t p) {
   if (column.inverse[component] != inverse || column.mean[component] != at) {
     column.mean[component] = at;
     column.inverse[component] = inverse;
-    double means[block_length], inverses[block_length], lower[block_length], mass[block_length];
-    std::fill_n(means, block_length, at);
-    std::fill_n(inverses, block_length, inverse);
-    loops_->unit_masses(lower, mass, means, inverses, block_length);
-    column.component_factor[component] = 1.0 / mass[0];
-    if (column.kept) keep_log_masses(column, component);
+    add_to_batch(batch_component_.size(), at, inverse);
+    batch_component_.push_back(component);
   }
   if (column.index[slot] != component) {
-    if (column.index[slot] != 0) --column.uses[column.index[slot]];
-    ++column.uses[component];
+    if (column.index[slot] != 0 && --column.uses[column.index[slot]] == 0) column.used_changed = true;
+    if (++column.uses[component] == 1) column.used_changed = true;
     column.index[slot] = component;
   }
+}
+
+void ParzenEstimator::add_to_batch(std::size_t place, double mean, double inverse) {
+  if (batch_mean_.size() <= place) {
+    for (auto* const values : {&batch_mean_, &batch_inverse_, &batch_lower_, &batch_mass_})
+      values->resize(whole_blocks(place + 1), 0.5);
+  }
+  batch_mean_[place] = mean;
+  batch_inverse_[place] = inverse;
+}
+
+void ParzenEstimator::batch_masses(std::size_t count) {
+  for (std::size_t i = count; i < whole_blocks(count); ++i) {
+    batch_mean_[i] = 0.5;
+    batch_inverse_[i] = 1.0;
+  }
+  loops_->unit_masses(batch_lower_.data(), batch_mass_.data(), batch_mean_.data(), batch_inverse_.data(),
+                      whole_blocks(count));
 }
 
 void ParzenEstimator::flush_renewed(Column& column) {
@@ -67,16 +74,17 @@ void ParzenEstimator::flush_renewed(Column& column) {
   if (n == 0) return;
   renewed_.insert(renewed_.end(), batch_slot_.begin(), batch_slot_.end());
   if (column.coded) {
+    batch_masses(batch_component_.size());
+    for (std::size_t i = 0; i < batch_component_.size(); ++i) {
+      column.component_factor[batch_component_[i]] = 1.0 / batch_mass_[i];
+      if (column.kept) keep_log_masses(column, batch_component_[i]);
+    }
+    batch_component_.clear();
     for (const std::uint32_t slot : batch_slot_)
       column.factor[slot] = column.component_factor[column.index[slot]];
     return;
   }
-  std::fill(batch_mean_.begin() + static_cast<std::ptrdiff_t>(n),
-            batch_mean_.begin() + static_cast<std::ptrdiff_t>(whole_blocks(n)), 0.5);
-  std::fill(batch_inverse_.begin() + static_cast<std::ptrdiff_t>(n),
-            batch_inverse_.begin() + static_cast<std::ptrdiff_t>(whole_blocks(n)), 1.0);
-  loops_->unit_masses(batch_lower_.data(), batch_mass_.data(), batch_mean_.data(), batch_inverse_.data(),
-                      whole_blocks(n));
+  batch_masses(n);
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint32_t slot = batch_slot_[i];
     if (column.discrete()) {
@@ -167,38 +175,6 @@ void ParzenEstimator::settle_normalisers() {
   for (std::size_t k = slots_; k < stride_; ++k) renew_one(k);
 }
 
-std::size_t ParzenEstimator::sample_growing_kernel(Rng& rng) const {
-  if (cumulative_.empty()) {
-    double sum = 0.0;
-    std::size_t next = 0;
-    for (std::size_t k = 0; k < kernels_; ++k) {
-      const bool out = !merged_ && next < outside_.size() && outside_[next] == k;
-      next += out ? 1 : 0;
-      cumulative_.push_back(sum += out ? 0.0 : weights_[k]);
-    }
-  }
-  const double u = rng.uniform() * cumulative_.back();
-  const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u);
-  if (found != cumulative_.end()) return static_cast<std::size_t>(found - cumulative_.begin());
-  // Rounding reached the sum itself: the last kernel with a weight.
-  return static_cast<std::size_t>(
-      std::lower_bound(cumulative_.begin(), cumulative_.end(), cumulative_.back()) - cumulative_.begin());
-}
-
-double ParzenEstimator::sample_growing_position(const Column& column, std::size_t kernel, double u) const {
-  double mean = 0.5, inverse = 1.0;
-  if (column.single()) return mean;
-  if (column.discrete()) {
-    mean = column.mean[index_of(column)[kernel]];
-    inverse = column.inverse[index_of(column)[kernel]];
-  } else if (kernel < column.where.size() && !std::isnan(column.where[kernel])) {
-    mean = column.where[kernel];
-    inverse = column.slope[kernel] / sqrt_half;
-  }
-  const double z = truncated_normal_quantile(u, -mean * inverse, (1.0 - mean) * inverse);
-  return mean + z / inverse;
-}
-
 std::size_t ParzenEstimator::bytes() const noexcept {
   std::size_t sum = held(cells_) + held(slot_key_) + held(counts_) + held(placed_) + held(changed_) +
                     held(outside_) + held(renewed_) + held(normaliser_) + held(weights_) + held(cumulative_) +
@@ -215,6 +191,7 @@ std::size_t ParzenEstimator::bytes() const noexcept {
            held(column.component_factor);
   }
   for (const std::vector<double>& table : tables_storage_) sum += held(table);
+  for (const std::vector<std::uint8_t>& table : bytes_storage_) sum += held(table);
   return sum;
 }
 

@@ -3,6 +3,8 @@
 #include "lehr/estimators/loops.hpp"
 
 #include "lehr/estimators/interval_mass.hpp"
+#include "lehr/estimators/normal_quantile.hpp"
+#include "lehr/estimators/screening.hpp"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -19,14 +21,8 @@ namespace {
 using elementary::Block;
 using elementary::block_width;
 using elementary::same;
-
-inline Block load(const double* from) {
-  Block block;
-  __builtin_memcpy(&block, from, sizeof block);
-  return block;
-}
-
-inline void store(double* to, Block block) { __builtin_memcpy(to, &block, sizeof block); }
+using screening::load;
+using screening::store;
 
 // Tells the compiler that no rest of a block is left over.
 inline std::size_t whole(std::size_t n) { return n / 8 * 8; }
@@ -52,7 +48,7 @@ template <std::size_t Blocks>
 inline void add_tables(Block (&sum)[Blocks], const Mixture& m, std::size_t k) {
   constexpr std::size_t lanes = Blocks * block_width;
   for (std::size_t t = 0; t < m.tables; ++t) {
-    const double* const row = m.table[t] + m.index[t][k] * lanes;
+    const double* const row = m.table[t].values + m.table[t].index[k] * lanes;
     for (std::size_t b = 0; b < Blocks; ++b) sum[b] += load(row + b * block_width);
   }
 }
@@ -79,8 +75,21 @@ inline bool any_above(const Block (&values)[Blocks], const Block (&least)[Blocks
 }
 
 template <std::size_t Blocks>
+inline void mix_kernel(Block (&sum)[Blocks], const Block (&least)[Blocks], const Mixture& m, std::size_t k) {
+  if (m.start[k] < -1e300) return;  // a kernel without weight
+  Block exponent[Blocks];
+  for (std::size_t b = 0; b < Blocks; ++b) exponent[b] = same<Block>(m.start[k]);
+  add_tables(exponent, m, k);
+  if (m.tables > 0 && !any_above(exponent, least)) return;
+  add_normals(exponent, m, k);
+  if (!any_above(exponent, least)) return;
+  for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
+}
+
+template <std::size_t Blocks>
 void mix_blocks(double* sums, const Mixture& m) {
-  Block sum[Blocks], least[Blocks], exponent[Blocks];
+  constexpr std::size_t lanes = Blocks * block_width;
+  Block sum[Blocks], least[Blocks];
   for (std::size_t b = 0; b < Blocks; ++b) least[b] = same<Block>(m.start[m.kernels - 1]);
   add_tables(least, m, m.kernels - 1);
   add_normals(least, m, m.kernels - 1);
@@ -88,15 +97,39 @@ void mix_blocks(double* sums, const Mixture& m) {
     sum[b] = Block{};
     least[b] = least[b] - 40.0;
   }
-  for (std::size_t k = 0; k < m.kernels; ++k) {
-    if (m.start[k] < -1e300) continue;  // a kernel without weight
-    for (std::size_t b = 0; b < Blocks; ++b) exponent[b] = same<Block>(m.start[k]);
-    add_tables(exponent, m, k);
-    if (m.tables > 0 && !any_above(exponent, least)) continue;
-    add_normals(exponent, m, k);
-    if (!any_above(exponent, least)) continue;
-    for (std::size_t b = 0; b < Blocks; ++b) sum[b] += elementary::exp(exponent[b]);
+  std::size_t screened = 0;
+  Table tables[screening::most_screened];
+  if (screening::available) {
+    for (std::size_t t = 0; t < m.tables && screened < screening::most_screened; ++t) {
+      if (m.table[t].bytes != nullptr) tables[screened++] = m.table[t];
+    }
   }
+  if (screened == 0) {
+    for (std::size_t k = 0; k < m.kernels; ++k) mix_kernel(sum, least, m, k);
+  }
+#if defined(__SSE2__)
+  if (screened > 0) {
+    for (std::size_t t = 0; t < screened; ++t) screening::fill_bytes<lanes>(tables[t]);
+    double floor_of[lanes];
+    std::uint8_t limit[screen_bytes] = {}, start[screening::at_once];  // no limit matters beyond the lanes
+    std::uint32_t kept[screening::at_once];
+    for (std::size_t b = 0; b < Blocks; ++b) store(floor_of + b * block_width, least[b]);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const double most =
+          floor_of[i] * -screening::bytes_per_unit + 1.0;  // rounded down below: never less than exact
+      limit[i] = static_cast<std::uint8_t>(most < 255.0 ? most : 255.0);
+    }
+    for (std::size_t first = 0; first < m.kernels; first += screening::at_once) {
+      const std::size_t left = m.kernels - first;
+      const std::size_t count = left < screening::at_once ? left : screening::at_once;
+      // Starts are padded to whole blocks.
+      for (std::size_t k = 0; k < count; k += block_width)
+        screening::store_penalties(start + k, load(m.start + first + k));
+      const std::size_t n = screening::screen(kept, start, tables, screened, first, count, limit, lanes);
+      for (std::size_t j = 0; j < n; ++j) mix_kernel(sum, least, m, kept[j]);
+    }
+  }
+#endif
   for (std::size_t b = 0; b < Blocks; ++b) store(sums + b * block_width, sum[b]);
 }
 
@@ -111,43 +144,44 @@ void mix(double* sums, const Mixture& mixture) {
   }
 }
 
-void log_masses(double* __restrict out, const Binning& binning) {
-  double tails[2 * most_lanes], left[most_lanes], right[most_lanes], masses[most_lanes];
+// The tail beyond z, on the side that leads away from the mean, negated where z is below the mean. The mass
+// between two points is then a difference of tails, plus 1 when the mean lies between: no digits are lost in
+// either tail.
+inline Block signed_tail(Block z) {
   const Block zero{};
+  const Block tail = elementary::upper_tail(z < zero ? -z : z);
+  return z < zero ? -tail : tail;
+}
+
+void log_masses(double* __restrict out, const Binning& binning) {
+  double left[most_lanes], right[most_lanes], masses[most_lanes];
+  for (std::size_t v = 0; v < binning.values; ++v) {
+    left[v] = binning.edge[binning.lower[v]];
+    right[v] = binning.edge[binning.upper[v]];
+  }
+  bool in_order = binning.values == binning.lanes;
+  for (std::size_t i = 0; i < binning.lanes; ++i) in_order = in_order && binning.value_of[i] == i;
+  const Block zero{}, one = same<Block>(1.0), least = same<Block>(1e-300);
   for (std::size_t nth = 0; nth < binning.components; ++nth) {
     const std::size_t c = binning.component != nullptr ? binning.component[nth] : nth;
     const double mean = binning.mean[c];
     const double inverse = binning.inverse[c];
-    // The tail beyond each edge, on the side that leads away from the mean, negated where the edge is below
-    // the mean. A mass is then a difference of tails, plus 1 when the mean lies between: no digits are lost
-    // in either tail.
-    for (std::size_t e = 0; e < binning.edges; e += block_width) {
-      const Block z = (load(binning.edge + e) - mean) * inverse;
-      if (binning.narrow) {
-        store(tails + e, z);
-        continue;
-      }
-      const Block tail = elementary::upper_tail(z < zero ? -z : z);
-      store(tails + e, z < zero ? -tail : tail);
-    }
-    for (std::size_t v = 0; v < binning.values; ++v) {
-      left[v] = tails[binning.lower[v]];
-      right[v] = tails[binning.upper[v]];
-    }
+    double* const row = out + c * binning.lanes;
+    double* const to = in_order ? row : masses;
     for (std::size_t v = 0; v < binning.values; v += block_width) {
-      const Block a = load(left + v);
-      const Block b = load(right + v);
+      const Block a = (load(left + v) - mean) * inverse;
+      const Block b = (load(right + v) - mean) * inverse;
       if (binning.narrow) {
         const Block sum = a + b;
-        store(masses + v, elementary::log_interval_mass(sum < zero ? -b : a, sum < zero ? -a : b));
+        store(to + v, elementary::log_interval_mass(sum < zero ? -b : a, sum < zero ? -a : b));
         continue;
       }
-      const Block one = same<Block>(1.0);
-      const Block mass = (a < zero ? (b > zero ? one : zero) : zero) + (a - b);
-      const Block least = same<Block>(1e-300);
-      store(masses + v, elementary::log(mass > least ? mass : least));
+      // A tail has the sign of its z.
+      const Block mass = (a < zero ? (b >= zero ? one : zero) : zero) + (signed_tail(a) - signed_tail(b));
+      store(to + v, elementary::log(mass > least ? mass : least));
     }
-    for (std::size_t i = 0; i < binning.lanes; ++i) out[c * binning.lanes + i] = masses[binning.value_of[i]];
+    if (in_order) continue;
+    for (std::size_t i = 0; i < binning.lanes; ++i) row[i] = masses[binning.value_of[i]];
   }
 }
 
@@ -184,6 +218,77 @@ void unit_masses(double* __restrict lower_tail, double* __restrict mass, const d
   }
 }
 
+inline Block square_root(Block x) {
+#if defined(__AVX512F__)
+  return __builtin_bit_cast(Block, _mm512_maskz_sqrt_pd(0xff, __builtin_bit_cast(__m512d, x)));
+#elif defined(__AVX__)
+  return __builtin_bit_cast(Block, _mm256_sqrt_pd(__builtin_bit_cast(__m256d, x)));
+#elif defined(__SSE2__)
+  return __builtin_bit_cast(Block, _mm_sqrt_pd(__builtin_bit_cast(__m128d, x)));
+#else
+  for (std::size_t i = 0; i < block_width; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
+// normal_quantile.hpp, branch-free.
+inline Block quantile(Block p) {
+  namespace q = quantile_fit;
+  const Block zero{};
+  const Block off = p - 0.5;
+  const Block distance = off < zero ? -off : off;
+  const Block t = q::central_square - off * off;
+  const Block central = off * q::horner(q::a, t) / q::horner(q::b, t);
+  const Block edge = same<Block>(q::central);
+  if (!any(distance > edge)) return central;
+  const Block tiny = same<Block>(1e-300);
+  Block tail = off < zero ? p : 1.0 - p;
+  tail = tail > tiny ? tail : tiny;
+  const Block r = square_root(-elementary::log(tail));
+  Block x = q::horner(q::c, r - q::near) / q::horner(q::d, r - q::near);
+  const Block limit = same<Block>(q::far);
+  if (any(r > limit)) x = r > limit ? q::horner(q::e, r - q::far) / q::horner(q::f, r - q::far) : x;
+  return distance > edge ? (off < zero ? -x : x) : central;
+}
+
+void draw(double* __restrict out, const Drawing& d) {
+  constexpr double shift = 0x1.8p52;  // adding and taking it off rounds to the nearest integer, even at a tie
+  const Block zero{}, one = same<Block>(1.0);
+  for (std::size_t i = 0; i < whole(d.lanes); i += block_width) {
+    Block at = quantile(load(d.lower_tail + i) + load(d.u + i) * load(d.mass + i));
+    at = load(d.mean + i) + at / load(d.inverse + i);
+    at = at < zero ? zero : at;
+    at = at > one ? one : at;
+    Block value = 2.0 * (d.half_origin + at * d.half_extent);
+    if (d.log) value = elementary::exp(value);
+    if (d.step > 0.0) {
+      Block steps = (value - d.low) / d.step;
+      const Block whole_steps = (steps + shift) - shift;
+      const Block large = same<Block>(0x1p51);
+      steps = steps < large ? whole_steps : steps;  // so large that rounding is beyond its digits
+      value = d.low + steps * d.step;
+    }
+    const Block low = same<Block>(d.low), high = same<Block>(d.high);
+    value = value < low ? low : value;
+    store(out + i, value > high ? high : value);
+  }
+}
+
+double largest(const double* values, std::size_t n) {
+  double most = values[0];
+  std::size_t k = 0;
+  if (n >= block_width) {
+    Block block = load(values);
+    for (k = block_width; k + block_width <= n; k += block_width) {
+      const Block next = load(values + k);
+      block = next > block ? next : block;
+    }
+    for (std::size_t i = 0; i < block_width; ++i) most = block[i] > most ? block[i] : most;
+  }
+  for (; k < n; ++k) most = values[k] > most ? values[k] : most;
+  return most;
+}
+
 void gather(double* __restrict out, const double* __restrict table, const std::uint32_t* __restrict index,
             std::size_t count) {
   const std::size_t n = whole(count);
@@ -204,7 +309,7 @@ void add_logarithms(double* __restrict sum, const double* __restrict values, std
 }  // namespace
 
 extern const Loops LEHR_JOIN(loops_, LEHR_ISA);
-const Loops LEHR_JOIN(loops_, LEHR_ISA) = {LEHR_TEXT(LEHR_ISA), mix,    log_masses, pick,
-                                           unit_masses,         gather, multiply,   add_logarithms};
+const Loops LEHR_JOIN(loops_, LEHR_ISA) = {
+    LEHR_TEXT(LEHR_ISA), mix, log_masses, pick, unit_masses, draw, gather, multiply, add_logarithms, largest};
 
 }  // namespace lehr

@@ -18,20 +18,47 @@ constexpr std::size_t whole_blocks(std::size_t n) {
 // So many points are scored at once.
 inline constexpr std::size_t most_lanes = 24;
 
+inline constexpr std::size_t screen_bytes = 32;
+
+// A factor that takes few values, looked up: what it adds to the exponent of kernel k at lane i is
+// values[index[k]][i] <= 0.
+struct Table {
+  const double* values;  // rows x lanes
+  const std::uint32_t* index;
+  // Rows in use, and room for screen_bytes bytes for each row there is: with them the loop learns quickly
+  // which kernels matter at no lane. Without room it does without.
+  const std::uint32_t* row;  // null: the first ones
+  std::size_t rows;
+  std::uint8_t* bytes;
+};
+
 // A mixture of product kernels as seen by some points. Kernel k's exponent at lane i is
-//   start[k] - sum_d (at[d][i] slope[d][k] - offset[d][k])^2 + sum_t table[t][index[t][k]][i].
+//   start[k] - sum_d (at[d][i] slope[d][k] - offset[d][k])^2 + sum_t table[t].values[table[t].index[k]][i].
 struct Mixture {
   std::size_t
       kernels;  // the last one is the prior's: what is e^40 times smaller than it at every lane is left out
   std::size_t lanes;    // at most most_lanes
-  const double* start;  // <= 0
+  const double* start;  // <= 0; whole blocks of them
   std::size_t normals;
   const double* const* slope;
   const double* const* offset;
   const double* at;  // normals x lanes
   std::size_t tables;
-  const double* const* table;  // each rows x lanes, entries <= 0
-  const std::uint32_t* const* index;
+  const Table* table;
+};
+
+// What draws values of one dimension: of lane i, the fraction u[i] of the mass that N(mean, 1 / inverse) has
+// in [0, 1], taken back from the unit interval to the variable's own scale.
+struct Drawing {
+  std::size_t lanes;
+  const double* u;  // [0, 1)
+  const double* mean;
+  const double* inverse;
+  const double* lower_tail;
+  const double* mass;
+  double half_origin, half_extent;
+  bool log;
+  double low, high, step;  // step 0: continuous
 };
 
 // Bins of one dimension as seen by some points: log masses of N(mean, 1 / inverse) in the bin of each lane's
@@ -70,6 +97,9 @@ struct Loops {
   void (*unit_masses)(double* lower_tail, double* mass, const double* mean, const double* inverse,
                       std::size_t n);
 
+  // out[i] = the value drawn at lane i.
+  void (*draw)(double* out, const Drawing& drawing);
+
   // out[k] = table[index[k]]
   void (*gather)(double* out, const double* table, const std::uint32_t* index, std::size_t n);
 
@@ -78,6 +108,9 @@ struct Loops {
 
   // sum[k] += log(values[k]), values positive
   void (*add_logarithms)(double* sum, const double* values, std::size_t n);
+
+  // The largest of n > 0 values.
+  double (*largest)(const double* values, std::size_t n);
 };
 
 // The widest table that this processor runs. LEHR_FORCE_ISA=baseline, avx2 or avx512 in the environment

@@ -9,7 +9,6 @@
 #include "lehr/base/error.hpp"
 #include "lehr/estimators/bandwidths.hpp"
 #include "lehr/estimators/elementary.hpp"
-#include "lehr/estimators/truncated_normal.hpp"
 
 namespace lehr {
 namespace {
@@ -117,8 +116,7 @@ void ParzenEstimator::fit_weights(std::size_t n, double prior_weight) {
   weights_[n] = n == 0 ? 1.0 : prior_weight;
   const double scale = 1.0 / std::accumulate(weights_.begin(), weights_.end(), 0.0);
   for (double& weight : weights_) weight *= scale;
-  cumulative_.resize(kernels_);
-  std::partial_sum(weights_.begin(), weights_.end(), cumulative_.begin());
+  cumulative_.clear();
 }
 
 // Kernel of an observed choice: 1 + w for it, w for the others, normalised, where w is the prior's weight
@@ -205,34 +203,6 @@ void ParzenEstimator::fit_numeric(Column& column, const double* first) {
     column.slope[k] = column.inverse[c] * sqrt_half;
     column.offset[k] = column.mean[c] * column.slope[k];
   }
-}
-
-std::size_t ParzenEstimator::sample_kernel(Rng& rng) const {
-  if (growing_) return sample_growing_kernel(rng);
-  const double u = rng.uniform() * cumulative_.back();
-  const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u);
-  if (found != cumulative_.end()) return static_cast<std::size_t>(found - cumulative_.begin());
-  return weights_.back() > 0.0 ? kernels_ - 1 : kernels_ - 2;  // rounding reached the sum itself
-}
-
-double ParzenEstimator::sample_dimension(std::size_t kernel, std::size_t dimension, Rng& rng) const {
-  const Column& column = columns_[dimension];
-  const double u = rng.uniform();
-  if (column.categorical()) {
-    const double choices = static_cast<double>(column.given.choices);
-    const std::size_t code = index_of(column)[kernel];
-    // The kernel is a uniform part, `other` for each choice, and the rest on the observed one.
-    const double uniform_part = code == column.given.choices ? 1.0 : column.other * choices;
-    if (u >= uniform_part) return static_cast<double>(code);
-    return std::min(std::floor(u / uniform_part * choices), choices - 1.0);
-  }
-  if (growing_) return column.raw(sample_growing_position(column, kernel, u));
-  const std::size_t c = column.index[kernel];
-  const double mean = column.mean[c];
-  const double inverse = column.inverse[c];
-  const double z = truncated_normal_quantile(u, -mean * inverse, (1.0 - mean) * inverse, column.lower_tail[c],
-                                             column.mass[c]);
-  return column.raw(mean + z / inverse);
 }
 
 }  // namespace lehr

@@ -59,9 +59,9 @@ class ParzenEstimator {
   // caller at a time.
   void log_pdf(std::span<const double> points, std::size_t count, std::span<double> out) const;
 
-  // For a caller that walks a hierarchy: pick a kernel, then draw the dimensions that turn out active.
-  std::size_t sample_kernel(Rng& rng) const;
-  double sample_dimension(std::size_t kernel, std::size_t dimension, Rng& rng) const;
+  // Draws from the mixture: row-major, count x dimensions, every dimension drawn. A caller that walks a
+  // hierarchy ignores those that turn out inactive. Uses scratch space, as log_pdf.
+  void sample(Rng& rng, std::size_t count, std::span<double> out) const;
 
   // One dimension of all kernels. Numeric positions are on the transformed domain scaled to [0, 1].
   struct Column {
@@ -107,6 +107,7 @@ class ParzenEstimator {
     std::vector<std::uint32_t> code;  // per slot: which value
     std::vector<std::uint32_t> uses;  // per component: slots that use it
     std::vector<std::uint32_t> used;  // components that some slot uses, and the prior's
+    bool used_changed = true;
     std::vector<double> component_factor;
     double absent = 1.0;                    // categorical: factor of a kernel that lacks the dimension
     std::vector<std::uint32_t> cell_index;  // per cell, as `index` and `factor`
@@ -152,6 +153,8 @@ class ParzenEstimator {
   void settle_numeric(Column& column);
   void renew(Column& column, std::size_t position);  // kernel at a place in the order: into the batch
   void flush_renewed(Column& column);
+  void add_to_batch(std::size_t place, double mean, double inverse);
+  void batch_masses(std::size_t count);
   void keep_log_masses(Column& column, std::size_t component);
   void settle_weights();
   void settle_normalisers();
@@ -164,8 +167,9 @@ class ParzenEstimator {
   const std::vector<std::uint32_t>& index_of(const Column& column) const {
     return merged_ ? column.cell_index : column.index;
   }
-  std::size_t sample_growing_kernel(Rng& rng) const;
-  double sample_growing_position(const Column& column, std::size_t kernel, double u) const;
+  std::size_t sample_kernel(Rng& rng) const;
+  void running_sums() const;
+  void draw_column(const Column& column, std::span<const std::uint32_t> kernels, Rng& rng, double* out) const;
 
   // Stages of log_pdf. A batch is at most most_lanes points that have the same dimensions.
   void start(const double* point) const;
@@ -177,7 +181,7 @@ class ParzenEstimator {
   void learn_bins(Column& column, const std::uint32_t* values, std::size_t count) const;
   void add_discrete(std::size_t d, std::span<const double> points) const;
   void add_continuous(std::size_t d, std::span<const double> points) const;
-  double* new_table(const Column& column, std::size_t rows) const;
+  double* new_table(const Column& column, const std::uint32_t* row, std::size_t rows) const;
   double exact(const double* point) const;
 
   // Factors of so many dimensions are multiplied before a logarithm is taken: far from overflow.
@@ -221,6 +225,7 @@ class ParzenEstimator {
   std::int64_t counting_ = 0;  // slots in the cells
   std::int64_t last_counting_ = -1;
   std::vector<double> batch_mean_, batch_inverse_, batch_lower_, batch_mass_;
+  std::vector<std::uint32_t> batch_component_;  // coded dimensions: components to be worked out anew
 
   // Scratch of fit.
   std::vector<Placed> order_, order_scratch_;
@@ -235,9 +240,10 @@ class ParzenEstimator {
   mutable double ceiling_ = 0.0;        // taken off start_
   mutable std::size_t lanes_ = 0;
   mutable std::vector<double> rows_, at_;
-  mutable std::vector<const double*> slopes_, offsets_, tables_;
-  mutable std::vector<const std::uint32_t*> indices_;
+  mutable std::vector<const double*> slopes_, offsets_;
+  mutable std::vector<Table> tables_;
   mutable std::vector<std::vector<double>> tables_storage_;
+  mutable std::vector<std::vector<std::uint8_t>> bytes_storage_;
 };
 
 }  // namespace lehr

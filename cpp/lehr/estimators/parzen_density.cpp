@@ -115,7 +115,7 @@ void ParzenEstimator::start(const double* point) const {
     for (const std::uint32_t slot : outside_) start_[slot] = -infinity;
   }
   if (weights_[kernels_ - 1] == 0.0) start_[kernels_ - 1] = -infinity;
-  ceiling_ = *std::max_element(start_.begin(), start_.begin() + static_cast<std::ptrdiff_t>(kernels_));
+  ceiling_ = loops_->largest(start_.data(), kernels_);
   for (double& value : start_) value -= ceiling_;
 }
 
@@ -141,7 +141,6 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
   slopes_.clear();
   offsets_.clear();
   tables_.clear();
-  indices_.clear();
   double constant = ceiling_ - log_total_;
   for (std::size_t d = 0; d < width; ++d) {
     if (std::isnan(points[d])) continue;
@@ -156,20 +155,29 @@ void ParzenEstimator::score_batch(std::span<const double> points, std::span<doub
   }
   std::array<double, most_lanes> sums, logs{};
   loops_->mix(sums.data(), {kernels_, lanes_, start_.data(), slopes_.size(), slopes_.data(), offsets_.data(),
-                            at_.data(), tables_.size(), tables_.data(), indices_.data()});
+                            at_.data(), tables_.size(), tables_.data()});
   loops_->add_logarithms(logs.data(), sums.data(), lanes_);
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = constant + (sums[i] > trusted_sum ? logs[i] : exact(points.data() + i * width));
   }
 }
 
-double* ParzenEstimator::new_table(const Column& column, std::size_t rows) const {
+// Room for a table of `rows` rows, or of those listed.
+double* ParzenEstimator::new_table(const Column& column, const std::uint32_t* row, std::size_t rows) const {
   const std::size_t t = tables_.size();
-  rows = std::max(rows, column.mean.size());  // the most components there can be
-  if (tables_storage_.size() <= t) tables_storage_.resize(t + 1);
-  if (tables_storage_[t].size() < rows * lanes_) tables_storage_[t].resize(rows * lanes_);
-  tables_.push_back(tables_storage_[t].data());
-  indices_.push_back(index_of(column).data());
+  const std::size_t most = std::max(row != nullptr ? column.components : rows, column.mean.size());
+  if (tables_storage_.size() <= t) {
+    tables_storage_.resize(t + 1);
+    bytes_storage_.resize(t + 1);
+  }
+  if (tables_storage_[t].size() < most * lanes_) tables_storage_[t].resize(most * lanes_);
+  // Screening pays where a row serves several kernels.
+  std::uint8_t* bytes = nullptr;
+  if (kernels_ > 64 && kernels_ > 2 * rows) {
+    if (bytes_storage_[t].size() < most * screen_bytes) bytes_storage_[t].resize(most * screen_bytes);
+    bytes = bytes_storage_[t].data();
+  }
+  tables_.push_back({tables_storage_[t].data(), index_of(column).data(), row, rows, bytes});
   return tables_storage_[t].data();
 }
 
@@ -186,7 +194,7 @@ void ParzenEstimator::add_continuous(std::size_t d, std::span<const double> poin
 void ParzenEstimator::add_categorical(std::size_t d, std::span<const double> points) const {
   const Column& column = columns_[d];
   const std::size_t width = columns_.size();
-  double* const table = new_table(column, column.given.choices + 1);
+  double* const table = new_table(column, nullptr, column.given.choices + 1);
   std::fill_n(table, column.given.choices * lanes_, column.penalty);
   std::fill_n(table + column.given.choices * lanes_, lanes_, 0.0);
   for (std::size_t i = 0; i < points.size() / width; ++i) {
@@ -209,9 +217,10 @@ void ParzenEstimator::add_kept(std::size_t d, std::span<const double> points) co
     unknown[missing++] = place[i];
   }
   if (missing > 0) learn_bins(column, unknown.data(), missing);
-  double* const table = new_table(column, column.components);
-  loops_->pick(table, column.log_mass.data(), column.log_mass_row, growing_ ? column.used.data() : nullptr,
-               growing_ ? column.used.size() : column.components, place.data(), lanes_);
+  const std::uint32_t* const row = growing_ ? column.used.data() : nullptr;
+  const std::size_t rows = growing_ ? column.used.size() : column.components;
+  loops_->pick(new_table(column, row, rows), column.log_mass.data(), column.log_mass_row, row, rows,
+               place.data(), lanes_);
 }
 
 void ParzenEstimator::learn_bins(Column& column, const std::uint32_t* values, std::size_t count) const {
@@ -293,10 +302,12 @@ void ParzenEstimator::add_discrete(std::size_t d, std::span<const double> points
   const std::size_t padded = whole_blocks(bins.edges);
   std::fill(bins.edge.begin() + bins.edges, bins.edge.begin() + padded, 0.5);
   const bool listed = growing_ && column.coded;
-  loops_->log_masses(new_table(column, column.components),
-                     {listed ? column.used.size() : column.components, listed ? column.used.data() : nullptr,
-                      column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
-                      bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
+  const std::uint32_t* const row = listed ? column.used.data() : nullptr;
+  const std::size_t rows = listed ? column.used.size() : column.components;
+  loops_->log_masses(
+      new_table(column, row, rows),
+      {rows, row, column.mean.data(), column.inverse.data(), lanes_, whole_blocks(bins.count), padded,
+       bins.edge.data(), bins.lower.data(), bins.upper.data(), bins.of_point.data(), narrow});
 }
 
 // One point so far from every kernel that probabilities underflow: the same sum in logarithms, less ceiling_.

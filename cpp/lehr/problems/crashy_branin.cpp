@@ -1,9 +1,9 @@
 #include "lehr/problems/crashy_branin.hpp"
 
 #include <array>
-#include <cmath>
 #include <numbers>
 
+#include "lehr/problems/branin.hpp"
 #include "lehr/problems/build.hpp"
 
 namespace lehr {
@@ -11,13 +11,6 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 constexpr std::array<double, 3> shifts{0.0, 2.0, -2.0};  // of modes A, B, C
-
-// Branin-Hoo with its usual constants; its three minima are 10/(8 pi), at (-pi, 12.275), (pi, 2.275) and
-// (3 pi, 2.475).
-double branin(double x1, double x2) {
-  const double bend = x2 - 5.1 / (4.0 * pi * pi) * x1 * x1 + 5.0 / pi * x1 - 6.0;
-  return bend * bend + 10.0 * (1.0 - 1.0 / (8.0 * pi)) * std::cos(x1) + 10.0;
-}
 
 enum Axis : std::size_t { mode, x1, x2, resolution };
 
@@ -55,7 +48,7 @@ class CrashyBranin final : public Problem {
   // function is that minimum, so nothing can be better.
   Optimum optimum() const override {
     return {{0.0, pi, 2.275, 1.0},
-            -(10.0 / (8.0 * pi) + 0.1),
+            -(branin_minimum + 0.1),
             {0.0, 1.0, 2.0},
             "the global minimum of Branin-Hoo is 10/(8 pi); at resolution 1 every mode reaches it within the "
             "limits"};

@@ -6,11 +6,15 @@
 #include <utility>
 
 #include "lehr/base/error.hpp"
+#include "lehr/problems/benign.hpp"
 #include "lehr/problems/crashy_branin.hpp"
 #include "lehr/problems/deploy_space.hpp"
 #include "lehr/problems/devices/chips.hpp"
 #include "lehr/problems/devices/deployment.hpp"
+#include "lehr/problems/devices/llm/serving.hpp"
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
+#include "lehr/problems/rugged.hpp"
+#include "lehr/problems/smooth.hpp"
 
 namespace lehr {
 namespace {
@@ -34,10 +38,15 @@ void add_devices(std::vector<std::pair<std::string, Factory>>& entries) {
 const std::vector<std::pair<std::string, Factory>>& table() {
   static const std::vector<std::pair<std::string, Factory>> factories = [] {
     std::vector<std::pair<std::string, Factory>> entries{
-        {"crashy_branin", crashy_branin},
-        {"hierarchical_rosenbrock", hierarchical_rosenbrock},
+        {"crashy_branin", crashy_branin}, {"hierarchical_rosenbrock", hierarchical_rosenbrock},
+        {"branin", plain_branin},         {"hartmann6", hartmann6},
+        {"sphere100", sphere100},         {"rugged", rugged},
+        {"none_fail", none_fail},         {"all_fail", all_fail},
+        {"random_fail", random_fail},
     };
     add_devices(entries);
+    for (const std::string chip : {"a100", "l4"})
+      entries.emplace_back("llm_serving@" + chip, [chip] { return llm_serving(chip); });
     return entries;
   }();
   return factories;

@@ -70,15 +70,17 @@ class Search {
 HardSearch search_hard(const Problem& problem, std::size_t n, std::uint64_t seed) {
   Search search(problem);
   Rng rng(seed);
-  for (std::size_t k = 0; k < n - n / 2; ++k) {
+  // Half the evaluations, and on until there is somewhere to climb from.
+  for (std::size_t k = 0; k < n && (k < n - n / 2 || search.starts().empty()); ++k) {
     if (std::optional<Point> point = search.look(problem.space()->sample(rng)))
       search.keep(*std::move(point));
   }
   HardSearch result;
+  const std::size_t drawn = search.evaluations();
   const std::size_t climbs = search.starts().size();
   for (std::size_t c = 0; c < climbs; ++c) {
     Point& point = search.starts()[c];
-    search.climb(point, n / 2 / climbs, rng);
+    search.climb(point, (n - drawn) / climbs, rng);
     if (result.configuration.empty() || problem.gain(point.objective, result.objective) > 0.0) {
       result.configuration = point.codes;
       result.objective = point.objective;

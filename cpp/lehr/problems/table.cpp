@@ -9,6 +9,7 @@
 #include "lehr/base/error.hpp"
 #include "lehr/problems/keyed.hpp"
 #include "lehr/problems/survey.hpp"
+#include "lehr/space/compiled.hpp"
 
 namespace lehr {
 namespace {
@@ -70,6 +71,14 @@ void check(const std::string& name, const Recording& recording, std::size_t metr
     throw OptionError(name + ": the seconds of a recording must be finite and not negative");
 }
 
+// Number of configurations, in words where there are more than `enough` or no number at all.
+std::string count_of(const Space& space, std::size_t enough) {
+  if (space.compiled().diagram) return space.count().value_or("uncountably many");
+  std::size_t seen = 0;
+  space.enumerate(0, [&](const Configuration&) { return ++seen <= enough; });
+  return seen > enough ? "more" : std::to_string(seen);
+}
+
 }  // namespace
 
 TableProblem::TableProblem(TableForm form, std::shared_ptr<const Space> space, std::vector<Row> rows)
@@ -92,10 +101,10 @@ TableProblem::TableProblem(TableForm form, std::shared_ptr<const Space> space, s
     slots_[slot] = static_cast<std::uint32_t>(r + 1);
     truths_.push_back(settle(row.recordings));
   }
-  const std::optional<std::string> count = this->space()->count();
+  const std::string count = count_of(*this->space(), rows_.size());
   if (count != std::to_string(rows_.size())) {
-    throw OptionError(name() + " records " + std::to_string(rows_.size()) + " of the " +
-                      count.value_or("uncountably many") + " configurations of its space");
+    throw OptionError(name() + " records " + std::to_string(rows_.size()) + " of the " + count +
+                      " configurations of its space");
   }
 }
 

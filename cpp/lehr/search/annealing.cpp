@@ -11,8 +11,7 @@ namespace lehr {
 Annealing::Annealing(const Context& context)
     : context_(context),
       temperature_(context.options.annealing.temperature),
-      blacklist_(context.space, context.options.blacklist),
-      away_(context) {}
+      blacklist_(context.space, context.options.blacklist) {}
 
 double Annealing::horizon(std::size_t n) const {
   return context_.options.annealing.doubling_horizon ? doubling_horizon(n)
@@ -150,7 +149,8 @@ Proposal Annealing::propose(Rng& rng) {
   if (!started_) return draw(rng, Origin::initial);
   if (!current_) {
     if (!annealing.avoid_crashes) return draw(rng, Origin::random);
-    return away_.propose_away(rng, [this](const Configuration& c) { return blacklist_.allows(c); });
+    if (!away_) away_ = std::make_unique<TpeSearch>(context_);
+    return away_->propose_away(rng, [this](const Configuration& c) { return blacklist_.allows(c); });
   }
   const EliteRestart restart{annealing.elite_period, annealing.elite_until};
   if (restart.due(n, horizon(n))) {

@@ -1,6 +1,7 @@
 // Thermal Budget Annealing: feasible-first, crash-aware simulated annealing (phase 1 of the method).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,7 +39,7 @@ class Annealing final : public Searcher {
   Context context_;
   Temperature temperature_;
   Blacklist blacklist_;
-  TpeSearch away_;  // knows how to keep clear of crashes while nothing has run
+  std::unique_ptr<TpeSearch> away_;  // made when needed: keeps clear of crashes while nothing has run
   bool started_ = false;
   Stage stage_ = Stage::feasibility;
   std::optional<std::size_t> current_;  // a trial that ran; none while every result was a crash

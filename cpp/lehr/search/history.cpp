@@ -13,6 +13,17 @@ History::History(const Space& space, const Options& options)
       sign_(options.direction == Direction::maximize ? 1.0 : -1.0),
       options_(&options) {}
 
+void History::reserve(std::size_t trials) {
+  codes_.reserve(trials * width_);
+  origins_.reserve(trials);
+  standings_.reserve(trials);
+  outcomes_.reserve(trials);
+  objectives_.reserve(trials);
+  violations_.reserve(trials);
+  metrics_.reserve(trials * constraints_);
+  told_.reserve(trials);
+}
+
 Configuration History::configuration(std::size_t trial) const {
   const std::span<const double> row = codes(trial);
   return {row.begin(), row.end()};

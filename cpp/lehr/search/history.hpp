@@ -48,6 +48,8 @@ class History {
   double lowest_score() const { return lowest_score_; }  // over feasible trials
   double highest_score() const { return highest_score_; }
 
+  // Room for so many trials.
+  void reserve(std::size_t trials);
   std::size_t ask(const Configuration& configuration, Origin origin);
   // `result` has been checked.
   void tell(std::size_t trial, const Result& result);

@@ -44,6 +44,11 @@ Optimizer::Optimizer(std::shared_ptr<const Space> space, Options options)
   history_ = std::make_unique<History>(*space_, options_);
   seen_ = std::make_unique<Seen>(*space_, *history_, options_.allow_repeats);
   searcher_ = make_searcher({*space_, options_, *history_, *seen_});
+  // A small study then allocates once, not at every doubling.
+  constexpr std::size_t most_reserved = 64;
+  const std::size_t expected = std::min(options_.budget, most_reserved);
+  history_->reserve(expected);
+  events_.reserve(2 * expected);
 }
 
 Optimizer::~Optimizer() = default;

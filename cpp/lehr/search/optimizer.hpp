@@ -26,7 +26,7 @@ class Optimizer {
  public:
   // Throws OptionError.
   Optimizer(std::shared_ptr<const Space> space, Options options);
-  ~Optimizer();
+  virtual ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 

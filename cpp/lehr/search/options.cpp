@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <set>
 
 #include "lehr/base/error.hpp"
 
@@ -198,14 +197,16 @@ void apply_overrides(Options& options, const std::map<std::string, double>& over
 
 void validate(const Options& options) {
   if (options.budget < 1) throw OptionError("budget is 0; it must be at least 1 trial");
-  std::set<std::string> names;
   for (const Constraint& constraint : options.constraints) {
     if (constraint.metric.empty()) throw OptionError("a constraint has an empty metric name");
     if (!std::isfinite(constraint.limit)) {
       throw OptionError("the limit of '" + constraint.metric +
                         "' is not a finite number; drop the constraint instead");
     }
-    if (!names.insert(constraint.metric).second) {
+    const bool twice = std::any_of(options.constraints.data(), &constraint, [&](const Constraint& other) {
+      return other.metric == constraint.metric;
+    });
+    if (twice) {
       throw OptionError("metric '" + constraint.metric + "' has two limits; give one");
     }
   }

@@ -33,7 +33,7 @@ Seen::Seen(const Space& space, const History& history, bool repeats)
 }
 
 void Seen::add(std::size_t trial) {
-  if (!repeats_) trials_.emplace(hash(history_->codes(trial)), trial);
+  if (!repeats_) trials_.add(hash(history_->codes(trial)), trial);
 }
 
 void Seen::add_partial(std::size_t trial) {
@@ -50,16 +50,15 @@ void Seen::add_partial(std::size_t trial) {
   if (pattern == patterns_.end()) pattern = patterns_.insert(pattern, {std::move(variables), {}});
   looked_at_.clear();
   for (const std::size_t i : pattern->variables) looked_at_.push_back(codes[i]);
-  pattern->trials.emplace(hash(looked_at_), trial);
+  pattern->trials.add(hash(looked_at_), trial);
 }
 
 bool Seen::agrees_with_partial(std::span<const double> codes) const {
   for (const Pattern& pattern : patterns_) {
     looked_at_.clear();
     for (const std::size_t i : pattern.variables) looked_at_.push_back(codes[i]);
-    const auto [first, last] = pattern.trials.equal_range(hash(looked_at_));
-    const bool found = std::any_of(first, last, [&](const auto& entry) {
-      const std::span<const double> known = history_->codes(entry.second);
+    const bool found = pattern.trials.any(hash(looked_at_), [&](std::size_t trial) {
+      const std::span<const double> known = history_->codes(trial);
       return std::all_of(pattern.variables.begin(), pattern.variables.end(),
                          [&](std::size_t i) { return known[i] == codes[i]; });
     });
@@ -71,9 +70,7 @@ bool Seen::agrees_with_partial(std::span<const double> codes) const {
 bool Seen::contains(std::span<const double> codes) const {
   if (repeats_) return false;
   if (agrees_with_partial(codes)) return true;
-  const auto [first, last] = trials_.equal_range(hash(codes));
-  return std::any_of(first, last,
-                     [&](const auto& entry) { return equal(history_->codes(entry.second), codes); });
+  return trials_.any(hash(codes), [&](std::size_t trial) { return equal(history_->codes(trial), codes); });
 }
 
 Configuration Seen::draw(Rng& rng) const {

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "lehr/search/hash_index.hpp"
 #include "lehr/search/history.hpp"
 #include "lehr/space/space.hpp"
 
@@ -58,11 +58,11 @@ class Seen {
   const History* history_;
   bool repeats_;
   bool continuous_;
-  std::unordered_multimap<std::uint64_t, std::size_t> trials_;
+  HashIndex trials_;
   // Partial trials by the variables they looked at: there are as many patterns as branches were taken.
   struct Pattern {
     std::vector<std::size_t> variables;
-    std::unordered_multimap<std::uint64_t, std::size_t> trials;
+    HashIndex trials;
   };
   std::vector<Pattern> patterns_;
   mutable std::vector<double> looked_at_;

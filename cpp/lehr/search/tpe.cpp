@@ -32,9 +32,12 @@ Dimension dimension(const Variable& variable) {
 }  // namespace
 
 TpeSearch::TpeSearch(const Context& context)
-    : context_(context), column_(context.space.size(), npos), ratios_(context.history, context.options) {
+    : context_(context), column_(context.space.size(), npos), only_(context.space.size(), 0.0) {
+  if (constrained()) ratios_.emplace(context.history, context.options);
   for (std::size_t i = 0; i < context.space.size(); ++i) {
     const Variable& variable = context.space.variable(i);
+    conditional_.push_back(variable.when.always() ? 0 : 1);
+    only_[i] = variable.discrete() ? variable.code(0) : variable.low;
     const bool single = variable.discrete() ? variable.cardinality() == 1 : variable.low == variable.high;
     if (single) continue;
     column_[i] = variables_.size();
@@ -56,11 +59,11 @@ void TpeSearch::fit() {
   const History& history = context_.history;
   if (constrained()) {
     rows_.clear();
-    for (std::size_t trial = ratios_.rows(); trial < history.size(); ++trial) {
+    for (std::size_t trial = ratios_->rows(); trial < history.size(); ++trial) {
       const std::span<const double> values = row(trial);
       rows_.insert(rows_.end(), values.begin(), values.end());
     }
-    ratios_.update(dimensions_, rows_);
+    ratios_->update(dimensions_, rows_);
     return;
   }
   below_set_.update(history, context_.options.tpe);
@@ -119,7 +122,7 @@ void TpeSearch::score_points(std::size_t count, Device device, gpu::Gpu* gpu) {
     if (device == Device::cuda) {
       throw DeviceError("acquisition 'c-tpe' is not scored on a GPU; use device='cpu' or 'auto'");
     }
-    ratios_.log_ratios(points_, count, log_below_);
+    ratios_->log_ratios(points_, count, log_below_);
     return;
   }
   if (score_on_gpu(count, device, gpu)) return;
@@ -155,20 +158,17 @@ void TpeSearch::weigh_candidates() {
   candidates_.clear();
 }
 
-// One kernel of the mixture gives every variable, in order, so that what is active follows from what was
-// drawn.
-bool TpeSearch::sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const {
-  const std::size_t kernel = below.sample_kernel(rng);
-  for (std::size_t i = 0; i < configuration.size(); ++i) {
-    if (!context_.space.active(i, configuration)) {
-      configuration[i] = std::numeric_limits<double>::quiet_NaN();
-    } else if (column_[i] == npos) {
-      configuration[i] = context_.space.sample_variable(i, rng);
+// A configuration from what was drawn for every dimension: variables in order, so that what is active follows
+// from what was drawn before. Returns whether it is legal.
+bool TpeSearch::assemble(const double* drawn, std::span<double> codes) const {
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (conditional_[i] != 0 && !context_.space.active(i, codes)) {
+      codes[i] = std::numeric_limits<double>::quiet_NaN();
     } else {
-      configuration[i] = below.sample_dimension(kernel, column_[i], rng);
+      codes[i] = column_[i] == npos ? only_[i] : drawn[column_[i]];
     }
   }
-  return !context_.space.is_forbidden(configuration);
+  return !context_.space.is_forbidden(codes);
 }
 
 Proposal TpeSearch::propose(Rng& rng) {
@@ -182,8 +182,8 @@ Proposal TpeSearch::propose(Rng& rng) {
   clear_candidates();
   bool any = false;
   if (constrained()) {
-    for (std::size_t pair = 0; pair < ratios_.count(); ++pair) {
-      any = draw_candidates(ratios_.below(pair), rng) || any;
+    for (std::size_t pair = 0; pair < ratios_->count(); ++pair) {
+      any = draw_candidates(ratios_->below(pair), rng) || any;
     }
   } else {
     any = draw_candidates(below_, rng);
@@ -196,12 +196,29 @@ Proposal TpeSearch::propose(Rng& rng) {
 // What is forbidden or known is drawn again, within bounds. Returns whether anything was left.
 bool TpeSearch::draw_candidates(const ParzenEstimator& below, Rng& rng) {
   const std::size_t wanted = context_.options.tpe.candidates;
-  drawn_.resize(context_.space.size());
+  const std::size_t most = 16 * wanted;
+  const std::size_t width = context_.space.size();
+  const std::size_t dimensions = variables_.size();
+  drawn_.resize(most_lanes * dimensions);
   std::size_t count = 0;
-  for (std::size_t draws = 0; count < wanted && draws < 16 * wanted; ++draws) {
-    if (!sample(below, drawn_, rng) || context_.seen.contains(drawn_)) continue;
-    append(drawn_);
-    if (++count % part == 0) weigh_candidates();
+  for (std::size_t draws = 0; count < wanted && draws < most;) {
+    // To draw again more than is missing costs little, whole blocks being drawn in any case, and saves
+    // rounds.
+    const std::size_t left = wanted - count;
+    const std::size_t n = std::min({most_lanes, draws == 0 ? left : whole_blocks(2 * left), most - draws});
+    below.sample(rng, n, drawn_);
+    draws += n;
+    for (std::size_t i = 0; i < n && count < wanted; ++i) {
+      const std::size_t begin = candidates_.size();
+      candidates_.resize(begin + width);
+      const std::span<double> codes = std::span<double>(candidates_).subspan(begin);
+      if (!assemble(drawn_.data() + i * dimensions, codes) || context_.seen.contains(codes)) {
+        candidates_.resize(begin);
+        continue;
+      }
+      for (const std::size_t variable : variables_) points_.push_back(codes[variable]);
+      if (++count % part == 0) weigh_candidates();
+    }
   }
   return count > 0;
 }
@@ -222,7 +239,7 @@ Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Config
 Split TpeSearch::split() {
   if (!constrained()) return lehr::split(context_.history, context_.options.tpe);
   fit();
-  return ratios_.sides(0);
+  return ratios_->sides(0);
 }
 
 std::vector<double> TpeSearch::score(const std::vector<Configuration>& configurations, Device device,

@@ -1,8 +1,10 @@
 // The constrained Tree-structured Parzen Estimator (phase 2 of the method; Bergstra et al. 2011).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,24 +50,26 @@ class TpeSearch final : public Searcher {
   void clear_candidates();
   void weigh_candidates();
   bool draw_candidates(const ParzenEstimator& below, Rng& rng);
-  bool sample(const ParzenEstimator& below, Configuration& configuration, Rng& rng) const;
+  bool assemble(const double* drawn, std::span<double> codes) const;
   bool constrained() const { return context_.options.tpe.acquisition == Acquisition::c_tpe; }
 
   Context context_;
-  std::vector<std::size_t> variables_;  // those with more than one value
-  std::vector<Dimension> dimensions_;   // of these
-  std::vector<std::size_t> column_;     // variable -> dimension, or npos
+  std::vector<std::size_t> variables_;     // those with more than one value
+  std::vector<Dimension> dimensions_;      // of these
+  std::vector<std::size_t> column_;        // variable -> dimension, or npos
+  std::vector<double> only_;               // value of a variable that has but one
+  std::vector<std::uint8_t> conditional_;  // per variable: whether it may be inactive
   Below below_set_;
   bool fitted_ = false;
   std::vector<std::size_t> fitted_below_;  // whom the densities count as below
   ParzenEstimator below_;
-  ParzenEstimator above_;     // a slot per trial
-  ConstrainedRatios ratios_;  // of use when constrained()
+  ParzenEstimator above_;                    // a slot per trial
+  std::optional<ConstrainedRatios> ratios_;  // there when constrained()
   Device device_ = Device::cpu;
   std::shared_ptr<gpu::Gpu> gpu_;
   // Buffers that live on, so that an ask allocates nothing once warm.
   std::vector<double> row_, rows_;
-  Configuration drawn_;
+  std::vector<double> drawn_;
   std::vector<double> points_;      // dimensions only
   std::vector<double> candidates_;  // whole configurations
   std::vector<double> log_below_;

@@ -155,6 +155,8 @@ double draw(const Variable& v, Rng& rng) {
   if (v.kind == Kind::categorical || v.kind == Kind::ordinal)
     return static_cast<double>(rng.below(v.choices.size()));
   if (!v.discrete()) return draw(v, Piece{v.low, v.high}, rng);
+  if (v.kind == Kind::integer && v.step == 1.0 && !v.log)
+    return v.low + static_cast<double>(rng.below(static_cast<std::uint64_t>(v.high - v.low) + 1));
   return draw(v, Piece{0.0, static_cast<double>(v.cardinality()) - 1.0}, rng);
 }
 

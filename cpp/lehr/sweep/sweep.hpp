@@ -30,10 +30,12 @@ struct SweepCell {
 };
 
 struct CellResult {
-  std::vector<StudyMetrics> metrics;                // one per study
-  std::vector<std::vector<std::uint8_t>> feasible;  // of each trial of each study
-  std::vector<Step> steps;                          // by study, then by trial
-  std::vector<StudyTrace> traces;                   // empty unless kept
+  std::vector<StudyMetrics> metrics;   // one per study
+  std::vector<std::uint8_t> feasible;  // of each trial, study by study
+  std::vector<Step> steps;             // by study, then by trial
+  std::vector<StudyTrace> traces;      // empty unless kept
+
+  void clear();
 };
 
 class Sweep {
@@ -62,24 +64,28 @@ class Sweep {
   Progress progress(std::size_t cell) const;
 
  private:
+  // A cell's result lies in blocks, one for each task, made when the task is done: memory is held for what
+  // has run and was not taken yet.
   struct Work {
-    explicit Work(const SweepCell& cell);
-    std::vector<StudyMetrics> metrics;
-    std::vector<std::vector<std::uint8_t>> feasible;
-    std::vector<std::vector<Step>> steps;
-    std::vector<StudyTrace> traces;
+    std::vector<CellResult> blocks;
     std::atomic<std::size_t> done{0};
     std::atomic<std::uint64_t> nanoseconds{0};
   };
   struct Task {
     std::size_t cell;
-    std::size_t begin;
+    std::size_t block;
+    std::size_t begin;  // studies begin .. end - 1
     std::size_t end;
   };
 
   void plan();
   void work() noexcept;
-  void run(const Task& task, StudyTrace& trace);
+  // The result of the task goes through `scratch`, which a thread keeps.
+  struct Scratch {
+    StudyTrace trace;
+    CellResult result;
+  };
+  void run(const Task& task, Scratch& scratch);
 
   std::vector<SweepCell> cells_;
   bool keep_traces_;

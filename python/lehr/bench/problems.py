@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from lehr import _core
+from lehr.bench.recordings.detect import read_table
 from lehr.bench.recordings.files import decoded, parsed_lines
 from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
 from lehr.bench.recordings.table import Table
@@ -107,6 +109,45 @@ class Problem:
             lines = parsed_lines(name, decoded(name, packaged_bytes(name)))
             return cls._from_table(from_lines(name, lines))
         return cls._from_core(_core.make_problem(name))
+
+    @classmethod
+    def replay(
+        cls,
+        path: str | Path,
+        *,
+        objective: str | None = None,
+        direction: Literal["maximize", "minimize"] | None = None,
+        constraints: Mapping[str, float] | None = None,
+        study: str | None = None,
+        t1: str | Path | None = None,
+    ) -> Self:
+        """A problem from recorded measurements; the format is told from the content, gzipped or not.
+
+        Read are trial logs of `lehr.run` and `lehr tune`, ``lehr.replay`` files, and Kernel Tuner's cache files and T4
+        results. The space holds exactly the recorded configurations: others have no result and are not legal. A
+        configuration with several measurements repeats them in turn. Nothing in the file is evaluated as code.
+
+        Args:
+            path: the file.
+            objective: the metric to optimise; else the file's own, ``time``, or a log's objective.
+            direction: else ``"minimize"`` for Kernel Tuner's times, ``"maximize"`` for rates (``.../s``) and for logs.
+            constraints: upper limits by metric name; else none, and for logs what the study judged.
+            study: which study of a log that holds several.
+            t1: the T1 description of T4 results, which they must fit.
+
+        Raises:
+            LehrError: the file cannot be read or is damaged; one sentence says what and where.
+        """
+        return cls._from_table(
+            read_table(
+                Path(path),
+                objective=objective,
+                direction=direction,
+                constraints=constraints,
+                study=study,
+                t1=None if t1 is None else Path(t1),
+            )
+        )
 
     @classmethod
     def _from_table(cls, table: Table, constraints: Mapping[str, float] | None = None) -> Self:

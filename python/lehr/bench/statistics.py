@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Literal
 
@@ -16,7 +17,8 @@ from lehr.errors import LehrError, OptionError
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 _RESAMPLES = 2000
-_BLOCK = 1 << 22  # resampled values held at once, 32 MB
+_BLOCK = 1 << 21  # resampled values held at once, 16 MB
+_REMEMBERED = 1 << 26  # resampled values whose weights are kept, 64 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +129,20 @@ def bootstrap(
     count = len(known)
     if count == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
-    reduce = np.mean if statistic == "mean" else np.median
-    estimate = float(reduce(known))
+    estimate = float(np.mean(known) if statistic == "mean" else np.median(known))
     if count == 1:
         return Interval(estimate, math.nan, math.nan, 1)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    rows = max(1, _BLOCK // count)
-    parts = []
-    for begin in range(0, resamples, rows):
-        drawn = known[rng.integers(0, count, (min(rows, resamples - begin), count))]
-        parts.append(reduce(drawn, axis=1))
-    low, high = np.percentile(np.concatenate(parts), [tail, 100 - tail])
+    if known.min() == known.max():
+        return Interval(float(known[0]), float(known[0]), float(known[0]), count)
+    if statistic == "mean" and resamples * count <= _REMEMBERED:
+        weights = _weights(count, seed, resamples)
+        rows = max(1, _BLOCK // count)
+        parts = [weights[begin : begin + rows] @ known for begin in range(0, resamples, rows)]
+        estimates = np.concatenate(parts) / count
+    else:
+        reduce = np.mean if statistic == "mean" else np.median
+        estimates = np.concatenate([reduce(known[rows], axis=1) for rows in _draws(count, seed, resamples)])
+    low, high = np.percentile(estimates, [tail, 100 - tail])
     return Interval(estimate, float(low), float(high), count)
 
 
@@ -191,6 +196,25 @@ def holm(p_values: Numbers) -> npt.NDArray[np.float64]:
     factors = np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * given[order]))
     return corrected
+
+
+def _draws(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Resamples of `count` values as rows of their positions, some rows at a time."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    rows = max(1, _BLOCK // count)
+    for begin in range(0, resamples, rows):
+        yield rng.integers(0, count, (min(rows, resamples - begin), count))
+
+
+@lru_cache(maxsize=2)
+def _weights(count: int, seed: int, resamples: int) -> npt.NDArray[np.uint8]:
+    """How often each value is drawn in each resample. Tables ask for the same ones again and again."""
+    parts = []
+    for drawn in _draws(count, seed, resamples):
+        places = drawn + np.arange(len(drawn))[:, None] * count
+        counts = np.bincount(places.ravel(), minlength=drawn.size)
+        parts.append(np.minimum(counts, 255).astype(np.uint8).reshape(drawn.shape))
+    return np.concatenate(parts)
 
 
 def _gains(

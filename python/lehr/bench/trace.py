@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -134,6 +134,22 @@ class Trace:
         row["family"] = family_value(self.problem, row["family"])
         return StudyMetrics(**row)
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One JSON-safe record for each trial; what is missing is None."""
+        for i in range(len(self)):
+            state = int(self.truth_states[i])
+            yield {
+                "config": dict(self.configs[i]),
+                "outcome": self.outcomes[i],
+                "feasible": bool(self.feasible[i]),
+                "objective": _known(self.objectives[i]),
+                "truth": _known(self.truths[i]),
+                "truth_feasible": None if state == 0 else state == 1,
+                "seconds": float(self.seconds[i]),
+                "origin": self.origins[i],
+                "phase": self.phases[i],
+            }
+
     def _measured(self, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Metrics as columns of one row, and the steps of the best (see `lehr.bench.curves`)."""
         native = _core.StudyTrace(
@@ -254,6 +270,10 @@ def hashed_seed(index: int) -> int:
 def family_value(problem: Problem, code: float) -> Any:
     """What a code of the family variable stands for; None for NaN."""
     return None if math.isnan(code) else problem._core.family_value(code)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _objectives(evaluations: list[Evaluation]) -> Floats:

@@ -1,4 +1,4 @@
-"""The command line: ``lehr tune`` and ``lehr verify``. Each command imports what it needs."""
+"""The command line: ``lehr tune``, ``lehr verify`` and ``lehr sweep``. Each command imports what it needs."""
 
 from __future__ import annotations
 

@@ -8,8 +8,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from lehr.cli import bench as _bench
+from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
 from lehr.cli.limits import LimitOptions
+from lehr.cli.spread import spread
 
 _TUNE_EXAMPLES = """Examples:
 
@@ -201,6 +204,14 @@ def tune(
         bool,
         typer.Option("--fresh", help="Start a new study instead of going on with the one that is there."),
     ] = False,
+    on_failure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on-failure",
+            metavar="CLASS=ACTION",
+            help="count, retry or stop; classes: crashed, timeout, oom, killed, lost. Repeatable.",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")
     ] = Path("best.json"),
@@ -231,7 +242,7 @@ def tune(
         model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
         method=method, preset=preset, seed=seed, without=tuple(without or ()),
         trial_timeout=trial_timeout, memory_limit=memory_limit,
-        storage=storage, name=name, fresh=fresh, out=out,
+        storage=storage, name=name, fresh=fresh, on_failure=tuple(on_failure or ()), out=out,
         explain=explain, json=json,
     )  # fmt: skip
     _finish(command.tune, options)
@@ -291,6 +302,18 @@ def verify(
     _finish(command.verify, options)
 
 
+@app.command()
+def probe(*, json: Json = False) -> None:
+    """Say what this machine can measure and how well, what is missing, and why."""
+    from lehr.cli import probe as command
+
+    _finish(command.probe, command.ProbeOptions(json=json))
+
+
+_sweep.register(app, _finish)
+_bench.register(app, _finish)
+
+
 def _click_errors() -> tuple[type[Exception], ...]:
     """The base of the parser's usage errors: click's, or that of the copy of click inside newer versions of typer."""
     return tuple(
@@ -307,6 +330,10 @@ def invoke(arguments: list[str]) -> int:
         InputError: the command line cannot be understood.
         BrokenPipeError: stdout has no reader any more.
     """
+    if arguments[:1] == ["sweep"]:
+        arguments = spread(arguments, _sweep.LISTS)
+    elif arguments[:1] == ["bench"]:
+        arguments = spread(arguments, _bench.LISTS)
     try:
         code: Any = app(arguments, prog_name="lehr", standalone_mode=False)
     except _click_errors() as error:

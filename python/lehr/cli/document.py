@@ -33,6 +33,7 @@ def tune(
             kind: {"trials": loss.trials, "seconds": loss.seconds} for kind, loss in study.budget_lost.items()
         },
         "nearest_miss": _near(study) if best is None else None,
+        "confirmations": [one.as_json() for one in study.confirmations.values()],
         "faults": [
             {"variable": fault.variable, "value": fault.value, "error": fault.error, "failures": fault.failures,
              "message": fault.message}

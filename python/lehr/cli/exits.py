@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from lehr.errors import IsolationError, LehrError, StorageError
+from lehr.errors import IsolationError, LehrError, MissingPackageError, StorageError
 
 
 class Exit(IntEnum):
@@ -31,4 +31,5 @@ class MachineError(LehrError):
 
 def exit_code(error: LehrError) -> Exit:
     """The exit code of an error that lehr raised on purpose."""
-    return Exit.MACHINE if isinstance(error, StorageError | IsolationError | MachineError) else Exit.BAD_INPUT
+    machine = StorageError | IsolationError | MachineError | MissingPackageError
+    return Exit.MACHINE if isinstance(error, machine) else Exit.BAD_INPUT

@@ -16,7 +16,16 @@ from rich.text import Text
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
 from lehr.cli.plain import opening
-from lehr.study import Event, FaultFound, Study, StudyOpened, StudyTrial, TrialFinished, TrialStarted
+from lehr.study import (
+    Event,
+    FaultFound,
+    Study,
+    StudyOpened,
+    StudyTrial,
+    TrialFinished,
+    TrialStarted,
+    WinnerMeasured,
+)
 
 _STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
 _MOST_FAILURES = 8
@@ -68,7 +77,9 @@ class LiveTable:
             self._running = Running(event.number, event.config, time.monotonic())
         elif isinstance(event, TrialFinished):
             self._running = None
-        elif isinstance(event, FaultFound):
+        elif isinstance(event, FaultFound) or (
+            isinstance(event, WinnerMeasured) and not event.confirmation.held
+        ):
             self._console.print(event.message, style="red")
         self._live.refresh()
 

@@ -6,7 +6,16 @@ from typing import IO
 
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
-from lehr.study import Event, FaultFound, PhaseChanged, Study, StudyOpened, StudyTrial, TrialFinished
+from lehr.study import (
+    Event,
+    FaultFound,
+    PhaseChanged,
+    Study,
+    StudyOpened,
+    StudyTrial,
+    TrialFinished,
+    WinnerMeasured,
+)
 
 
 class PlainLines:
@@ -33,7 +42,7 @@ class PlainLines:
             self._line(self._row(event.trial, event.study))
         elif isinstance(event, PhaseChanged):
             self._line(f"the search goes on from {event.before} to {event.after}")
-        elif isinstance(event, FaultFound):
+        elif isinstance(event, FaultFound | WinnerMeasured):
             self._line(event.message)
 
     def end(self) -> None:

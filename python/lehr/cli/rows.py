@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lehr.cli.limits import Limit, Objective
+from lehr.study.verdicts import verdicts_of
 
 if TYPE_CHECKING:
     from lehr.study import StudyTrial
@@ -46,14 +47,27 @@ def reason(trial: StudyTrial) -> str:
     if trial.feasible:
         return ""
     if trial.outcome == "ok":
-        missed = (Limit(miss.limit.metric, miss.limit.value, miss.limit.upper) for miss in trial.misses)
-        return "missed " + ", ".join(map(str, missed))
+        missed = [
+            f"{Limit(miss.limit.metric, miss.limit.value, miss.limit.upper)}{_open(trial, miss.limit.metric)}"
+            for miss in trial.misses
+        ]
+        return "missed " + ", ".join(missed)
     exception = trial.evidence.get("exception")
     if isinstance(exception, dict):
         text = str(exception.get("message") or "").strip() or str(exception.get("type", ""))
     else:
         text = str(trial.evidence.get("reason") or "").strip()
     return _RUNTIME_PREFIX.sub("", text.splitlines()[0]) if text else ""
+
+
+def _open(trial: StudyTrial, metric: str) -> str:
+    """How open a limit is that measuring could not settle."""
+    verdict = verdicts_of(trial.facts).get(metric, {})
+    if verdict.get("answer") != "borderline":
+        return ""
+    probability = verdict.get("probability")
+    met = f", met with probability {probability:.2f}" if isinstance(probability, int | float) else ""
+    return f" (borderline{met})"
 
 
 def failures(trials: Iterable[StudyTrial]) -> list[str]:

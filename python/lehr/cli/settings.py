@@ -42,6 +42,7 @@ class TuneOptions:
     storage: str
     name: str | None
     fresh: bool
+    on_failure: tuple[str, ...]
     out: Path
     explain: bool
     json: bool
@@ -58,6 +59,7 @@ class Settings:
     preset: Literal["default", "paper"]
     trial_timeout_s: float
     memory_limit_mb: float
+    policies: dict[str, str] | None
 
     @property
     def trials(self) -> int:
@@ -92,7 +94,28 @@ def read(options: TuneOptions) -> Settings:
         preset=_one_of("--preset", options.preset, ("default", "paper")),
         trial_timeout_s=units.duration_s(options.trial_timeout, "--trial-timeout"),
         memory_limit_mb=memory_limit_mb,
+        policies=policies(options.on_failure),
     )
+
+
+def policies(texts: tuple[str, ...]) -> dict[str, str] | None:
+    """What to do about failures, from CLASS=ACTION. Raises InputError; None when nothing was said."""
+    from lehr.errors import OptionError
+    from lehr.study.policies import read_policies
+
+    if not texts:
+        return None
+    chosen: dict[str, str] = {}
+    for text in texts:
+        kind, equals, action = text.partition("=")
+        if not equals:
+            raise InputError(f"--on-failure: cannot read {text!r}; write CLASS=ACTION, as in crashed=stop")
+        chosen[kind.strip()] = action.strip()
+    try:
+        read_policies(chosen)
+    except OptionError as error:
+        raise InputError(f"--on-failure: {error}") from error
+    return chosen
 
 
 def _one_of(option: str, text: str, known: tuple[_Word, ...]) -> _Word:

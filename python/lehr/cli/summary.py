@@ -28,6 +28,24 @@ def best_lines(
     return lines
 
 
+def confirmation_lines(study: Study) -> list[str]:
+    """What came of measuring the winner again, and which trials are no winners for it."""
+    lines = [
+        f"Trial {one.trial} was better, but it flipped when it was measured again: {one.reason}."
+        for one in study.confirmations.values()
+        if not one.held
+    ]
+    best = study.best
+    if best is None:
+        return lines
+    again = study.confirmations.get(best.number)
+    if again is not None:
+        lines.append(f"Trial {best.number} was measured again in a fresh process: every limit is met.")
+    elif lines:
+        lines.append(f"Trial {best.number} was not measured again: too many before it flipped.")
+    return lines
+
+
 def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
     """``Best: resnet int8_static b1: accuracy 0.966, ... | default: accuracy 0.966, ...``"""
     names = rows.columns(plan.objective, plan.limits)

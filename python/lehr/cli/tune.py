@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from lehr.cli.settings import TuneOptions, read
 from lehr.cli.signals import Ending, ignore_interrupts, orderly_termination
 
 if TYPE_CHECKING:
+    from lehr.deploy.evaluate import Evaluator
     from lehr.study import Event, Study, StudyTrial
 
 _MARK = "lehr.workload"
@@ -83,13 +85,13 @@ class Run:
 
         baseline = self.workload.baseline
         return lehr.study.run(
-            self.workload.evaluator,
+            self._evaluator(),
             self.workload.space,
             objective=self.settings.objective.metric,
             direction=self.settings.objective.direction,
             constraints=[limit.constraint for limit in self.settings.limits],
             budget=self.settings.trials,
-            max_seconds=self.settings.budget.seconds,
+            budget_seconds=self.settings.budget.seconds,
             method=self.settings.method,
             preset=self.settings.preset,
             seed=self.options.seed,
@@ -99,9 +101,17 @@ class Run:
             name=self._name,
             preload=PRELOAD,
             environment=environment(),
+            policies=self.settings.policies,
             initial=[baseline] if baseline in self.workload.space else [],
             on_event=on_event,
         )
+
+    def _evaluator(self) -> Evaluator:
+        """The evaluator, judging latency by the published rule where that is asked for."""
+        evaluator = self.workload.evaluator
+        if self.settings.preset == "paper":
+            return replace(evaluator, plan=replace(evaluator.plan, rule="paper"))
+        return evaluator
 
     def _check_mark(self, study: Study) -> None:
         """A study under a name of the user's must have been made with the same model, data and options."""
@@ -159,16 +169,21 @@ class Run:
             lines += [
                 f"This study was complete already ({trials}); nothing was measured. --fresh starts anew."
             ]
+        elif study.stopped is not None and study.stopped.startswith("policy: "):
+            kind = study.stopped.removeprefix("policy: ")
+            reason = study.trials[-1].evidence.get("reason", "")
+            lines += ["", f"Stopped by --on-failure {kind}=stop at trial {study.trials[-1].number}: {reason}"]
         elif study.stopped == "exhausted":
             lines += ["", f"The space is exhausted: all its {count} configurations were measured."]
         if self.options.explain:
             lines += ["", study.explain()]
         if best is not None:
             again = shlex.join([*invoked_as(), "verify", str(self.options.out)])
-            return lines + summary.best_lines(best, baseline, self.plan, out, again)
+            words = summary.best_lines(best, baseline, self.plan, out, again)
+            return [*lines, *words[:-1], *summary.confirmation_lines(study), words[-1]]
         if not count:
             return [*lines, "No trial has ended yet."]
-        return lines + summary.nothing_lines(study, baseline, self.plan)
+        return lines + summary.confirmation_lines(study) + summary.nothing_lines(study, baseline, self.plan)
 
     def shipped(self, study: Study, best: StudyTrial, baseline: StudyTrial | None) -> best_file.BestFile:
         """What best.json says."""

@@ -16,6 +16,7 @@ from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit
 from lehr.cli.signals import orderly_termination
+from lehr.study.verdicts import verdicts_of
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
@@ -178,15 +179,17 @@ def repeat(
 ) -> list[Ending]:
     """Measure in so many fresh processes, one after the other.
 
-    The latency limits ask for enough samples to be judged; they do not stop a measurement early, as in a search.
+    Latency limits are settled with nothing assumed and time enough, unlike in a search.
     """
     from lehr.deploy.evaluate import PRELOAD
-    from lehr.deploy.latency import PERCENTILES
     from lehr.deploy.machine import environment
     from lehr.supervise.supervisor import Supervisor
 
-    limited = [PERCENTILES[limit.metric] for limit in limits if limit.metric in PERCENTILES]
-    evaluator = replace(workload.evaluator, plan=workload.evaluator.plan.requiring(limited))
+    evaluator = replace(
+        workload.evaluator,
+        plan=workload.evaluator.plan.strict(),
+        limits={limit.metric: limit.value for limit in limits if limit.upper},
+    )
     with Supervisor(environment=environment()) as supervisor:
         return [
             supervisor.run(
@@ -197,15 +200,30 @@ def repeat(
 
 
 def judge(endings: Sequence[Ending], limits: Sequence[Limit]) -> Verdict:
-    """Medians against limits; a repeat that did not run fails the whole."""
+    """Medians against limits, or what most repeats' verdicts say where they have some; a repeat that did not run fails
+    the whole.
+    """
     ran = [numbers(ending.result) for ending in endings if ending.outcome == "ok"]
     names = [name for name in ran[0] if all(name in metrics for metrics in ran)] if ran else []
     medians = {name: float(statistics.median(metrics[name] for metrics in ran)) for name in names}
     return Verdict(
         metrics=medians,
-        missed=tuple(limit for limit in limits if ran and not limit.met(medians)),
+        missed=tuple(limit for limit in limits if ran and not _met(limit, medians, endings)),
         failures=tuple(ending for ending in endings if ending.outcome != "ok"),
     )
+
+
+def _met(limit: Limit, medians: Mapping[str, float], endings: Sequence[Ending]) -> bool:
+    answers = [
+        verdicts_of(ending.result).get(limit.metric, {}).get("answer")
+        for ending in endings
+        if ending.outcome == "ok" and limit.upper
+    ]
+    if answers.count("feasible") * 2 > len(answers) > 0:
+        return True
+    if answers.count("infeasible") * 2 > len(answers) > 0:
+        return False
+    return limit.met(medians)
 
 
 def numbers(result: Mapping[str, Any]) -> dict[str, float]:
@@ -303,7 +321,11 @@ def _document(
         "status": status,
         "config": shipped.config,
         "limits": [
-            {**limit.as_json(), "now": verdict.metrics.get(limit.metric), "met": limit.met(verdict.metrics)}
+            {
+                **limit.as_json(),
+                "now": verdict.metrics.get(limit.metric),
+                "met": limit not in verdict.missed and bool(verdict.metrics),
+            }
             for limit in limits
         ],
         "stored": shipped.metrics,
@@ -312,6 +334,7 @@ def _document(
             {
                 "outcome": ending.outcome,
                 "metrics": numbers(ending.result) if isinstance(ending.result, Mapping) else {},
+                "verdicts": verdicts_of(ending.result) if isinstance(ending.result, Mapping) else {},
                 "evidence": ending.evidence,
                 "seconds": ending.seconds,
             }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from lehr.deploy.data import Samples, load_arrays, samples_for
 from lehr.deploy.evaluate import PRELOAD, Evaluator
-from lehr.deploy.latency import LatencyPlan, TrialTimeout, measure, percentile
+from lehr.deploy.latency import LatencyPlan
 from lehr.deploy.machine import available_cores, describe_machine, environment
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import DataSource
@@ -24,15 +24,12 @@ __all__ = [
     "LatencyPlan",
     "OnnxModel",
     "Samples",
-    "TrialTimeout",
     "available_cores",
     "baseline",
     "deployment_space",
     "describe_machine",
     "environment",
     "load_arrays",
-    "measure",
-    "percentile",
     "quantize",
     "samples_for",
     "zoo",

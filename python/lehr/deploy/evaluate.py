@@ -17,6 +17,7 @@ from lehr.deploy.prepare import DataSource, prepare
 from lehr.deploy.session import open_session
 from lehr.deploy.zoo import Variant
 from lehr.errors import ConfigurationError
+from lehr.probe.report import LatencyReport
 from lehr.supervise import EarlyStop, current_trial
 
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
@@ -29,7 +30,7 @@ class Evaluator:
 
     Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples,
     converted models, reference outputs), which all trials of a run share; whoever made it removes it.
-    ``limits`` are upper limits by metric, for the early stop, where no trial context gives them.
+    ``limits`` are upper limits by metric, to be settled, where no trial context gives them.
     ``accuracy_s`` bounds the time spent on accuracy; a quarter of it is enough for a configuration that
     already missed a latency limit.
     """
@@ -88,10 +89,12 @@ class Evaluator:
         ``latency_samples`` calls (percentiles that the count does not support are absent);
         ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
         ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
-        here, and what is odd.
+        here, and what is odd. Under ``verdicts``, by limited percentile: whether the limit is met, and how sure
+        that is (:class:`lehr.probe.Verdict`).
 
         Raises:
-            EarlyStop: the trial timeout struck, or a limited percentile cannot be measured in time.
+            EarlyStop: a latency limit is missed by so much that this was settled before its percentile could be
+                told, or it cannot be measured in time.
             Exception: whatever quantiser or runtime raised, unchanged.
         """
         model = self.model_of(config)
@@ -104,10 +107,10 @@ class Evaluator:
         session = open_session(prepared.model, config)
         load_s = time.perf_counter() - start
         feed = samples.batch(0, batch)
-        timings = self._time(lambda: session.run(None, feed))
+        report = self._time(lambda: session.run(None, feed), batch)
         memory = peak_memory_mb()
 
-        limits, _ = self._limits()
+        timings, limits = report.metrics(), self._limits()
         missed = any(timings[name] > limits[name] for name in limits if name in timings)
         seconds = self.accuracy_s / 4 if missed else self.accuracy_s
         if samples.labels is not None:
@@ -121,7 +124,6 @@ class Evaluator:
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
         metrics |= {
-            "throughput_items_s": 1e3 * batch / timings["latency_mean_ms"],
             "memory_peak_mb": memory,
             "model_size_mb": prepared.size_mb(model),
             "load_s": load_s,
@@ -138,32 +140,35 @@ class Evaluator:
             facts["accuracy_partial"] = (
                 f"{score.items} of {samples.count} samples, the rest would take over {seconds:g} s"
             )
-        return {**metrics, "facts": facts}
+        if report.notes:
+            facts["measurement"] = "; ".join(report.notes)
+        verdicts = {
+            f"latency_{one.limit.percentile}_ms": one.as_json()
+            for one in report.verdicts
+            if one.limit.rule == "sequential"
+        }
+        return {**metrics, "facts": facts, "verdicts": verdicts}
 
-    def _limits(self) -> tuple[Mapping[str, float], bool]:
+    def _limits(self) -> Mapping[str, float]:
         trial = current_trial()
-        return (
-            (self.limits, False)
-            if trial is None
-            else ({**self.limits, **trial.constraints}, trial.feasible_found)
-        )
+        return self.limits if trial is None else {**self.limits, **trial.constraints}
 
-    def _time(self, call: Callable[[], object]) -> dict[str, float]:
-        limits, feasible_found = self._limits()
-        limited = {name: limits[name] for name in latency.PERCENTILES if name in limits}
-        tightest = latency.tightest_latency_limit(limits)
-        timeout = None if tightest is None else latency.TrialTimeout(tightest, feasible_found)
-        plan = self.plan.requiring([latency.PERCENTILES[name] for name in limited])
-        try:
-            samples = latency.measure(call, plan, timeout=timeout)
-        except latency.TooSlow as slow:
-            # The mean of three stands in for the limited metrics: good enough to rank failures by.
-            partial = dict.fromkeys(limited, slow.mean_ms)
-            raise EarlyStop(str(slow), partial | latency.summarise(slow.samples_ms)) from slow
-        timings = latency.summarise(samples)
-        if unsupported := [name for name in limited if name not in timings]:
+    def _time(self, call: Callable[[], object], batch: int) -> LatencyReport:
+        trial = current_trial()
+        plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
+        found = trial is not None and trial.feasible_found
+        limits = latency.latency_limits(self._limits(), plan, feasible_found=found)
+        report = latency.time_call(call, limits, plan, batch_size=batch)
+        timings = report.metrics()
+        unsupported = [name for name in limits if name not in timings]
+        if unsupported:
+            # The mean stands in for the limited metrics: good enough to rank failures by.
+            partial = dict.fromkeys(unsupported, report.mean_ms) | timings
+            verdict = report.verdict
+            if verdict is not None and verdict.answer == "infeasible":
+                raise EarlyStop(verdict.reason, partial)
             raise EarlyStop(
-                f"{len(samples)} calls took {plan.cap_s:g} s, too few to support {', '.join(unsupported)}",
-                dict.fromkeys(unsupported, timings["latency_mean_ms"]) | timings,
+                f"{len(report.samples_ms)} calls took {plan.max_s:g} s, too few to support {', '.join(unsupported)}",
+                partial,
             )
-        return timings
+        return report

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.confirming import Confirmation
+from lehr.study.events import (
+    Event,
+    FaultFound,
+    PhaseChanged,
+    StudyOpened,
+    TrialFinished,
+    TrialStarted,
+    WinnerMeasured,
+)
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.limits import Limit, parse_limits
 from lehr.study.session import run
@@ -10,6 +19,7 @@ from lehr.study.study import Loss, Study, load_study
 from lehr.study.trial import Miss, StudyTrial
 
 __all__ = [
+    "Confirmation",
     "EnvironmentFault",
     "Event",
     "FaultFound",
@@ -22,6 +32,7 @@ __all__ = [
     "StudyTrial",
     "TrialFinished",
     "TrialStarted",
+    "WinnerMeasured",
     "environment_faults",
     "load_study",
     "parse_limits",

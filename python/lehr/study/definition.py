@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from lehr.errors import SpaceError, StorageError
-from lehr.optimizer import Method
+from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.limits import Limit
 from lehr.study.results import canonical
@@ -30,8 +30,9 @@ class Definition:
         objective: name of the metric that is optimised.
         direction: ``maximize`` or ``minimize``.
         limits: limits on metrics.
-        method, preset, seed: as :class:`lehr.Optimizer` takes them.
+        method, preset, seed, acquisition, options: as :class:`lehr.Optimizer` takes them.
         initial: configurations to evaluate first.
+        accept_borderline: whether a limit that measuring could not settle counts as met.
     """
 
     space: Space
@@ -42,6 +43,9 @@ class Definition:
     preset: Preset
     seed: int
     initial: tuple[dict[str, Any], ...] = ()
+    acquisition: Acquisition = "ratio"
+    options: Mapping[str, float] = field(default_factory=dict)
+    accept_borderline: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The JSON-safe form that is stored."""
@@ -58,6 +62,9 @@ class Definition:
             "preset": self.preset,
             "seed": self.seed,
             "initial": list(self.initial),
+            "acquisition": self.acquisition,
+            "options": dict(self.options),
+            "accept_borderline": self.accept_borderline,
         }
 
     @classmethod
@@ -91,10 +98,14 @@ class Definition:
                 preset=cast(Preset, str(stored["preset"])),
                 seed=int(stored["seed"]),
                 initial=tuple(dict(config) for config in stored["initial"]),
+                # Studies stored before there was a choice have neither.
+                acquisition=cast(Acquisition, str(stored.get("acquisition", "ratio"))),
+                options={str(name): float(value) for name, value in stored.get("options", {}).items()},
+                accept_borderline=stored.get("accept_borderline", False) is True,  # older ones know none
             )
         except SpaceError as error:
             raise StorageError(f"{where}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{where}: its definition is damaged ({error}); start under another name"
             ) from error
@@ -104,8 +115,22 @@ class Definition:
         there, here = stored.as_json(), self.as_json()
         found = [
             f"{name} is {there[name]!r} there and {here[name]!r} here"
-            for name in ("objective", "direction", "method", "preset", "seed")
+            for name in (
+                "objective",
+                "direction",
+                "method",
+                "preset",
+                "seed",
+                "acquisition",
+                "accept_borderline",
+            )
             if there[name] != here[name]
+        ]
+        found += [
+            f"option {name!r} is {stored.options.get(name, 'not set')} there "
+            f"and {self.options.get(name, 'not set')} here"
+            for name in sorted({*stored.options, *self.options})
+            if stored.options.get(name) != self.options.get(name)
         ]
         found += _named(
             "limit",

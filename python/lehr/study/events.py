@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lehr.study.confirming import Confirmation
 from lehr.study.faults import EnvironmentFault
 from lehr.study.trial import StudyTrial
 
@@ -65,4 +66,20 @@ class FaultFound:
         return self.fault.message
 
 
-Event = StudyOpened | TrialStarted | TrialFinished | PhaseChanged | FaultFound
+@dataclass(frozen=True)
+class WinnerMeasured:
+    """The best trial was measured again in a fresh process."""
+
+    confirmation: Confirmation
+    trial: StudyTrial
+    study: Study
+
+    @property
+    def message(self) -> str:
+        """What came of it, in one sentence."""
+        if self.confirmation.held:
+            return f"trial {self.trial.number}, measured again: every limit is met"
+        return f"trial {self.trial.number}, measured again: turned down, {self.confirmation.reason}"
+
+
+Event = StudyOpened | TrialStarted | TrialFinished | PhaseChanged | FaultFound | WinnerMeasured

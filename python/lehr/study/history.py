@@ -24,6 +24,8 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
         method=definition.method,
         preset=definition.preset,
         seed=definition.seed,
+        acquisition=definition.acquisition,
+        options=definition.options,
     )
 
 
@@ -57,5 +59,5 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequenc
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
         return
-    metrics = {limit.key: limit.measured(trial.metrics) for limit in limits if limit.metric in trial.metrics}
+    metrics = {limit.key: limit.measured(trial.held) for limit in limits if limit.metric in trial.held}
     optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome, seconds=trial.seconds)

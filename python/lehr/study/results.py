@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lehr.study.limits import Limit
+from lehr.study.verdicts import VERDICTS
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def read_partial(result: object) -> Reading:
     facts: dict[str, Any] = {}
     for name, value in result.items():
         if name == "facts" and isinstance(value, Mapping):
-            facts = json_safe(value)
+            facts = {**json_safe(value), **facts}
+        elif name == VERDICTS and isinstance(value, Mapping):
+            if value:
+                facts[VERDICTS] = json_safe(value)
         elif not isinstance(name, str):
             ignored.append(f"the metric's name {_brief(name)} is not a string")
         elif (number := _finite(value)) is not None:

@@ -8,22 +8,35 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
+from lehr._checks import real
 from lehr.errors import ExhaustedError, OptionError, StorageError
-from lehr.optimizer import Method, Optimizer
+from lehr.optimizer import Acquisition, Method, Optimizer
 from lehr.space import Space
+from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
+from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
-from lehr.study.events import Event, FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
+from lehr.study.events import (
+    Event,
+    FaultFound,
+    PhaseChanged,
+    StudyOpened,
+    TrialFinished,
+    TrialStarted,
+    WinnerMeasured,
+)
 from lehr.study.faults import EnvironmentFault
 from lehr.study.history import make_optimizer, replay, tell
 from lehr.study.limits import Constraints, parse_limits
 from lehr.study.lock import deferred_interrupt
 from lehr.study.log import TrialLog, log_path
 from lehr.study.opening import StorageLike
+from lehr.study.policies import Action, FailureClass, failure_class, read_policies
 from lehr.study.results import Reading, canonical, json_safe, read_partial, read_result
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
 from lehr.supervise import Ending, TrialContext
+from lehr.supervise._device import MemoryReader
 from lehr.supervise.supervisor import Supervisor
 from lehr.trial import Outcome, Trial
 
@@ -31,6 +44,12 @@ from lehr.trial import Outcome, Trial
 Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
 #: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
 Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
+#: The device that a trial uses, perhaps chosen by configuration.
+Device = str | Callable[[dict[str, Any]], str | None] | None
+#: Threads for numeric libraries, perhaps chosen by configuration.
+Threads = int | Callable[[dict[str, Any]], int | None] | None
+#: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
+Evaluated = Callable[..., Ending]
 
 
 def run(
@@ -40,7 +59,8 @@ def run(
     objective: str = "objective",
     direction: Direction = "maximize",
     constraints: Constraints = None,
-    budget: int = 25,
+    budget: int | None = None,
+    budget_seconds: float | None = None,
     max_seconds: float | None = None,
     method: Method = "tba-tpe",
     preset: Preset = "default",
@@ -52,9 +72,19 @@ def run(
     isolation: Literal["auto", "fork", "spawn"] = "auto",
     preload: Preload = (),
     environment: Mapping[str, str] | None = None,
+    policies: Mapping[str, str] | None = None,
+    device: Device = None,
+    devices: Mapping[str, MemoryReader] | None = None,
+    cpus: Sequence[int] | None = None,
+    threads: Threads = None,
+    namespace: bool = False,
     initial: Iterable[Mapping[str, Any]] = (),
     on_event: Callable[[Event], None] | None = None,
     resume: bool = True,
+    acquisition: Acquisition = "ratio",
+    options: Mapping[str, float] | None = None,
+    accept_borderline: bool = False,
+    confirm: int = 3,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -72,20 +102,39 @@ def run(
         constraints: limits on metrics, as texts (``"latency_p95_ms <= 20ms"``, ``"accuracy >= 0.9"``) or as
             upper limits by metric.
         budget: trials of the whole study, those of earlier sessions included; a larger one may be given on
-            resume.
-        max_seconds: start no new trial once the study's trials, those of earlier sessions included, have
-            taken this long. The trial that runs then is left to end, or to meet its own deadline: cutting it
-            short would store a timeout that the configuration has not earned.
-        method, preset, seed: as for :class:`lehr.Optimizer`.
-        trial_timeout_s: deadline of one trial in seconds.
+            resume. 25, or as many as fit when ``budget_seconds`` is given alone.
+        budget_seconds: seconds of the whole study, those of earlier sessions included. Every trial costs what it
+            took, whatever came of it: start-up, repetitions and clearing away count. No new trial is started once
+            they are spent; the one that runs then is left to end, or to meet its own deadline: cutting it short
+            would store a timeout that the configuration has not earned. With ``budget`` too, whichever is spent
+            first ends the run.
+        max_seconds: the same limit, which leaves ``budget`` at its default.
+        method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
+        trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
+            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
         name: the study's name; a storage may hold several.
-        isolation, environment: as for :class:`lehr.supervise.Supervisor`.
+        isolation, environment, namespace: as for :class:`lehr.supervise.Supervisor`.
         preload: modules that the children's helper imports once, or a function from a configuration to them.
+        policies: what to do about a failed trial, by class (``crashed``, ``timeout``, ``oom``, ``killed`` by
+            somebody else, ``lost`` to the kernel, ``quarantined`` with its device): ``count`` it as the outcome that
+            it is, ``retry`` it once in fresh processes on a clean device, or ``stop`` the run. Defaults: ``killed``
+            is retried, the others count. A run that goes on with a study uses that study's, unless given others.
+        device: the device that a trial uses, by name, or a function from a configuration to it.
+        devices: as for :class:`lehr.supervise.Supervisor`.
+        cpus: processors that trials may run on.
+        threads: how many threads numeric libraries use, as set in the environment before they are imported; or a
+            function from a configuration to that. Each number has a helper process of its own.
         initial: configurations to evaluate first.
         on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
+        accept_borderline: whether a limit that an evaluation's verdict leaves open (see
+            :mod:`lehr.study.verdicts`) counts as met. Otherwise such a trial is told to the search as a small
+            violation.
+        confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
+            ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
+            winner any more: ``study.confirmations`` says why.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -96,8 +145,13 @@ def run(
         StorageError: the study cannot be stored, is in use, or was made with other options.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
+    chosen = read_policies(policies)
+    most = math.inf if budget is None and budget_seconds is not None else budget or 25
+    if budget is None:
+        budget = 25 if budget_seconds is None else _planned(budget_seconds)
     _check_numbers(
         budget,
+        budget_seconds=budget_seconds,
         max_seconds=max_seconds,
         trial_timeout_s=trial_timeout_s,
         memory_limit_mb=memory_limit_mb,
@@ -111,30 +165,51 @@ def run(
         preset=preset,
         seed=seed,
         initial=_distinct(space, initial),
+        acquisition=acquisition,
+        options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
+        accept_borderline=bool(accept_borderline),
     )
+    if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
+        raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
+    if isinstance(device, str) and device not in (devices or {}):
+        raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
-    supervisor = Supervisor(isolation=isolation, environment=environment)  # likewise; starts nothing yet
+    # Likewise; starts nothing yet.
+    supervisor = Supervisor(
+        isolation=isolation, environment=environment, devices=devices, namespace=namespace
+    )
     with StudyStore(storage, name, writable=True) as store, supervisor:
         _open_study(store, definition, resume=resume)
-        session = _Session(store, definition, optimizer, budget, on_event)
+        if policies is None and isinstance(noted := store.noted("policies"), dict):
+            chosen = read_policies(noted)
+        store.note("policies", dict(chosen))
+        session = _Session(store, definition, optimizer, budget, on_event, policies=chosen, most=most)
 
-        def evaluated(number: int, config: dict[str, Any]) -> Ending:
+        def evaluated(
+            number: int, config: dict[str, Any], fresh: bool = False, confirming: bool = False
+        ) -> Ending:
+            timeout_s = trial_timeout_s or adapted_deadline(session.study.trials)
             return supervisor.run(
                 evaluate,
                 dict(config),
                 preload=tuple(preload(dict(config)) if callable(preload) else preload),
-                timeout_s=trial_timeout_s,
+                timeout_s=timeout_s,
                 memory_limit_mb=memory_limit_mb,
+                device=device(dict(config)) if callable(device) else device,
+                fresh=fresh,
+                cpus=cpus,
+                threads=threads(dict(config)) if callable(threads) else threads,
                 context=TrialContext(
                     number=number,
                     feasible_found=session.study.best is not None,
                     constraints={limit.key: limit.bound for limit in definition.limits},
-                    timeout_s=trial_timeout_s,
+                    timeout_s=timeout_s,
                     memory_limit_mb=memory_limit_mb,
+                    confirming=confirming,
                 ),
             )
 
-        return session.drive(evaluated, max_seconds)
+        return session.drive(evaluated, min(budget_seconds or math.inf, max_seconds or math.inf), confirm)
 
 
 class _Session:
@@ -147,7 +222,12 @@ class _Session:
         optimizer: Optimizer,
         budget: int,
         on_event: Callable[[Event], None] | None,
+        *,
+        policies: Mapping[FailureClass, Action],
+        most: float,
     ) -> None:
+        self._policies = policies
+        self._most = most  # trials; infinite under a budget in seconds alone
         self._store = store
         self._definition = definition
         self._optimizer = optimizer
@@ -159,6 +239,8 @@ class _Session:
         for record in recorded:
             if record.trial is not None:
                 self.study._add(record.trial)
+        for one in read(store.noted(NOTE)).values():
+            self.study._confirmed(one)
         self._log = TrialLog(log_path(store.path), store.name) if store.path is not None else None
         if self._log is not None:
             self._log.catch_up(self.study.trials)
@@ -166,16 +248,16 @@ class _Session:
         self._phase = str(optimizer.phase)
         store.note("budget", budget)
 
-    def drive(self, evaluated: Callable[[int, dict[str, Any]], Ending], max_seconds: float | None) -> Study:
+    def drive(self, evaluated: Evaluated, max_seconds: float, confirm: int) -> Study:
         """Run trials until the study is done."""
-        earlier, started = self.study.seconds, time.monotonic()
+        earlier, started = self.study.cost_seconds, time.monotonic()
         self._emit(StudyOpened(self.study, self._store.repaired))
         try:
             while True:
                 why = None
-                if not self._waiting and self._next >= self.study.budget:
+                if not self._waiting and self._next >= self._most:
                     why = "budget"
-                elif max_seconds is not None and earlier + time.monotonic() - started >= max_seconds:
+                elif self._spent(earlier, started) >= max_seconds:
                     why = "time"
                 else:
                     try:
@@ -183,15 +265,37 @@ class _Session:
                     except ExhaustedError:
                         why = "exhausted"
                 if why is not None:
+                    self._confirm(evaluated, confirm)
                     return self._end(why)
                 self._changed_phase()
                 self._emit(TrialStarted(asked.number, asked.config, self.study, again))
-                self._finish(asked, evaluated(asked.number, asked.config))
+                ending, stop = self._evaluate(asked, evaluated)
+                self._finish(asked, ending)
+                if stop is not None:
+                    return self._end(f"policy: {stop}")
         except KeyboardInterrupt as interrupt:
             with suppress(StorageError):  # the interrupt matters more than the note about it
                 self._end("interrupted")
             interrupt.study = self.study  # type: ignore[attr-defined]
             raise
+
+    def _spent(self, earlier: float, started: float) -> float:
+        return max(earlier + time.monotonic() - started, self.study.cost_seconds)
+
+    def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
+        def measure(trial: StudyTrial) -> Confirmation:
+            asked = Trial(trial.number, dict(trial.config), trial.origin)
+            again = read_ending(
+                asked, evaluated(trial.number, dict(trial.config), True, True), self._definition
+            )
+            found = confirmation(trial, again)
+            with deferred_interrupt():
+                self.study._confirmed(found)
+                self._store.note(NOTE, [one.as_json() for one in self.study.confirmations.values()])
+            self._emit(WinnerMeasured(found, trial, self.study))
+            return found
+
+        confirm_best(lambda: self.study.best, list(self.study.confirmations), measure, at_most)
 
     def _start(self) -> tuple[Trial, bool]:
         """The next trial, already recorded: one that an earlier session died in, else a new one."""
@@ -201,6 +305,25 @@ class _Session:
         self._store.start(self._next, asked.config, asked.origin, self._definition)
         self._next += 1
         return asked, False
+
+    def _evaluate(self, asked: Trial, evaluated: Evaluated) -> tuple[Ending, FailureClass | None]:
+        """The ending that counts, with what all attempts cost, and the failure that ends the run, if any."""
+        begun = time.monotonic()
+        ending = evaluated(asked.number, asked.config, False)
+        attempts: list[dict[str, Any]] = []
+        kind = failure_class(ending)
+        if kind is not None and self._policies[kind] == "retry":
+            reason = ending.evidence.get("reason")
+            attempts.append(
+                {"outcome": ending.outcome, "class": kind, "reason": reason, "seconds": ending.seconds}
+            )
+            ending = evaluated(asked.number, asked.config, True)
+            kind = failure_class(ending)
+        evaluating = ending.seconds + sum(attempt["seconds"] for attempt in attempts)
+        ending.evidence["cost_seconds"] = round(max(time.monotonic() - begun, evaluating), 4)
+        if attempts:
+            ending.evidence["earlier_attempts"] = attempts
+        return ending, kind if kind is not None and self._policies[kind] == "stop" else None
 
     def _finish(self, asked: Trial, ending: Ending) -> None:
         trial = read_ending(asked, ending, self._definition)
@@ -261,6 +384,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         seconds=float(ending.seconds),
         facts=reading.facts,
         limits=definition.limits,
+        accept_borderline=definition.accept_borderline,
     )
 
 
@@ -274,6 +398,11 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
             f"{store.where} exists already: give this run another name, or resume=True to go on with it"
         )
     definition.require_same(stored, store.where)
+
+
+def _planned(budget_seconds: float) -> int:
+    """The number of trials that the search plans for under a budget in seconds; asking for more is allowed."""
+    return max(25, round(4 * budget_seconds)) if 0 < budget_seconds < 1e12 else 25
 
 
 def _check_numbers(budget: int, **limits: float | None) -> None:

@@ -237,6 +237,7 @@ class StudyStore:
                     seconds=float(attributes["seconds"]),
                     facts=attributes["facts"],
                     limits=definition.limits,
+                    accept_borderline=definition.accept_borderline,
                 )
             elif stored.state != TrialState.RUNNING:
                 raise ValueError(f"state {stored.state.name}")
@@ -262,8 +263,8 @@ def constraint_values(trial: StudyTrial, limits: Sequence[Limit]) -> dict[str, f
     """Optuna's constraints of a trial, above 0 where violated: its outcome, and g - c where measured."""
     values = {_OUTCOME_CONSTRAINT: _RAN if trial.outcome == "ok" else _FAILED}
     for limit in limits:
-        if limit.metric in trial.metrics:
-            values[str(limit.key)] = limit.excess(trial.metrics)
+        if limit.metric in trial.held:
+            values[str(limit.key)] = limit.excess(trial.held)
     return values
 
 

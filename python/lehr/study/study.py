@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.errors import LehrError, StorageError
 from lehr.space import Space
+from lehr.study.confirming import NOTE, Confirmation, read
 from lehr.study.definition import Definition
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.history import make_optimizer, replay
@@ -40,7 +41,8 @@ class Study:
         name: the study's name in its storage.
         budget: trials of the whole study, as last asked for.
         stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try),
-            ``interrupted``, or None while it runs or when it was killed.
+            ``interrupted``, ``policy: crashed`` (or another class of failure that was to stop it), or None while
+            it runs or when it was killed.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Study:
         self._definition = definition
         self._trials: list[StudyTrial] = []
         self._optimizer = optimizer
+        self._confirmations: dict[int, Confirmation] = {}
         self.name = store.name
         self.budget = budget
         self.stopped = stopped
@@ -86,16 +89,23 @@ class Study:
 
     @property
     def best(self) -> StudyTrial | None:
-        """The best feasible trial, the earliest among equals; None when nothing feasible was found."""
+        """The best feasible trial that was not turned down when it was measured again, the earliest among equals; None
+        when there is none.
+        """
         feasible = [
             (trial.objective, trial)
             for trial in self._trials
-            if trial.feasible and trial.objective is not None
+            if trial.feasible and trial.objective is not None and self._stands(trial)
         ]
         if not feasible:
             return None
         choose = max if self.direction == "maximize" else min
         return choose(feasible, key=lambda pair: pair[0])[1]
+
+    @property
+    def confirmations(self) -> dict[int, Confirmation]:
+        """Trials that were measured again in a fresh process because they were the best, by number."""
+        return dict(self._confirmations)
 
     @property
     def nearest_miss(self) -> StudyTrial | None:
@@ -135,6 +145,11 @@ class Study:
         return sum(trial.seconds or 0.0 for trial in self._trials)
 
     @property
+    def cost_seconds(self) -> float:
+        """What all trials took of the wall clock, with start-up, repetitions and clearing away."""
+        return sum(float(trial.evidence.get("cost_seconds", trial.seconds or 0.0)) for trial in self._trials)
+
+    @property
     def phase(self) -> str:
         """What the search is doing now, in one word or two."""
         return str(self._optimizer().phase)
@@ -152,6 +167,9 @@ class Study:
             lines.append(
                 f"Best: trial {best.number}, {self.objective} {best.objective:g}, {_settings(best.config)}."
             )
+            again = self._confirmations.get(best.number)
+            if again is not None:
+                lines.append("Measured again in a fresh process, it met every limit.")
         elif miss is not None:
             by_how_much = ", ".join(map(str, miss.misses))
             lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
@@ -160,6 +178,11 @@ class Study:
         if lost := self.budget_lost:
             parts = [f"{kind} {loss.trials} ({loss.seconds:.1f} s)" for kind, loss in lost.items()]
             lines.append(f"Lost: {', '.join(parts)}.")
+        lines += [
+            f"Trial {one.trial} is no winner: measured again, it was turned down ({one.reason})."
+            for one in self._confirmations.values()
+            if not one.held
+        ]
         lines += [fault.message for fault in self.faults]
         return "\n".join([*lines, self._optimizer().explain()])
 
@@ -201,6 +224,13 @@ class Study:
         found = f"best {best.objective:g}" if best and best.objective is not None else "nothing feasible"
         return f"<lehr.Study {self.name!r}: {len(self._trials)} of {self.budget} trials, {found}>"
 
+    def _stands(self, trial: StudyTrial) -> bool:
+        again = self._confirmations.get(trial.number)
+        return again is None or again.held
+
+    def _confirmed(self, confirmation: Confirmation) -> None:
+        self._confirmations[confirmation.trial] = confirmation
+
     def _add(self, trial: StudyTrial) -> None:
         insort(self._trials, trial, key=lambda known: known.number)
 
@@ -229,6 +259,8 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
     for record in recorded:
         if record.trial is not None:
             study._add(record.trial)
+    for one in read(store.noted(NOTE)).values():
+        study._confirmed(one)
     return study
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lehr.study.limits import Limit
+from lehr.study.verdicts import held_figures
 from lehr.trial import Outcome, Trial
 
 
@@ -20,14 +21,19 @@ class Miss:
         value: what was measured, in the metric's unit.
         excess: how far beyond the limit, in the metric's unit; above 0.
         relative: the excess as a fraction of the limit; above 0.
+        reason: where a verdict turned the trial down and not the figure, the verdict in one sentence. The excess is
+            then a small one that stands for it.
     """
 
     limit: Limit
     value: float
     excess: float
     relative: float
+    reason: str = ""
 
     def __str__(self) -> str:
+        if self.reason:
+            return self.reason
         side = "above" if self.limit.upper else "below"
         share = f" ({self.relative:.0%})" if self.limit.value else ""
         return f"{self.limit.metric} {self.value:g} is {self.excess:g}{share} {side} {self.limit.value:g}"
@@ -44,10 +50,12 @@ class StudyTrial(Trial):
     Attributes:
         facts: notes that the evaluation returned beside its metrics.
         misses: the limits it missed, empty unless the outcome is ``ok``.
+        held: the limited metrics as the search is told them: as measured, unless a verdict says otherwise.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     misses: tuple[Miss, ...] = ()
+    held: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The trial as a JSON-safe dict: the line of the log."""
@@ -76,17 +84,25 @@ def judged(
     seconds: float,
     facts: Mapping[str, Any],
     limits: Sequence[Limit],
+    accept_borderline: bool = False,
 ) -> StudyTrial:
-    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial
-    metrics say.
+    """Hold a result against the limits, by its verdicts where it has some and by its figures elsewhere. A trial
+    that did not run is infeasible, whatever its partial metrics say.
     """
+    held, reasons = held_figures(metrics, facts, limits, accept_borderline=accept_borderline)
     misses: tuple[Miss, ...] = ()
     violation = math.inf
     if outcome == "ok":
         misses = tuple(
-            Miss(limit, metrics[limit.metric], limit.excess(metrics), limit.relative_excess(metrics))
+            Miss(
+                limit,
+                metrics[limit.metric],
+                limit.excess(held),
+                limit.relative_excess(held),
+                reasons.get(limit.key, ""),
+            )
             for limit in limits
-            if limit.excess(metrics) > 0
+            if limit.excess(held) > 0
         )
         violation = math.fsum(miss.relative for miss in misses)
     return StudyTrial(
@@ -102,4 +118,5 @@ def judged(
         seconds=seconds,
         facts=dict(facts),
         misses=misses,
+        held=held,
     )

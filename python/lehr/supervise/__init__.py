@@ -23,8 +23,8 @@ __all__ = ["EarlyStop", "Ending", "Supervisor", "TrialContext", "current_trial"]
 def __getattr__(name: str) -> Any:
     # Not imported above: a trial's own process reads this file too, and does not watch others.
     if name == "Supervisor":
-        if sys.platform == "win32":
-            raise IsolationError("isolated trials need a Unix system; Windows is not supported")
+        if not sys.platform.startswith("linux"):
+            raise IsolationError("isolated trials need Linux")
         from lehr.supervise.supervisor import Supervisor
 
         return Supervisor

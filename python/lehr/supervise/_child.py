@@ -19,8 +19,12 @@ from typing import Any, NoReturn
 
 from lehr.supervise import _wire
 from lehr.supervise._json import NotJson, to_json
+from lehr.supervise._linux import say_last_words_to
 from lehr.supervise._memory import MB, read_usage
 from lehr.supervise.trial import EarlyStop, TrialContext, _set_current_trial
+
+Send = Callable[[str, float, bytes], None]
+"""Kind, moment, JSON: see ``_wire.record``."""
 
 _MESSAGE_CHARS = 2000
 _TRACEBACK_CHARS = 8000
@@ -80,6 +84,17 @@ def _lift_data_limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
+_ALLOCATORS = {
+    ("torch", "OutOfMemoryError"),
+    ("cupy", "OutOfMemoryError"),
+    ("cupy_backends", "OutOfMemoryError"),
+    ("numba", "CudaOutOfMemoryError"),
+    ("tensorflow", "ResourceExhaustedError"),
+}
+"""Allocators with an error type of their own, by package. onnxruntime has none: its failures to allocate on the CPU are
+MemoryError or a plain RuntimeException, and the latter is a crash like any other."""
+
+
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)[:_MESSAGE_CHARS]
@@ -88,12 +103,11 @@ def _text_of(error: BaseException) -> str:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """By type, never by the words of a message."""
+    """By type, never by the words of a message. What C++ could not allocate arrives as MemoryError (pybind11)."""
     if isinstance(error, MemoryError):
         return True
     return any(
-        kind.__name__ == "OutOfMemoryError" and kind.__module__.partition(".")[0] == "torch"
-        for kind in type(error).__mro__
+        (kind.__module__.partition(".")[0], kind.__name__) in _ALLOCATORS for kind in type(error).__mro__
     )
 
 
@@ -132,7 +146,7 @@ def _load(spec: dict[str, Any], pickled: bytes) -> tuple[Callable[..., Any], tup
     return function, args
 
 
-def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, Any]], None]) -> int:
+def _evaluate(spec: dict[str, Any], pickled: bytes, send: Send) -> int:
     phase = "load"
     known = set(sys.modules)
     limit: int | None = None
@@ -143,18 +157,19 @@ def _evaluate(spec: dict[str, Any], pickled: bytes, send: Callable[[dict[str, An
         new = [name for name in sys.modules if name not in known]
         if spec["context"] is not None:
             _set_current_trial(TrialContext(**spec["context"]))
-        send({"is": "begun", "at": time.monotonic(), "modules": new, "data_limit": limit})
+        send("begun", time.monotonic(), json.dumps({"modules": new, "data_limit": limit}).encode())
         phase = "run"
         value = function(*args)
     except EarlyStop as stop:
         return _send_result(send, "stopped", stop.metrics, reason=_text_of(stop))
     except BaseException as error:
         _lift_data_limit()
-        record = {"is": "raised", "phase": phase, "memory": _is_out_of_memory(error), "at": time.monotonic()}
+        at = time.monotonic()
+        record: dict[str, Any] = {"phase": phase, "memory": _is_out_of_memory(error)}
         record["exception"] = describe(error, __file__)
         record["exit"] = isinstance(error, SystemExit)
         record["peak"] = _peak()
-        send(record)
+        send("raised", at, json.dumps(record).encode())
         return _exit_status(error)
     if limit is not None:
         _lift_data_limit()
@@ -166,19 +181,19 @@ def _peak() -> int:
     return usage.peak if usage else 0
 
 
-def _send_result(send: Callable[[dict[str, Any]], None], kind: str, value: Any, **more: Any) -> int:
+def _send_result(send: Send, kind: str, value: Any, **more: Any) -> int:
     at = time.monotonic()
     try:
-        record = {"is": kind, "value": to_json(value), "at": at, "peak": _peak(), **more}
-        size = len(_wire.encode(record))
-        if size - 4 > _wire.RESULT_LIMIT_BYTES:
-            limit = _wire.RESULT_LIMIT_BYTES
-            raise NotJson(f"result too large: {size - 4} bytes as JSON; at most {limit} can be sent")
+        limit = _wire.RESULT_LIMIT_BYTES
+        plain = to_json(value, most_characters=limit)
+        body = json.dumps({"value": plain, "peak": _peak(), **more}).encode()
+        if len(body) > limit:
+            raise NotJson(f"result too large: {len(body)} bytes as JSON; at most {limit} can be sent")
     except Exception as error:
         why = str(error) if isinstance(error, NotJson) else f"the result could not be read: {error!r:.500}"
-        send({"is": "refused", "why": why, "at": at, "peak": _peak()})
+        send("refused", at, json.dumps({"why": why, "peak": _peak()}).encode())
         return 1
-    send(record)
+    send(kind, at, body)
     return 0
 
 
@@ -187,9 +202,9 @@ def _prepare_streams(fault: int) -> None:
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     with contextlib.suppress(AttributeError, ValueError, OSError, RuntimeError):
-        faulthandler.enable(
-            fault
-        )  # a file of its own, else our tail of stderr would lose the innermost frames
+        # A file of its own, else our tail of stderr would lose the innermost frames.
+        faulthandler.enable(fault)
+    say_last_words_to(fault)
 
 
 def run_trial(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:
@@ -206,8 +221,10 @@ def run_trial(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:
         os.close(payload)
         set_path(spec["sys_path"])
         sys.argv = list(spec["argv"])
+        if spec["cpus"] is not None:
+            os.sched_setaffinity(0, spec["cpus"])
 
-        def send(message: dict[str, Any]) -> None:
+        def send(kind: str, at: float, body: bytes) -> None:
             if os.getpid() != me:  # the evaluation forked, and its copy came back here: it has no say
                 os._exit(1)
             if (
@@ -215,7 +232,7 @@ def run_trial(channel: int, payload: int, cwd: int, fault: int) -> NoReturn:
             ):  # the evaluation closed it, and opened a file of its own there
                 raise OSError("the evaluation closed lehr's result channel")
             with contextlib.suppress(BrokenPipeError):
-                _wire.write_all(channel, _wire.encode(message))
+                _wire.write_all(channel, _wire.record(kind, at, body))
 
         status = _evaluate(spec, pickled, send)
     except BaseException:

@@ -10,7 +10,10 @@ from typing import Any, Literal
 
 from lehr.supervise.trial import Ending, Outcome
 
-KillCause = Literal["timeout", "start", "memory", "lingered", "channel"]
+KillCause = Literal["timeout", "start", "memory", "lingered", "channel", "closed"]
+
+FAULT_BYTES = 8 * 1024
+TAIL_LINES = 20
 
 _FAULTS = {
     "SIGSEGV": "an invalid memory access",
@@ -35,9 +38,17 @@ class Facts:
     killed: KillCause | None = None
     helper_died: str | None = None
     """How the helper died, when it died during the trial."""
+    terminated: bool = False
+    """Whether SIGTERM came first, and had its grace."""
+    record_late: bool = False
+    """Whether a record was written after the deadline, which does not count."""
     left: list[int] = field(default_factory=list)
     others_killed: int = 0
     kernel_oom_kills: int = 0
+    cgroup_oom_kills: int = 0
+    """How many processes the kernel killed at the limit of the trial's own cgroup."""
+    kernel_log: str = ""
+    """The kernel's own record of killing this trial's process for memory."""
     data: int = 0
     data_limit: int | None = None
     fault: str = ""
@@ -62,6 +73,16 @@ def signature_of(kind: str, text: str) -> str:
 
 _OURS = re.compile(r'^  File ".*[/\\]lehr[/\\]supervise[/\\]_\w+\.py", line ')
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
+
+
+_OUT_OF_MEMORY = {"St9bad_alloc": "std::bad_alloc", "St20bad_array_new_length": "std::bad_array_new_length"}
+_LAST_WORDS = re.compile(r"C\+\+ exception: (\S+)\n")
+
+
+def read_last_words(text: str) -> tuple[str | None, str]:
+    """The mangled type of a C++ exception that nobody caught, and the rest of what was written."""
+    match = _LAST_WORDS.match(text)
+    return (match.group(1), text[match.end() :]) if match else (None, text)
 
 
 def read_fault(text: str) -> dict[str, str] | None:
@@ -92,7 +113,12 @@ def end(facts: Facts) -> Ending:
         evidence["processes_killed"] = facts.others_killed
     if facts.left:
         pids = ", ".join(map(str, facts.left))
+        evidence["lost"] = list(facts.left)
         notes.append(f"these processes survived SIGKILL, which means that they hang in the kernel: {pids}")
+    if facts.kernel_log:
+        evidence["kernel_log"] = facts.kernel_log
+    if facts.record_late:
+        notes.append("a result was written after the deadline, and does not count")
     if facts.kernel_oom_kills:
         notes.append(
             f"the kernel killed {facts.kernel_oom_kills} process(es) on this machine for memory meanwhile"
@@ -111,8 +137,11 @@ def end(facts: Facts) -> Ending:
             evidence["sent_by"] = (
                 "unknown (not lehr)" if facts.killed is None else "lehr: lingering after its end"
             )
-            if fault := read_fault(facts.fault):
+            thrown, rest = read_last_words(facts.fault)
+            if fault := read_fault(rest):
                 evidence["fault"] = fault
+            if thrown is not None:
+                evidence["cxx_exception"] = _OUT_OF_MEMORY.get(thrown, thrown)
         elif exit_code is not None:
             evidence["exit_code"] = exit_code
         outcome, reason, signature = _failure(facts, evidence, signal_name, exit_code)
@@ -204,7 +233,7 @@ def _raised(facts: Facts, evidence: dict[str, Any], record: dict[str, Any]) -> t
 
 def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> tuple[Outcome, str, str]:
     if cause == "timeout":
-        evidence["sent_by"] = "lehr: deadline"
+        evidence["sent_by"] = "lehr: deadline, after SIGTERM" if facts.terminated else "lehr: deadline"
         evidence["limits"] = {"timeout_s": facts.timeout_s}
         return "timeout", f"The evaluation was still running after {facts.timeout_s:g} s.", "timeout"
     if cause == "memory":
@@ -223,7 +252,12 @@ def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> tuple[O
 def _signalled(
     facts: Facts, evidence: dict[str, Any], signal_name: str, when: str
 ) -> tuple[Outcome, str, str]:
-    if signal_name == "SIGKILL" and facts.kernel_oom_kills:
+    if signal_name == "SIGKILL" and facts.cgroup_oom_kills:
+        evidence["sent_by"] = "kernel: the trial's cgroup was out of memory"
+        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        limit = facts.memory_limit_mb
+        return "oom", f"The evaluation went over its limit of {limit:g} MB.", "oom: memory limit"
+    if signal_name == "SIGKILL" and (facts.kernel_oom_kills or facts.kernel_log):
         evidence["sent_by"] = "kernel: out of memory"
         reason = "The machine or its container ran out of memory, and the kernel killed the evaluation."
         return "oom", reason, "oom: kernel"
@@ -231,6 +265,11 @@ def _signalled(
     if signal_name == "SIGABRT" and at_limit:
         evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
         return "oom", "The evaluation aborted while it was at its memory limit.", "oom: SIGABRT at the limit"
+    thrown = evidence.get("cxx_exception")
+    if signal_name == "SIGABRT" and thrown in _OUT_OF_MEMORY.values():
+        if facts.memory_limit_mb is not None:
+            evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
+        return "oom", f"The evaluation ran out of memory: nobody caught {thrown}.", f"oom: {thrown}"
     what = f": {_FAULTS[signal_name]}" if signal_name in _FAULTS else ""
     frame = evidence.get("fault", {}).get("frame")
     where = f" ({frame})" if frame else ""

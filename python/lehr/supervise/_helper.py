@@ -1,8 +1,8 @@
 """The helper: a small, long-lived process that forks trials and leaves nothing of them.
 
 It imports what the trials of its kind need and does nothing else: no user code, no session, no thread. It
-watches the process that started it through a pidfd; PR_SET_PDEATHSIG would fire when the *thread* that
-started it ends, too early.
+watches the process that started it in three ways: the end of its socket, a pidfd (a fork of that process may hold the
+socket open), and PR_SET_PDEATHSIG, which fires when the native supervisor's *thread* ends.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lehr.supervise import _child
+from lehr.supervise import _child, _wire
 from lehr.supervise._linux import (
     become_subreaper,
     die_with_parent,
+    load_last_words,
     open_pidfd,
-    outlive_parent_thread,
     prefer_as_oom_victim,
 )
 from lehr.supervise._tree import Reaper, drain
 from lehr.supervise._wire import BadFrame, Channel
 
 KILL_LIMIT_S = 10.0
-"""A process that survives SIGKILL for so long hangs in the kernel: it is reported instead of waited for."""
+"""How long a helper that ends tries to kill what is left; during a trial its parent says how long."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -83,9 +83,11 @@ class Helper:
         self._parent_pidfd: int | None = None
         self._parent = os.getppid()
         self._reaper: Reaper | None = None
+        self._abandon_s = KILL_LIMIT_S
         self._wakeup, self._wakeup_write = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._wakeup_write, False)
+        os.chdir("/")  # our parent's folder may go; each trial works where its caller does
 
     def serve(self) -> NoReturn:
         """Do what the parent says until it says no more; then kill the running trial and leave."""
@@ -108,6 +110,7 @@ class Helper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
         become_subreaper()
+        load_last_words()
 
     def _wait(self) -> bool:
         poll = select.poll()
@@ -115,7 +118,9 @@ class Helper:
         poll.register(self._wakeup, select.POLLIN)
         if self._parent_pidfd is not None:
             poll.register(self._parent_pidfd, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if self._parent_pidfd is not None else 100)}
+        # Without a pidfd, look at the parent ten times a second; in a namespace of our own its death is ours.
+        watched = self._parent_pidfd is not None or self._parent == 0
+        ready = {fd for fd, _ in poll.poll(None if watched else 100)}
         if self._wakeup in ready:
             if signal.SIGTERM in os.read(self._wakeup, 512):
                 return False
@@ -129,14 +134,16 @@ class Helper:
             if messages is None:
                 return False
             for message, descriptors in messages:
-                self._obey(message, descriptors)
+                if not self._obey(message, descriptors):
+                    return False
         return True
 
-    def _obey(self, message: dict[str, Any], descriptors: list[int]) -> None:
+    def _obey(self, message: dict[str, Any], descriptors: list[int]) -> bool:
         match message["do"]:
             case "setup":
                 self._set_up(message)
             case "run":
+                self._abandon_s = float(message["abandon_s"])
                 self._start(message, descriptors)
             case "kill":
                 if self._reaper is not None:
@@ -144,20 +151,24 @@ class Helper:
             case "warm":
                 _child.set_path(message["sys_path"])
                 self._import(message["modules"])
-                self._channel.send({"is": "warmed", "threads": threads_left_after_fork()})
+                self._channel.send(_wire.answer(b"r", threads_left_after_fork()))
+            case "leave":
+                return False
+        return True
 
     def _set_up(self, message: dict[str, Any]) -> None:
         self._parent = message["parent"]
-        self._parent_pidfd = open_pidfd(self._parent)
-        # While it imports, the helper cannot watch its parent. The thread that started it waits for it
-        # meanwhile.
+        self._parent_pidfd = open_pidfd(self._parent) if self._parent else None
+        # While it imports, the helper cannot watch its parent. The thread that started it lives as long as the study.
         if not die_with_parent(self._parent, signal.SIGKILL):
             os._exit(0)
         _child.set_path(message["sys_path"])
         sys.argv = list(message["argv"])
         self._import(message["preload"])
-        outlive_parent_thread()
-        self._channel.send({"is": "ready", "threads": threads_left_after_fork() if message["preload"] else 1})
+        # From here on an orderly end is possible: the handler of SIGTERM kills the trial's tree.
+        if not die_with_parent(self._parent, signal.SIGTERM):
+            os._exit(0)
+        self._channel.send(_wire.answer(b"r", threads_left_after_fork() if message["preload"] else 1))
 
     def _import(self, modules: Sequence[str]) -> None:
         """Import ahead of the children. What fails here fails again in the child, which reports it."""
@@ -171,9 +182,9 @@ class Helper:
     def _finish(self) -> None:
         reaper, self._reaper = self._reaper, None
         assert reaper is not None
-        left = reaper.kill_all(KILL_LIMIT_S)
+        left = reaper.kill_all(self._abandon_s)
         status = reaper.status
-        self._channel.send({"is": "ended", "status": status, "left": left, "others": reaper.others})
+        self._channel.send(_wire.answer(b"e", -1 if status is None else status, reaper.others, *left))
 
     def _start(self, message: dict[str, Any], descriptors: list[int]) -> None:
         me = os.getpid()
@@ -182,7 +193,7 @@ class Helper:
         except OSError as error:
             for fd in descriptors:
                 os.close(fd)
-            self._channel.send({"is": "failed", "why": f"fork: {error.strerror}"})
+            self._channel.send(_wire.answer(b"f", text=f"fork: {error.strerror}".encode()))
             return
         if pid == 0:
             try:
@@ -193,12 +204,14 @@ class Helper:
         for fd in descriptors:
             os.close(fd)
         pidfd = open_pidfd(pid)  # opened here, where the pid cannot have been reused yet
-        self._channel.send({"is": "forked", "pid": pid}, [] if pidfd is None else [pidfd])
-        if pidfd is not None:
+        if pidfd is None:
+            self._channel.send(_wire.answer(b"p", pid))
+        else:
+            self._channel.send(_wire.answer(b"P", pid), [pidfd])
             os.close(pidfd)
 
     def _become_trial(self, helper: int, fresh: bool, descriptors: list[int]) -> NoReturn:
-        channel, payload, cwd, fault, out, err = descriptors
+        channel, payload, cwd, fault, out, err, *cgroup = descriptors
         os.setsid()
         if not die_with_parent(helper, signal.SIGKILL):
             os._exit(127)
@@ -216,6 +229,9 @@ class Helper:
             if fd is not None and fd > 2:
                 os.close(fd)
         prefer_as_oom_victim()
+        for fd in cgroup:
+            os.write(fd, b"0")  # in it from here on, with everything that is started below
+            os.close(fd)
         if fresh:
             for fd in (channel, payload, cwd, fault):
                 os.set_inheritable(fd, True)

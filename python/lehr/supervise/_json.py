@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,12 +27,29 @@ def _scalar_inside(value: Any) -> Any:
     return value
 
 
-def to_json(value: Any, place: str = "result", depth: int = 0) -> Any:
+class _Room:
+    """How much text may still come; a result of a gigabyte shall be refused before it is written out."""
+
+    def __init__(self, characters: int) -> None:
+        self.all = self.left = characters
+
+    def take(self, characters: int) -> None:
+        self.left -= characters
+        if self.left < 0:
+            raise NotJson(f"result too large: more than {self.all} bytes as JSON")
+
+
+def to_json(value: Any, *, most_characters: int = sys.maxsize) -> Any:
     """``value`` as None, bool, int, float (also NaN and infinite), str, lists, and dicts with str keys.
 
     Tuples become lists; numpy scalars and arrays or tensors without dimensions become numbers. Raises
-    NotJson for anything else.
+    NotJson for anything else, and for what would take more than ``most_characters`` as text.
     """
+    return _plain(value, "result", 0, _Room(most_characters))
+
+
+def _plain(value: Any, place: str, depth: int, room: _Room) -> Any:
+    room.take(len(value) if isinstance(value, str) else 1)
     if value is None or isinstance(value, bool | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, int):
@@ -49,13 +67,14 @@ def to_json(value: Any, place: str = "result", depth: int = 0) -> Any:
         for key, entry in value.items():
             if not isinstance(key, str):
                 raise NotJson(f"{place} has the key {key!r:.100} of type {_type_name(key)}; keys must be str")
-            result[str(key)] = to_json(entry, f"{place}[{key!r:.60}]", depth + 1)
+            room.take(len(key))
+            result[str(key)] = _plain(entry, f"{place}[{key!r:.60}]", depth + 1, room)
         return result
     if isinstance(value, list | tuple):
-        return [to_json(entry, f"{place}[{index}]", depth + 1) for index, entry in enumerate(value)]
+        return [_plain(entry, f"{place}[{index}]", depth + 1, room) for index, entry in enumerate(value)]
     scalar = _scalar_inside(value)
     if scalar is not value:
-        return to_json(scalar, place, depth + 1)
+        return _plain(scalar, place, depth + 1, room)
     raise NotJson(
         f"{place} is a {_type_name(value)}, which cannot be sent; return numbers, strings, lists and dicts"
     )

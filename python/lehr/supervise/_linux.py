@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.machinery
 import os
 import sys
 from pathlib import Path
@@ -32,9 +34,30 @@ def die_with_parent(parent_pid: int, signal_number: int) -> bool:
     return os.getppid() == parent_pid  # it may have died between fork and prctl
 
 
-def outlive_parent_thread() -> None:
-    """Take ``die_with_parent`` back."""
-    _prctl(_PR_SET_PDEATHSIG, 0)
+@functools.cache
+def _core_library() -> ctypes.CDLL | None:
+    """lehr's native library, loaded but not imported as a module."""
+    folder = Path(__file__).resolve().parents[1]
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = folder / f"_core{suffix}"
+        if path.exists():
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:
+                return None
+    return None
+
+
+def load_last_words() -> None:
+    """Load ahead of the children what ``say_last_words_to`` needs."""
+    _core_library()
+
+
+def say_last_words_to(fd: int) -> None:
+    """Let C++ write the type of an exception that nobody caught there, before it aborts the process."""
+    library = _core_library()
+    if library is not None:
+        library.lehr_say_last_words_to(fd)
 
 
 def open_pidfd(pid: int) -> int | None:
@@ -56,39 +79,3 @@ def prefer_as_oom_victim() -> None:
         path.write_text(str(max(current, 500)))
     except (OSError, ValueError):
         pass
-
-
-def kernel_oom_kills() -> int:
-    """How many processes the kernel has killed for memory: a counter to compare before and after a trial.
-
-    Sums the machine's own counter and those of this process's memory cgroup, as far as they can be read:
-    each only grows.
-    """
-    return sum(_counter(path, key) for path, key in _oom_sources())
-
-
-def _counter(path: str, key: str) -> int:
-    try:
-        with open(path) as lines:
-            for line in lines:
-                name, _, value = line.partition(" ")
-                if name == key:
-                    return int(value)
-    except (OSError, ValueError):
-        pass
-    return 0
-
-
-def _oom_sources() -> list[tuple[str, str]]:
-    sources = [("/proc/vmstat", "oom_kill")]
-    try:
-        entries = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return sources
-    for entry in entries:
-        _, controllers, path = entry.split(":", 2)
-        if not controllers:
-            sources.append((f"/sys/fs/cgroup{path.rstrip('/')}/memory.events", "oom_kill"))
-        elif "memory" in controllers.split(","):
-            sources.append((f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control", "oom_kill"))
-    return sources

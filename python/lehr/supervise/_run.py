@@ -1,32 +1,33 @@
-"""The parent's side of one trial: waits without spinning, enforces the limits, collects the evidence."""
+"""One trial: prepares what its process gets, waits for its end, turns what was seen into an Ending."""
 
 from __future__ import annotations
 
 import contextlib
-import math
+import json
 import os
-import selectors
-import signal
 import tempfile
-import time
 from typing import Any, Literal
 
+from lehr import _core
 from lehr.errors import IsolationError
 from lehr.supervise import _wire
 from lehr.supervise._child import write_payload
-from lehr.supervise._ending import Facts, KillCause, end
-from lehr.supervise._helper import KILL_LIMIT_S
-from lehr.supervise._linux import kernel_oom_kills
-from lehr.supervise._memory import MB, MemoryWatch
-from lehr.supervise._process import HelperGone, HelperProcess
-from lehr.supervise._tail import TAIL_BYTES, Tail
+from lehr.supervise._ending import FAULT_BYTES, TAIL_LINES, Facts, KillCause, end
+from lehr.supervise._limits import TrialLimits
+from lehr.supervise._memory import MB
+from lehr.supervise._process import HelperGone, HelperProcess, describe_death, wait_for
 from lehr.supervise.trial import Ending
 
-LINGER_S = 2.0
-"""How long a process may go on after its result has arrived (its atexit handlers) before it is killed."""
-
-_HELPER_SILENT_S = KILL_LIMIT_S + 2.0
-_READ_BYTES = 256 * 1024
+_KINDS = {kind.decode(): name for name, kind in _wire.RECORD_KINDS.items()}
+_CAUSES: dict[str, KillCause | None] = {
+    "": None,
+    "timeout": "timeout",
+    "start": "start",
+    "memory": "memory",
+    "lingered": "lingered",
+    "channel": "channel",
+    "closed": "closed",
+}
 
 
 class TrialRun:
@@ -34,227 +35,144 @@ class TrialRun:
 
     def __init__(
         self,
+        supervisor: _core.NativeSupervisor,
         helper: HelperProcess,
         isolation: Literal["fork", "spawn"],
-        timeout_s: float | None,
-        memory_limit_mb: float | None,
-        start_limit_s: float,
+        limits: TrialLimits,
     ) -> None:
+        self._supervisor = supervisor
         self._helper = helper
         self._isolation = isolation
-        self._timeout_s = timeout_s
-        self._memory_limit_mb = memory_limit_mb
-        self._start_limit_s = start_limit_s
-        self._facts = Facts(timeout_s=timeout_s, memory_limit_mb=memory_limit_mb, start_limit_s=start_limit_s)
-        self._reader = _wire.FrameReader()
-        self._selector: selectors.BaseSelector | None = None
-        self._watch: MemoryWatch | None = None
-        self._pidfd: int | None = None
-        self._fault = -1
-        self._ended = False
-        self._sent_at = self._begun_at = self._over_at = self._killed_at = 0.0
+        self._limits = limits
         self.modules: list[str] = []
         self.helper_is_good = False
         """Whether the helper may serve another trial."""
 
     def run(self, spec: dict[str, Any], pickled: bytes) -> Ending:
-        """Start, wait, kill what is left, classify."""
-        oom_kills = kernel_oom_kills()
+        """Start, wait, classify. Raises HelperGone when the helper died before the evaluation began."""
+        limits = self._limits
         with contextlib.ExitStack() as stack:
             try:
-                channel, out, err = self._start(stack, spec, pickled)
+                payload, here, fault = self._descriptors(stack, spec, pickled)
             except OSError as error:
-                raise IsolationError(
-                    f"cannot prepare the trial's pipes and payload: {error.strerror}"
-                ) from error
-            self._selector = stack.enter_context(selectors.DefaultSelector())
-            self._selector.register(channel, selectors.EVENT_READ, self._read_channel)
-            self._selector.register(out.fd, selectors.EVENT_READ, out)
-            self._selector.register(err.fd, selectors.EVENT_READ, err)
-            self._selector.register(self._helper.channel, selectors.EVENT_READ, self._read_helper)
-            stack.callback(self._close_pidfd)
-            try:
-                while not self._ended:
-                    self._step()
-            except HelperGone as gone:
-                self._facts.helper_died = str(gone)
-                self._kill_without_helper()
-                self._read_channel(channel)
-                if not self._facts.begun and self._facts.record is None:
-                    raise  # the evaluation has not run: the caller can try another helper
-            # Every writer is dead now: what is in the pipes is all there will be.
-            self._read_channel(channel)
-            out.read_rest()
-            err.read_rest()
-            self._add_evidence(out, err)
-        facts = self._facts
-        facts.kernel_oom_kills = kernel_oom_kills() - oom_kills
+                raise IsolationError(f"cannot prepare the trial's payload: {error.strerror}") from error
+            answer, in_cgroup, no_cgroup = self._supervisor.run(
+                self._helper.native,
+                json.dumps({"do": "run", "exec": self._isolation == "spawn", "abandon_s": limits.abandon_s}),
+                payload,
+                here,
+                fault,
+                timeout_s=limits.timeout_s,
+                memory_bytes=None if limits.memory_limit_mb is None else limits.memory_limit_mb * MB,
+                start_limit_s=limits.start_limit_s,
+                grace_s=limits.grace_s,
+                abandon_s=limits.abandon_s,
+                result_bytes=_wire.RESULT_LIMIT_BYTES,
+            )
+            wait_for(answer)
+            seen = answer.value()
+            fault_text = os.pread(fault, FAULT_BYTES, 0).decode("utf-8", "replace")
+        if seen.failed:
+            raise IsolationError(f"no process for the trial: {seen.failed.decode('utf-8', 'replace')}")
+        facts = self._facts(seen, fault_text)
+        # Not begun: the caller can try another helper. Closed: there is nothing to say about the evaluation.
+        unjudged = not facts.begun or seen.helper_death.how == "closed"
+        if facts.helper_died is not None and facts.record is None and unjudged:
+            raise HelperGone(facts.helper_died)
+        if in_cgroup:
+            facts.evidence["memory_limit_by"] = "cgroup memory.max, and polls"
+        elif limits.memory_limit_mb is not None:
+            facts.evidence["memory_limit_by"] = f"polls; {no_cgroup}" if no_cgroup else "polls"
         self.helper_is_good = facts.helper_died is None and not facts.left
         return end(facts)
 
-    def _start(
+    def _descriptors(
         self, stack: contextlib.ExitStack, spec: dict[str, Any], pickled: bytes
-    ) -> tuple[int, Tail, Tail]:
-        ends = []
-        given = []
-        for _ in range(3):
-            reading, writing = os.pipe()
-            stack.callback(os.close, reading)
-            os.set_blocking(reading, False)
-            ends.append(reading)
-            given.append(writing)
-        with contextlib.ExitStack() as sent:
-            for writing in given:
-                sent.callback(os.close, writing)
-            payload = _anonymous_file()
-            sent.callback(os.close, payload)
-            write_payload(payload, spec, pickled)
-            here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
-            sent.callback(os.close, here)
-            self._fault = _anonymous_file()
-            stack.callback(os.close, self._fault)
-            channel, out, err = given
-            self._sent_at = time.monotonic()
-            command = {"do": "run", "exec": self._isolation == "spawn"}
-            self._helper.send(command, [channel, payload, here, self._fault, out, err])
-        return ends[0], Tail(ends[1]), Tail(ends[2])
+    ) -> tuple[int, int, int]:
+        payload = _anonymous_file()
+        stack.callback(os.close, payload)
+        write_payload(payload, spec, pickled)
+        here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
+        stack.callback(os.close, here)
+        fault = _anonymous_file()
+        stack.callback(os.close, fault)
+        return payload, here, fault
 
-    def _step(self) -> None:
-        """Wait for the next event or the next moment at which something is due, and handle it."""
-        assert self._selector is not None
-        now = time.monotonic()
-        wait = max(self._next_moment() - now, 0.0)
-        for key, _ in self._selector.select(min(wait, 3600.0)):
-            if isinstance(key.data, Tail):
-                if not key.data.read_once():
-                    self._selector.unregister(key.fd)
-            elif not key.data(key.fd):
-                self._selector.unregister(key.fd)
-        if not self._ended:
-            self._check(time.monotonic())
+    def _facts(self, seen: _core.Observed, fault: str) -> Facts:
+        limits = self._limits
+        facts = Facts(
+            begun=seen.begun,
+            bad_channel=(seen.bad_channel and f"it is not a record of ours, {seen.bad_channel}") or None,
+            status=seen.status,
+            killed=_CAUSES[seen.killed],
+            terminated=seen.terminated,
+            record_late=seen.record_late,
+            left=list(seen.left),
+            others_killed=seen.others,
+            kernel_oom_kills=seen.kernel_oom_kills,
+            cgroup_oom_kills=seen.cgroup_oom_kills,
+            kernel_log=seen.kernel_log.decode("utf-8", "replace"),
+            data=seen.data,
+            fault=fault,
+            seconds=seen.seconds,
+            timeout_s=limits.timeout_s,
+            start_limit_s=limits.start_limit_s,
+            memory_limit_mb=limits.memory_limit_mb,
+            memory_at_kill_mb=seen.memory_over / MB,
+        )
+        if seen.helper_death.how:
+            facts.helper_died = describe_death(seen.helper_death)
+        try:
+            if seen.begun:
+                begun = _read(seen.begun_body)
+                facts.data_limit = begun["data_limit"]
+                self.modules = [str(name) for name in begun["modules"]]
+            if seen.record_kind:
+                facts.record = {"is": _KINDS[seen.record_kind], **_read(seen.record_body)}
+        except (ValueError, KeyError, TypeError) as error:
+            facts.record = None
+            facts.bad_channel = f"it is not a record of ours, {error}"
+        facts.evidence = self._evidence(seen, facts)
+        return facts
 
-    def _next_moment(self) -> float:
-        if self._facts.killed is not None:
-            return self._killed_at + _HELPER_SILENT_S
-        moments = []
-        if self._over_at:
-            return self._over_at + LINGER_S
-        if not self._facts.begun:
-            moments.append(self._sent_at + self._start_limit_s)
-        elif self._timeout_s is not None:
-            moments.append(self._begun_at + self._timeout_s)
-        if self._watch is not None:
-            moments.append(self._watch.due)
-        return min(moments, default=math.inf)
-
-    def _check(self, now: float) -> None:
-        if self._facts.killed is not None:
-            if now >= self._killed_at + _HELPER_SILENT_S:
-                raise HelperGone("it did not answer")
-            return
-        if self._over_at:
-            if now >= self._over_at + LINGER_S:
-                self._kill("lingered")
-            return
-        if self._facts.bad_channel is not None:
-            self._kill("channel")
-        elif not self._facts.begun and now >= self._sent_at + self._start_limit_s:
-            self._kill("start")
-        elif self._facts.begun and self._timeout_s is not None and now >= self._begun_at + self._timeout_s:
-            self._kill("timeout")
-        elif self._watch is not None and now >= self._watch.due and self._watch.poll(now):
-            self._facts.memory_at_kill_mb = self._watch.over / MB
-            self._kill("memory")
-
-    def _kill(self, cause: KillCause) -> None:
-        self._facts.killed = cause
-        self._killed_at = time.monotonic()
-        self._kill_main()
-        self._helper.resume()  # a trial may have stopped it, by mistake or not
-        self._helper.send({"do": "kill"})
-
-    def _read_channel(self, fd: int) -> bool:
-        while True:
-            try:
-                data = os.read(fd, _READ_BYTES)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            if self._facts.bad_channel is not None:
-                continue
-            try:
-                for message in self._reader.feed(data):
-                    self._take(message)
-            except (_wire.BadFrame, KeyError, TypeError, ValueError) as error:
-                self._facts.bad_channel = f"it is not a record of ours, {error}"
-
-    def _take(self, message: dict[str, Any]) -> None:
-        now = time.monotonic()
-        # The child's own clock readings, for the monotonic clock is the machine's; within what can be true.
-        at = min(max(float(message["at"]), self._sent_at), now)
-        if message["is"] == "begun" and not self._facts.begun:
-            self._facts.begun = True
-            self._facts.data_limit = message["data_limit"]
-            self._begun_at = at
-            self.modules = list(message["modules"])
-        elif self._facts.record is None:
-            if message["is"] not in {"returned", "stopped", "raised", "refused"}:
-                raise _wire.BadFrame(f"unknown kind {message['is']!r:.40}")
-            self._facts.record = message
-            self._over_at = at
-
-    def _read_helper(self, _fd: int) -> bool:
-        for message, descriptors in self._helper.receive():
-            match message["is"]:
-                case "forked":
-                    self._pidfd = descriptors[0] if descriptors else None
-                    self._watch = MemoryWatch(self._helper.pid, message["pid"], self._memory_limit_mb)
-                case "ended":
-                    self._facts.status = message["status"]
-                    self._facts.left = message["left"]
-                    self._facts.others_killed = message["others"]
-                    self._ended = True
-                    if not self._over_at:
-                        self._over_at = self._killed_at or time.monotonic()
-                case "failed":
-                    raise IsolationError(f"no process for the trial: {message['why']}")
-        return True
-
-    def _kill_without_helper(self) -> None:
-        if not self._over_at:
-            self._over_at = self._killed_at or time.monotonic()
-        self._kill_main()
-        self._helper.kill_by_force()
-
-    def _kill_main(self) -> None:
-        if self._pidfd is not None and hasattr(signal, "pidfd_send_signal"):
-            with contextlib.suppress(OSError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-
-    def _close_pidfd(self) -> None:
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
-
-    def _add_evidence(self, out: Tail, err: Tail) -> None:
-        facts = self._facts
-        facts.seconds = max(self._over_at - (self._begun_at or self._sent_at), 0.0)
+    def _evidence(self, seen: _core.Observed, facts: Facts) -> dict[str, Any]:
         evidence: dict[str, Any] = {"isolation": self._isolation}
-        for key, tail in (("stderr_tail", err), ("stdout_tail", out)):
-            if tail.total_bytes:
-                evidence[key] = tail.text()
-        peak = float(facts.record.get("peak", 0)) if facts.record else 0.0
-        if self._watch is not None:
-            peak = max(peak, self._watch.peak)
-            if self._watch.last is not None:
-                facts.data = self._watch.last.data
-            if points := self._watch.trajectory.points():
-                evidence["memory_mb"] = points
-        if peak:
-            evidence["peak_memory_mb"] = round(peak / MB, 2)
-        facts.fault = os.pread(self._fault, TAIL_BYTES, 0).decode("utf-8", "replace")
-        facts.evidence = evidence
+        for key, tail, total in (
+            ("stderr_tail", seen.err, seen.err_total),
+            ("stdout_tail", seen.out, seen.out_total),
+        ):
+            if total:
+                text = tail.decode("utf-8", "replace")
+                evidence[key] = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])
+        evidence |= _memory(seen, float(facts.record.get("peak", 0)) if facts.record else 0.0)
+        if seen.kill_to_gone_s is not None:
+            evidence["kill_to_gone_ms"] = round(seen.kill_to_gone_s * 1e3, 1)
+        return evidence
+
+
+def _memory(seen: _core.Observed, said_by_the_trial: float) -> dict[str, Any]:
+    """Peak and curve, in MB, and where they come from."""
+    evidence: dict[str, Any] = {}
+    watched = max(seen.memory_peak, said_by_the_trial)
+    if seen.memory_mb:
+        evidence["memory_mb"] = [[round(at, 4), round(value, 2)] for at, value in seen.memory_mb]
+    if watched:
+        evidence["peak_memory_mb"] = round(watched / MB, 2)
+        evidence["memory_source"] = "VmHWM of the trial's process, RssAnon + RssShmem of its tree by polls"
+    if seen.memory_private:
+        evidence["private_peak_mb"] = round(seen.memory_private / MB, 2)
+    if seen.memory_inherited and seen.memory_private:
+        evidence["inherited_mb"] = round(seen.memory_inherited / MB, 2)
+    if seen.cgroup_peak is not None:
+        evidence["cgroup_peak_mb"] = round(seen.cgroup_peak / MB, 2)
+    return evidence
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    message = json.loads(body)
+    if not isinstance(message, dict):
+        raise ValueError("not a JSON object")
+    return message
 
 
 def _anonymous_file() -> int:

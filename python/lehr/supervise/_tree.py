@@ -13,29 +13,30 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
 
-from lehr.supervise._linux import IS_LINUX
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat behind the name, state first; empty when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def _parent_from_stat(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return int(fields[1])
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def state_of(pid: int) -> str | None:
+    """The kernel's letter for what a process does (Z: a zombie); None when it is gone."""
+    fields = _stat(pid)
+    return fields[0].decode() if fields else None
 
 
 def children_of(pid: int) -> list[int]:
     """The pids of the direct children of ``pid``, zombies included; empty when it is gone."""
-    if not IS_LINUX:
-        import psutil
-
-        try:
-            return [child.pid for child in psutil.Process(pid).children()]
-        except psutil.Error:
-            return []
     found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")
@@ -51,16 +52,6 @@ def children_of(pid: int) -> list[int]:
                 return [other for other in everybody if _parent_from_stat(other) == pid]
         except OSError:
             continue
-    return found
-
-
-def descendants_of(pid: int) -> list[int]:
-    """Every process below ``pid``, parents before children."""
-    found: list[int] = []
-    frontier = children_of(pid)
-    while frontier:
-        found.extend(frontier)
-        frontier = [grandchild for child in frontier for grandchild in children_of(child)]
     return found
 
 
@@ -89,7 +80,7 @@ class Reaper:
 
     def main_has_ended(self) -> bool:
         """Reap orphans that ended by themselves; True when the main process is dead (it stays unreaped)."""
-        while hasattr(os, "waitid"):
+        while True:
             # WNOWAIT: as long as the main process is not reaped, neither its pid nor its group can be reused.
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if found is None:
@@ -98,23 +89,16 @@ class Reaper:
                 return True
             os.waitpid(found.si_pid, 0)
             self.others += 1
-        pid, status = os.waitpid(self._main, os.WNOHANG)
-        self.status = status if pid else None
-        return pid != 0
 
     def kill_all(self, limit_s: float) -> list[int]:
         """Kill and reap until no process is left. Returns the pids that would not die within ``limit_s``."""
         give_up = time.monotonic() + limit_s
-        strangers: Iterable[int] = ()
-        if not IS_LINUX:  # no subreaper: what detaches itself must be found before its parents die
-            strangers = descendants_of(os.getpid())
-        if self.status is None or not IS_LINUX:
+        if self.status is None:
             kill_group_quietly(self._main)
         while True:
             remaining = children_of(os.getpid())
-            for pid in (*remaining, *strangers):
+            for pid in remaining:
                 kill_quietly(pid)
-            strangers = ()
             progress = False
             try:
                 while True:

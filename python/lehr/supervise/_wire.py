@@ -1,6 +1,8 @@
-"""Framed JSON messages: a 4-byte big-endian length, then UTF-8 JSON. With descriptors over a Unix socket.
+"""Framed messages: a 4-byte big-endian length, then the message. With descriptors over a Unix socket.
 
-JSON and not pickle: what a trial sends must be safe to read, whatever its process has become.
+Commands to a helper are JSON objects. What comes back from a helper or a trial begins with a kind of one byte, as the
+core reads it (cpp/lehr/supervise/frames.hpp); numbers are 8 bytes each, big-endian. Never pickle: what a trial sends
+must be safe to read, whatever its process has become.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ from typing import Any
 RESULT_LIMIT_BYTES = 16 * 1024 * 1024
 """The largest result record that a trial may send."""
 
+RECORD_KINDS = {"begun": b"b", "returned": b"r", "stopped": b"s", "raised": b"x", "refused": b"f"}
+"""What a trial may send, by the byte that stands for it."""
+
 _HEADER = struct.Struct("!I")
-_MAX_DESCRIPTORS = 8
+_MAX_DESCRIPTORS = 16
 
 
 class BadFrame(Exception):
@@ -30,8 +35,20 @@ def encode(message: dict[str, Any]) -> bytes:
     return _HEADER.pack(len(body)) + body
 
 
+def record(kind: str, at: float, body: bytes) -> bytes:
+    """A trial's message: its kind, when it was written (monotonic seconds), JSON."""
+    message = RECORD_KINDS[kind] + struct.pack("!d", at) + body
+    return _HEADER.pack(len(message)) + message
+
+
+def answer(kind: bytes, *numbers: int, text: bytes = b"") -> bytes:
+    """A helper's message: its kind, then whole numbers or a text. A kind in capitals brings one descriptor."""
+    body = kind + struct.pack(f"!{len(numbers)}q", *numbers) + text
+    return _HEADER.pack(len(body)) + body
+
+
 class FrameReader:
-    """Collects bytes and hands out complete messages; incomplete ones stay inside."""
+    """Collects bytes and hands out complete JSON messages; incomplete ones stay inside."""
 
     def __init__(self, limit: int = RESULT_LIMIT_BYTES) -> None:
         self._bytes = bytearray()
@@ -68,7 +85,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 class Channel:
-    """Messages with descriptors over one end of a Unix stream socket."""
+    """A helper's end of its socket: commands with descriptors in, answers out."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -78,13 +95,12 @@ class Channel:
     def fileno(self) -> int:
         return self._sock.fileno()
 
-    def send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send a message; ``descriptors`` arrive as duplicates. Raises OSError when the peer is gone."""
-        data = encode({**message, "descriptors": len(descriptors)} if descriptors else message)
+    def send(self, message: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a whole frame; ``descriptors`` arrive as duplicates. Raises OSError when the peer is gone."""
         sent = 0
         if descriptors:  # they travel with the first byte of their message
-            sent = socket.send_fds(self._sock, [data], list(descriptors))
-        self._sock.sendall(data[sent:])
+            sent = socket.send_fds(self._sock, [message], list(descriptors))
+        self._sock.sendall(message[sent:])
 
     def receive(self) -> list[tuple[dict[str, Any], list[int]]] | None:
         """Read once, and return the complete messages with their descriptors; None at end of file.

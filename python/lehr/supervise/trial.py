@@ -21,6 +21,8 @@ class TrialContext:
     """Upper limits on metrics, by metric name."""
     timeout_s: float | None = None
     """Seconds the evaluation may take, or None."""
+    confirming: bool = False
+    """Whether this measures the best configuration again, in a fresh process: to be trusted, not to be quick."""
     memory_limit_mb: float | None = None
     """Megabytes (10^6 bytes) the trial's process tree may use, or None."""
 
@@ -67,8 +69,14 @@ class Ending:
     - ``fault``: for a fault such as SIGSEGV: ``message``, ``frame``, ``traceback_tail`` (innermost frame
     first)
     - ``stderr_tail``, ``stdout_tail``: the last lines, at most 8 KiB each
-    - ``peak_memory_mb``, and ``memory_mb``: at most 32 pairs of seconds and megabytes
-    - ``limits``: the limit that was hit and its value
+    - ``peak_memory_mb``, and ``memory_mb``: at most 32 pairs of seconds and megabytes; ``memory_source``: how
+    they were read; ``private_peak_mb`` and ``inherited_mb``: what a forked process holds alone, and what its helper's
+    imports gave it; ``cgroup_peak_mb`` where a cgroup counted
+    - ``limits``: the limit that was hit and its value; ``memory_limit_by``: who keeps that of memory
+    - ``kill_to_gone_ms``: from lehr's SIGKILL to the last process of the tree reaped
+    - ``lost``: pids that survived SIGKILL for 10 s, which means that they hang in the kernel
+    - ``kernel_log``: the kernel's own record of killing the process for memory
+    - ``quarantined``: the device that may not be used now, and ``why``; ``started``: False where the trial was not
     - ``isolation``: 'fork' or 'spawn', and ``isolation_note`` where spawn had to stand in for fork
     - ``signature``: a short stable string, equal for trials that failed in the same way
     - ``notes``: anything else worth knowing, such as a crash after the result had arrived

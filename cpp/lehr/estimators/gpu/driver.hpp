@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lehr/base/error.hpp"
+#include "lehr/base/library.hpp"
 
 namespace lehr::gpu {
 
@@ -42,7 +43,6 @@ class Driver {
   // Loads the library; throws DeviceError when it is not there or lacks an entry point. No call into CUDA
   // yet.
   explicit Driver(const std::string& path);
-  ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
@@ -74,7 +74,7 @@ class Driver {
  private:
   int (*error_name_)(int, const char**) = nullptr;
   int (*error_text_)(int, const char**) = nullptr;
-  void* library_ = nullptr;
+  Library library_;
 };
 
 // "13.0" from 13000.

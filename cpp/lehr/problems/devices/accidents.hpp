@@ -1,6 +1,9 @@
 // What luck adds to a measurement: noise by the device that ran, and now and then a hang.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
 #include "lehr/base/rng.hpp"
 
 namespace lehr::devices {
@@ -19,6 +22,9 @@ constexpr Jitter gpu_jitter{1.04, 1.10, 0.02, 0.2, 0.0};
 constexpr Jitter cpu_jitter{1.15, 1.35, 0.13, 0.4, 0.1};
 
 constexpr double trial_timeout_seconds = 120.0;  // what a hang costs, and the end of every trial
+
+// Keeps the luck of two problems apart under one seed.
+std::uint64_t salt(std::string_view problem);
 
 // A factor whose median is exactly 1.
 double noise(const Jitter& jitter, Rng& rng);

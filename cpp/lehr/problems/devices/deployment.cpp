@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 
 #include "lehr/problems/build.hpp"
 #include "lehr/problems/devices/accidents.hpp"
+#include "lehr/problems/devices/enumeration.hpp"
 #include "lehr/problems/devices/latency.hpp"
 #include "lehr/problems/devices/memory.hpp"
 
@@ -84,8 +84,8 @@ class Deployment final : public Problem {
                 {{scenario.metric, scenario.latency_limit}, {"memory_peak_mb", scenario.memory_limit}},
                 "model_name"),
         scenario_(scenario),
-        chip_(chip) {
-    for (const char letter : name()) salt_ = (salt_ ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+        chip_(chip),
+        salt_(devices::salt(name())) {
     cells_.resize(devices::families().size() * backends * quantisations * largest_batch * (most_threads + 1));
     for (std::size_t family = 0; family < devices::families().size(); ++family)
       for (std::size_t runtime = 0; runtime < backends; ++runtime)
@@ -115,24 +115,7 @@ class Deployment final : public Problem {
     return !cell.cause.empty() ? crashed(cell) : measured(cell, 1.0, 1.0);
   }
 
-  Optimum optimum() const override {
-    Optimum best;
-    best.objective = -std::numeric_limits<double>::infinity();
-    best.certificate = "enumeration of all 8,160 configurations without noise";
-    space()->enumerate(0, [&](const Configuration& codes) {
-      const Evaluation found = truth(codes);
-      if (!feasible(found.result) || found.result.objective < best.objective) return true;
-      if (found.result.objective > best.objective) {
-        best.objective = found.result.objective;
-        best.configuration = codes;
-        best.families.clear();
-      }
-      if (best.families.empty() || best.families.back() != codes[model_name])
-        best.families.push_back(codes[model_name]);
-      return true;
-    });
-    return best;
-  }
+  Optimum optimum() const override { return devices::best_of_all(*this); }
 
   std::string describe() const override {
     return name() + ": image classifiers on a simulated " + chip_.name + " beside a " + chip_.host.name +
@@ -142,7 +125,9 @@ class Deployment final : public Problem {
            ". Latency is a roofline over published peak rates with launches by the host; memory counts the "
            "CUDA context, weights, activations and allocators; dynamic int8 runs on the CPU with its "
            "heavy-tailed noise; combinations with a known operator gap crash; a trial hangs now and then. A "
-           "trial costs its start-up, 30 warm-up and 100 timed iterations.";
+           "trial costs its start-up, 30 warm-up and 100 timed iterations. " +
+           std::to_string(std::lround(100.0 * devices::invalid_share(*this))) +
+           " % of random draws are infeasible or fail.";
   }
 
  private:
@@ -200,7 +185,7 @@ class Deployment final : public Problem {
 
   const Scenario& scenario_;
   const Chip& chip_;
-  std::uint64_t salt_ = 0xcbf29ce484222325ULL;
+  std::uint64_t salt_;
   std::vector<Cell> cells_;
 };
 

@@ -5,14 +5,9 @@
 namespace lehr::devices {
 namespace {
 
-// Megabytes are 10^6 bytes as everywhere in lehr; what the runtimes reserve comes in multiples of 2^20.
-constexpr double mib = 1.048576;
 constexpr double image = 3.0 * 224.0 * 224.0 / 1e6;  // millions of elements
 
-// Device memory of a process before its first tensor: the CUDA context with lazy loading, and the code of the
-// kernels that a model loads.
-constexpr double context_mb = 400.0;
-constexpr double kernels_mb = 14.0;        // calibrated
+constexpr double kernels_mb = 14.0;        // code of the kernels that a model loads; calibrated
 constexpr double segment_mb = 20.0 * mib;  // large segments of PyTorch's caching allocator
 
 constexpr double process_mb = 330.0;       // a process that has imported PyTorch

@@ -1,0 +1,55 @@
+// When to stop measuring: everything that is asked is answered, or a bound is met.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "lehr/probe/verdict.hpp"
+
+namespace lehr::probe {
+
+struct Bounds {
+  std::size_t min_samples = 20;
+  std::size_t max_samples = 1000;
+  double max_seconds = 10;
+  // Where nothing is asked, measuring ends after this time once there are min_samples.
+  double enough_seconds = std::numeric_limits<double>::infinity();
+  // Whether an infeasible limit ends it before there are min_samples as well.
+  bool hasty = true;
+};
+
+// The paper's trial timeout (arXiv 2604.25073): when the mean of the first three samples is above
+// `threshold`, what is so slow need not be measured exactly. Infinite: no such rule.
+struct EarlyRule {
+  static constexpr std::size_t samples = 3;
+  double threshold = std::numeric_limits<double>::infinity();
+};
+
+enum class Ended { running, settled, early, samples, time, stopped };
+
+class Judge {
+ public:
+  // No question: measuring goes on to max_samples, or to max_seconds once there are min_samples.
+  Judge(std::vector<Verdict> verdicts, const EarlyRule& early, const Bounds& bounds);
+
+  // How to go on after these samples, `seconds` into the measurement. One infeasible limit settles it;
+  // feasible ones do once there are min_samples, so that the percentile can be told as well (and infeasible
+  // ones, unless hasty).
+  Ended after(std::span<const double> samples, double seconds);
+  // The number of samples at which to ask again; time is to be asked about at any time.
+  std::size_t next() const noexcept { return next_; }
+
+  const Bounds& bounds() const noexcept { return bounds_; }
+  const std::vector<Verdict>& verdicts() const noexcept { return verdicts_; }
+
+ private:
+  std::vector<Verdict> verdicts_;
+  EarlyRule early_;
+  Bounds bounds_;
+  std::size_t next_ = 1;
+};
+
+}  // namespace lehr::probe

@@ -1,0 +1,142 @@
+#include "lehr/probe/verdict.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "lehr/base/error.hpp"
+#include "lehr/probe/beta.hpp"
+
+namespace lehr::probe {
+namespace {
+
+// Weight of the alternative 'never beyond': the usual one, and the one that settles fastest.
+constexpr double never = 0.7;
+// Samples that must all lie far beyond the limit (as many as the paper's trial timeout looks at).
+constexpr std::size_t far_samples = 3;
+
+double log_sum(double a, double b) {
+  const double high = std::max(a, b);
+  if (high == -std::numeric_limits<double>::infinity()) return high;
+  return high + std::log(std::exp(a - high) + std::exp(b - high));
+}
+
+}  // namespace
+
+double log_evidence_below(double beyond, double within, double null) {
+  // The integral of p^s (1 - p)^f over (0, null), over null and over null^s (1 - null)^f.
+  const double at_null = beyond * std::log(null) + within * std::log1p(-null);
+  const double mass =
+      log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).below;
+  const double spread = std::log(1 - never) + mass - std::log(null) - at_null;
+  return beyond > 0 ? spread : log_sum(std::log(never) - at_null, spread);
+}
+
+double log_evidence_above(double beyond, double within, double null) {
+  const double at_null = beyond * std::log(null) + within * std::log1p(-null);
+  const double mass =
+      log_beta(beyond + 1, within + 1) + log_incomplete_beta(beyond + 1, within + 1, null).above;
+  return mass - std::log1p(-null) - at_null;
+}
+
+Verdict::Verdict(const Question& question) : question_(question) {
+  const auto refuse = [](const std::string& what) { throw OptionError(what); };
+  if (!(question.limit > 0) || !std::isfinite(question.limit))
+    refuse("a latency limit must be a finite number above 0");
+  if (!(question.share > 0 && question.share < 1)) refuse("a limited percentile must lie between 0 and 100");
+  if (!(question.confidence > 0.5 && question.confidence < 1))
+    refuse("confidence must lie between 0.5 and 1");
+  if (!(question.spell >= 1) || question.spell > 1e6) refuse("a slow spell must last for at least one call");
+  if (!(question.margin >= 0) || question.margin > 10) refuse("the margin must lie between 0 and 10");
+  if (!(question.tail_index >= 0) || question.tail_index > 10)
+    refuse("the tail index must lie between 0 and 10");
+  const double null = 1 - question.share;
+  levels_.push_back({question.limit, null, 1, 0});
+  if (question.tail_index > 0) {
+    for (const double fraction : {2.0, 4.0, 8.0}) {
+      const double raised = null * std::pow(fraction, question.tail_index);
+      if (raised <= 0.8) levels_.push_back({question.limit / fraction, raised, 0, 0});
+    }
+    const double rest = static_cast<double>(levels_.size()) - 1;
+    for (Level& level : levels_) level.weight = rest > 0 ? 0.5 / rest : 1;
+    if (rest > 0) levels_.front().weight = 0.5;
+  }
+}
+
+Dependence Verdict::discount(std::span<const double> samples) const {
+  const Dependence found = dependence(samples, question_.limit, question_.margin);
+  return {std::max(question_.spell, found.seen), std::max(question_.spell, found.unseen)};
+}
+
+double Verdict::log_feasible(double divisor) const {
+  double total = -std::numeric_limits<double>::infinity();
+  for (const Level& level : levels_) {
+    const double beyond = static_cast<double>(level.beyond), within = static_cast<double>(seen_) - beyond;
+    if (beyond >= level.null * (beyond + within)) continue;  // says the opposite
+    total = log_sum(
+        total, std::log(level.weight) + log_evidence_below(beyond / divisor, within / divisor, level.null));
+  }
+  return total;
+}
+
+double Verdict::log_infeasible(double divisor) const {
+  const double beyond = static_cast<double>(levels_.front().beyond),
+               within = static_cast<double>(seen_) - beyond;
+  if (beyond <= levels_.front().null * (beyond + within)) return -std::numeric_limits<double>::infinity();
+  return log_evidence_above(beyond / divisor, within / divisor, levels_.front().null);
+}
+
+// With a tail that falls as x^-a, P(latency > k limit) <= (1 - q) / k^a on a feasible device: the first
+// sample alone lies there with at most half of alpha when k^a = 2 (1 - q) / alpha, whatever the samples have
+// to do with each other. That the next ones do as well is asked for on top.
+bool Verdict::far_beyond(std::span<const double> samples) const {
+  if (question_.tail_index <= 0 || samples.size() < far_samples) return false;
+  const double power = 2 * levels_.front().null / (1 - question_.confidence);
+  const double threshold = question_.limit * std::pow(std::max(power, 1.0), 1 / question_.tail_index);
+  return std::all_of(samples.begin(), samples.begin() + far_samples,
+                     [&](double value) { return value > threshold; });
+}
+
+Answer Verdict::look(std::span<const double> samples) {
+  if (samples.size() <= seen_) return answer_;
+  for (Level& level : levels_) {
+    for (const double value : samples.subspan(seen_)) level.beyond += value > level.threshold ? 1 : 0;
+  }
+  seen_ = samples.size();
+  if (answer_ != Answer::open) return answer_;
+
+  const double alpha = 1 - question_.confidence;
+  // The two ways to be told infeasible share alpha.
+  const double needed_below = -std::log(alpha);
+  const double needed_above = question_.tail_index > 0 ? -std::log(alpha / 2) : needed_below;
+  const auto settle = [&](const Dependence& by) {
+    if (log_infeasible(by.seen) >= needed_above) return Answer::infeasible;
+    if (log_feasible(by.unseen) >= needed_below) return Answer::feasible;
+    return Answer::open;
+  };
+  // Independent samples would say most: only when those would settle it, is it worth seeing what these are.
+  Answer found = settle({question_.spell, question_.spell});
+  if (found != Answer::open) found = settle(discount(samples));
+  if (far_beyond(samples)) found = Answer::infeasible;
+  if (found != Answer::open) {
+    answer_ = found;
+    settled_at_ = seen_;
+  }
+  return answer_;
+}
+
+Evidence Verdict::evidence(std::span<const double> samples) const {
+  const Dependence by = discount(samples);
+  return {log_feasible(by.unseen), log_infeasible(by.seen), by.seen};
+}
+
+double Verdict::probability(std::span<const double> samples) const {
+  const double divisor = discount(samples).seen;
+  const double beyond = static_cast<double>(levels_.front().beyond),
+               within = static_cast<double>(seen_) - beyond;
+  return std::exp(
+      log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, levels_.front().null).below);
+}
+
+}  // namespace lehr::probe

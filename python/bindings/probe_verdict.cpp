@@ -1,0 +1,98 @@
+// The probe's statistics: verdicts on a limit, and what they stand on (lehr/probe).
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <string>
+#include <tuple>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "lehr/probe/dependence.hpp"
+#include "lehr/probe/quantile.hpp"
+#include "lehr/probe/verdict.hpp"
+#include "lehr/probe/warmup.hpp"
+#include "probe_report.hpp"
+
+namespace py = pybind11;
+
+namespace lehr::python {
+namespace {
+
+// (answer, samples used): looks when the timed loop does, until it is settled.
+py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, double share,
+                                            double confidence, double tail_index, double spell, double margin,
+                                            std::size_t least) {
+  const std::span<const double> all = view(samples);
+  probe::Verdict verdict({limit, share, confidence, tail_index, spell, margin});
+  std::size_t used = all.size();
+  {
+    const py::gil_scoped_release release;  // the array is alive in our caller; nothing else is touched
+    for (std::size_t n = std::max<std::size_t>(least, 1); n <= all.size(); n = probe::next_look(n)) {
+      if (verdict.look(all.first(n)) != probe::Answer::open) {
+        used = n;
+        break;
+      }
+    }
+  }
+  return py::make_tuple(word(verdict.answer()), used);
+}
+
+// (value, low, high, coverage, effective samples, supported, samples needed)
+using QuantileTuple = std::tuple<double, double, double, double, double, bool, std::size_t>;
+QuantileTuple quantile(const Array& sorted, double share, double confidence, double discount) {
+  if (sorted.size() == 0) throw OptionError("a percentile needs at least one sample");
+  const probe::Quantile found = probe::quantile(view(sorted), share, confidence, discount);
+  return {found.value, found.low, found.high, found.coverage, found.effective, found.supported, found.needed};
+}
+
+// (calls, how it ended): the warm-up rule on recorded durations; "" when they are too few.
+std::tuple<std::size_t, std::string> warm_up(const Array& durations_ms, std::size_t max_calls,
+                                             double max_ms) {
+  probe::Warmup warmup({max_calls, max_ms});
+  for (const double duration : view(durations_ms)) {
+    if (!warmup.add(duration)) break;
+  }
+  return {warmup.calls(), std::string(warmup.ended())};
+}
+
+}  // namespace
+
+void bind_probe_verdict(py::module_& m) {
+  m.def("probe_decide", &decide, py::arg("samples"), py::arg("limit"), py::arg("share"),
+        py::arg("confidence"), py::arg("tail_index") = 0.0, py::arg("spell") = 1.0, py::arg("margin") = 1.0,
+        py::arg("least") = 1,
+        "(answer, samples used): a verdict on recorded samples, asked after each of them.");
+  m.def(
+      "probe_evidence_below",
+      [](double beyond, double within, double null) {
+        return probe::log_evidence_below(beyond, within, null);
+      },
+      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) < null from counts.");
+  m.def(
+      "probe_evidence_above",
+      [](double beyond, double within, double null) {
+        return probe::log_evidence_above(beyond, within, null);
+      },
+      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) > null from counts.");
+  m.def("probe_quantile", &quantile, py::arg("sorted"), py::arg("share"), py::arg("confidence"),
+        py::arg("discount") = 1.0, "A percentile with its interval from order statistics.");
+  m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),
+        "(calls, how it ended): the warm-up rule on recorded durations.");
+  m.def("probe_samples_for_point", &probe::samples_for_point, py::arg("share"),
+        "Samples that leave one expected beyond the percentile.");
+  m.def(
+      "probe_autocorrelation_time",
+      [](const Array& values) { return probe::autocorrelation_time(view(values)); }, py::arg("values"),
+      "Integrated autocorrelation time, at least 1.");
+  m.def(
+      "probe_dependence",
+      [](const Array& samples, double limit, double margin) {
+        const probe::Dependence found = probe::dependence(view(samples), limit, margin);
+        return py::typing::Tuple<double, double>(py::make_tuple(found.seen, found.unseen));
+      },
+      py::arg("samples"), py::arg("limit"), py::arg("margin"),
+      "Samples that say as much as one independent one: where exceedances were seen, and where not.");
+}
+
+}  // namespace lehr::python

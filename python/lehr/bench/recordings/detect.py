@@ -1,0 +1,83 @@
+"""Any recording we can read, by its content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from lehr.bench.recordings import kernel_tuner, packaged, study_log
+from lehr.bench.recordings.files import parsed_lines, read_text
+from lehr.bench.recordings.table import Table
+from lehr.errors import LehrError
+
+
+def read_table(
+    path: Path,
+    *,
+    objective: str | None = None,
+    direction: Literal["maximize", "minimize"] | None = None,
+    constraints: Mapping[str, float] | None = None,
+    study: str | None = None,
+    t1: Path | None = None,
+) -> Table:
+    """A table from a file of any format we know; see `lehr.bench.Problem.replay`."""
+    source = str(path)
+    if direction not in (None, "maximize", "minimize"):
+        raise LehrError(f"direction is {direction!r}; use maximize or minimize")
+    text = read_text(path)
+    if not text.strip():
+        raise LehrError(f"{source} is empty")
+    given: dict[str, Any] = {"objective": objective, "direction": direction, "constraints": constraints}
+    document = _document(text)
+    if kernel_tuner.is_cache(document):
+        return kernel_tuner.from_cache(source, document, **given)
+    if kernel_tuner.is_t4(document):
+        return kernel_tuner.from_t4(source, document, t1=_description(t1), **given)
+    if kernel_tuner.is_t1(document):
+        raise LehrError(
+            f"{source} describes a space (T1) and holds no measurements; give the T4 results, with this file as t1"
+        )
+    if document is not None and not study_log.is_log(document) and not _is_header(document):
+        raise LehrError(f"{source} {_UNKNOWN}")
+    lines = parsed_lines(source, text)
+    if _is_header(lines[0]):
+        if any(value is not None for value in given.values()):
+            raise LehrError(f"{source} names its own objective and limits; others cannot be given with it")
+        return packaged.from_lines(source, lines)
+    if study_log.is_log(lines[0]):
+        return study_log.from_log(source, lines, study=study, **given)
+    raise LehrError(f"{source} {_UNKNOWN}")
+
+
+_UNKNOWN = (
+    "is not a recorded problem: it is neither a trial log of lehr, nor a lehr.replay file, nor a cache or T4 file of "
+    "Kernel Tuner"
+)
+
+
+def _document(text: str) -> Any:
+    """The file as one JSON value; None when it is not one, as JSON lines are not."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        repaired = kernel_tuner.parse_cache(text)
+    except (ValueError, RecursionError):
+        return None
+    return repaired if kernel_tuner.is_cache(repaired) else None
+
+
+def _description(t1: Path | None) -> Any:
+    if t1 is None:
+        return None
+    document = _document(read_text(t1))
+    if not kernel_tuner.is_t1(document):
+        raise LehrError(f"{t1} is not a T1 description: it has no ConfigurationSpace")
+    return document
+
+
+def _is_header(line: Any) -> bool:
+    return isinstance(line, dict) and line.get("format") == packaged.FORMAT

@@ -1,0 +1,89 @@
+"""The winner, measured again in a fresh process: one that flips is not a winner.
+
+A figure near its limit may have met it by luck, and the best of many is more often lucky than any one of them (the
+winner's curse). So where an evaluation gives verdicts, the best trial is evaluated once more when a run ends, and when
+it is turned down then, the next best, up to a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lehr.study.trial import StudyTrial
+from lehr.study.verdicts import verdicts_of
+
+NOTE = "confirmations"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A trial that was measured again.
+
+    Attributes:
+        trial: its number.
+        held: whether it met every limit again.
+        reason: why it did not, in one sentence.
+        metrics: what was measured this time.
+        seconds: what that cost.
+    """
+
+    trial: int
+    held: bool
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON-safe form."""
+        return asdict(self)
+
+
+def read(noted: object) -> dict[int, Confirmation]:
+    """Stored confirmations by trial; what is damaged is left out, and measured again."""
+    found: dict[int, Confirmation] = {}
+    for entry in noted if isinstance(noted, list) else []:
+        try:
+            one = Confirmation(
+                trial=int(entry["trial"]),
+                held=entry["held"] is True,
+                reason=str(entry["reason"]),
+                metrics={str(name): float(value) for name, value in entry["metrics"].items()},
+                seconds=float(entry["seconds"]),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue
+        found[one.trial] = one
+    return found
+
+
+def confirmation(trial: StudyTrial, again: StudyTrial) -> Confirmation:
+    """What measuring ``trial`` again, as ``again``, shows."""
+    reason = ""
+    if again.outcome != "ok":
+        reason = str(again.evidence.get("reason") or again.outcome)
+    elif not again.feasible:
+        reason = "; ".join(map(str, again.misses))
+    return Confirmation(trial.number, again.feasible, reason, dict(again.metrics), again.seconds or 0.0)
+
+
+def confirm_best(
+    best: Callable[[], StudyTrial | None],
+    known: Iterable[int],
+    measure: Callable[[StudyTrial], Confirmation],
+    at_most: int,
+) -> None:
+    """Measure the best again until one holds, ``at_most`` of them.
+
+    ``best`` is asked anew after each ``measure``, which records what it found. A best trial without verdicts was not
+    said to vary, and is left as it is.
+    """
+    confirmed = set(known)
+    for _ in range(at_most):
+        trial = best()
+        if trial is None or trial.number in confirmed or not verdicts_of(trial.facts):
+            return
+        confirmed.add(trial.number)
+        if measure(trial).held:
+            return

@@ -1,0 +1,55 @@
+"""What a study does about a trial that failed, by the class of its failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from lehr.errors import OptionError
+from lehr.supervise import Ending
+
+FailureClass = Literal["crashed", "timeout", "oom", "killed", "lost", "quarantined"]
+"""``killed``: by a signal that is neither lehr's nor the kernel's doing, or with lehr's helper process. ``lost``: a
+process survived SIGKILL. ``quarantined``: the trial was not started, because its device cannot be used. The others are
+outcomes as they are."""
+
+Action = Literal["retry", "count", "stop"]
+"""``retry``: once more, in fresh processes and on a clean device, and what comes of that counts. ``count``: as the
+outcome that it is, which the search learns from. ``stop``: the same, and the run ends."""
+
+DEFAULTS: dict[FailureClass, Action] = {
+    "crashed": "count",
+    "timeout": "count",
+    "oom": "count",
+    "killed": "retry",  # says nothing about the configuration, unless it happens again
+    "lost": "count",
+    "quarantined": "count",
+}
+
+_FAILED: dict[str, FailureClass] = {"crashed": "crashed", "timeout": "timeout", "oom": "oom"}
+_FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
+
+
+def read_policies(policies: Mapping[str, str] | None) -> dict[FailureClass, Action]:
+    """The defaults with ``policies`` on top. Raises OptionError for a class or an action that does not exist."""
+    chosen: dict[FailureClass, Action] = dict(DEFAULTS)
+    for kind, action in (policies or {}).items():
+        if kind not in get_args(FailureClass):
+            raise OptionError(f"policies has {kind!r}; the classes are {', '.join(get_args(FailureClass))}")
+        if action not in get_args(Action):
+            raise OptionError(f"policies[{kind!r}] is {action!r}; choose {', '.join(get_args(Action))}")
+        chosen[kind] = action  # type: ignore[index,assignment]
+    return chosen
+
+
+def failure_class(ending: Ending) -> FailureClass | None:
+    """The class of a failure, by its evidence; None for a trial that did not fail."""
+    evidence = ending.evidence
+    if evidence.get("lost"):
+        return "lost"
+    if evidence.get("started") is False:
+        return "quarantined"
+    unknown = ending.outcome == "crashed" and evidence.get("sent_by") == "unknown (not lehr)"
+    if unknown and evidence.get("signal", "SIGKILL") in _FROM_OUTSIDE:  # without a signal: the helper died
+        return "killed"
+    return _FAILED.get(ending.outcome)

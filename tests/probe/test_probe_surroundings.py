@@ -1,0 +1,197 @@
+"""Conditions, memory, energy and the survey, on made-up files of a kernel and a made-up NVML."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lehr.probe import nvml
+from lehr.probe.conditions import Watch, contention, throttled_spans
+from lehr.probe.energy import EnergyMeter
+from lehr.probe.memory import device_memory, host_memory
+from lehr.probe.survey import as_json, lines, survey
+
+
+def write(root: Path, name: str, text: object) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+
+
+def test_throttled_samples_are_marked() -> None:
+    ticks = [(0, 3000.0), (10, 3000.0), (20, 2000.0), (30, 2950.0), (40, 3000.0)]
+    assert throttled_spans(ticks, [0, 0, 0, 0, 0]) == ((10, 30),)
+    assert throttled_spans(ticks[:2], [4, 5]) == ((0, 10),)  # the kernel counted an event
+    assert throttled_spans([(0, 3000.0), (10, 2990.0)], [None, None]) == ()
+    assert throttled_spans([], []) == ()
+    assert throttled_spans([(0, 1000.0), (0, 3000.0)], [0, 0]) == ()  # no sample in between
+
+
+def test_contention() -> None:
+    assert contention(0.02, 0, 1.0) == ""
+    assert "81%" in contention(0.81, 0, 1.0)
+    assert "off its CPU 500 times" in contention(None, 500, 1.0)
+    assert contention(None, 500, 0.01) == ""  # too short to say
+
+
+def test_a_watch_reads_the_kernel_s_files(tmp_path: Path) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    for cpu in cpus:
+        write(tmp_path, f"sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq", 3_000_000)
+    write(tmp_path, "sys/class/thermal/thermal_zone0/temp", 41_500)
+    write(tmp_path, "proc/stat", "cpu 1 2 3\n" + "\n".join(f"cpu{n} 100 0 0 500 0 0 0 0" for n in cpus))
+    watch = Watch(tmp_path)
+    write(tmp_path, f"sys/devices/system/cpu/cpu{cpus[0]}/cpufreq/scaling_cur_freq", 1_500_000)
+    watch.tick(7)
+    seen = watch.end(20)
+    assert seen.mhz == (1500.0, 3000.0)
+    assert seen.celsius == 41.5
+    assert seen.throttled == ((0, 20),)
+    assert json.loads(json.dumps(seen.as_json()))["throttled"] == [[0, 20]]
+
+
+def test_foreign_work_is_what_others_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("lehr.probe.conditions.time.monotonic", lambda: clock[0])
+    cpus = sorted(os.sched_getaffinity(0))
+
+    def stat(ticks: int) -> None:
+        write(tmp_path, "proc/stat", "\n".join(f"cpu{n} {ticks} 0 0 9999 9999 0 0 0" for n in cpus))
+
+    stat(0)
+    watch = Watch(tmp_path)
+    clock[0] += 10.0
+    stat(5 * os.sysconf("SC_CLK_TCK"))  # every CPU was busy for half of the time, and hardly by us
+    seen = watch.end(1)
+    assert seen.foreign_cpu == pytest.approx(0.5, abs=0.1)
+    assert "of the CPUs" in seen.contended
+
+
+def test_nothing_readable_is_said(tmp_path: Path) -> None:
+    seen = Watch(tmp_path).end(5)
+    assert seen.mhz is None
+    assert seen.celsius is None
+    assert seen.foreign_cpu is None
+    assert len(seen.missing) == 3
+    assert host_memory(root=tmp_path) == (None, "unknown: /proc/self cannot be read")
+    assert EnergyMeter("cpu", tmp_path).end().joules is None
+
+
+def test_memory_of_a_forked_process(tmp_path: Path) -> None:
+    write(tmp_path, "proc/self/status", "Name: x\nVmHWM:   2000 kB")
+    write(tmp_path, "proc/self/smaps_rollup", "Rss: 9 kB\nPrivate_Dirty:   500 kB")
+    assert host_memory(root=tmp_path) == (2.048, "VmHWM")
+    assert host_memory(forked=True, root=tmp_path) == (
+        0.512,
+        "Private_Dirty at the end (this process was forked)",
+    )
+
+
+def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
+    def zone(name: str, value: int) -> None:
+        write(tmp_path, f"sys/class/powercap/{name}/energy_uj", value)
+        write(tmp_path, f"sys/class/powercap/{name}/max_energy_range_uj", 10_000_000)
+
+    for name, value in (("intel-rapl:0", 9_000_000), ("intel-rapl:1", 1_000_000), ("intel-rapl:0:0", 0)):
+        zone(name, value)
+    meter = EnergyMeter("cpu", tmp_path)
+    for name, value in (
+        ("intel-rapl:0", 500_000),
+        ("intel-rapl:1", 3_000_000),
+        ("intel-rapl:0:0", 5_000_000),
+    ):
+        zone(name, value)
+    energy = meter.end()
+    assert energy.joules == pytest.approx(1.5 + 2.0)
+    assert "RAPL" in energy.source
+
+
+NVML = """
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static long long energy = 5000;
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **h) { *h = (void *)1; return i == 0 ? 0 : 2; }
+int nvmlDeviceGetTotalEnergyConsumption(void *h, unsigned long long *v) { *v = energy += 1500; return 0; }
+int nvmlDeviceGetTemperature(void *h, int s, unsigned *v) { *v = 61; return 0; }
+int nvmlDeviceGetClockInfo(void *h, int c, unsigned *v) { *v = 1410; return 0; }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *h, unsigned long long *v) { *v = 0x40; return 0; }
+typedef struct { unsigned pid; unsigned long long used; unsigned a, b; } Row;
+int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, Row *rows) {
+  if (*n < 9) { *n = 9; return 7; }
+  memset(rows, 0, 9 * sizeof *rows);
+  rows[4].pid = (unsigned)getpid(); rows[4].used = 123000000; *n = 9; return 0;
+}
+int nvmlSystemGetDriverVersion(char *t, unsigned n) { snprintf(t, n, "580.1"); return 0; }
+const char *nvmlErrorString(int code) { return "made up"; }
+"""
+
+
+@pytest.fixture
+def fake_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = shutil.which("cc") or pytest.skip("no C compiler to build a fake NVML with")
+    (tmp_path / "nvml.c").write_text(NVML)
+    library = tmp_path / "libnvml.so"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-w", "-o", str(library), str(tmp_path / "nvml.c")], check=True
+    )
+    monkeypatch.setenv("LEHR_NVML", str(library))
+
+
+@pytest.mark.usefixtures("fake_nvml")
+def test_nvml() -> None:
+    with nvml.opened() as library:
+        assert library.process_bytes(0, os.getpid()) == 123_000_000
+        assert library.process_bytes(0, 1) is None
+        assert (library.celsius(0), library.sm_mhz(0), library.throttled(0)) == (61, 1410, True)
+        assert library.driver() == "580.1"
+        with pytest.raises(nvml.NvmlError, match=r"opening GPU 3 failed: made up \(2\)"):
+            library.celsius(3)
+    meter = EnergyMeter("cuda")
+    energy = meter.end()
+    assert energy.joules == 1.5
+    assert "NVML" in energy.source
+    memory = device_memory(900_000_000, 800_000_000)
+    assert (memory.device_mb, memory.device_growth_mb) == (123.0, 100.0)
+    assert memory.device_source == "NVML per process, cuMemGetInfo before and after"
+
+
+@pytest.mark.usefixtures("fake_nvml")
+def test_on_a_gpu_its_own_clock_counts() -> None:
+    watch = Watch(device="cuda")
+    watch.tick(10)
+    seen = watch.end(20)
+    assert seen.mhz == (1410.0, 1410.0)
+    assert seen.celsius == 61.0
+    assert seen.throttled == ((0, 20),)
+
+
+def test_without_nvml_the_reason_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LEHR_NVML", str(tmp_path / "none.so"))
+    assert "there is no NVML" in Watch(device="cuda").end(1).missing[0]
+    energy = EnergyMeter("cuda").end()
+    assert energy.joules is None
+    assert "there is no NVML" in energy.source
+    assert device_memory(None, None).device_source.startswith("unknown; there is no NVML")
+
+
+def test_the_survey_says_what_is_missing_and_why(tmp_path: Path) -> None:
+    found = {one.name: one for one in survey(repeats=2, root=tmp_path)}
+    assert {"timer", "noise floor", "p95 repeatability", "GPU", "NVML", "cgroup v2", "capabilities"} <= set(
+        found
+    )
+    assert found["timer"].there
+    assert found["timer"].value
+    for name in ("clock frequency", "temperature", "contention", "energy", "cgroup v2", "process memory"):
+        assert not found[name].there, name
+        assert found[name].text
+    document = json.loads(json.dumps(as_json(list(found.values())), allow_nan=False))
+    assert len(document["abilities"]) == len(found)
+    assert len(lines(list(found.values()), str)) == len(found)
