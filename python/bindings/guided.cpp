@@ -1,4 +1,5 @@
-// The guided search: what only it can do, and its parts one by one, so that each can be tested on made-up numbers.
+// The guided search: what only it can do, and its parts one by one, so that each can be tested on made-up
+// numbers.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -75,7 +76,8 @@ py::dict cause(const guided::Validity::Cause& c) {
 
 void bind_parts(py::module_& m) {
   py::class_<guided::Validity>(m, "Validity", "Why trials fail: credit assignment over values and stretches.")
-      .def(py::init([](const std::vector<std::size_t>& choices) { return guided::Validity(features(choices)); }),
+      .def(py::init(
+               [](const std::vector<std::size_t>& choices) { return guided::Validity(features(choices)); }),
            py::arg("choices"))
       .def(
           "observe",
@@ -99,10 +101,13 @@ void bind_parts(py::module_& m) {
             return list;
           },
           py::arg("at_least") = 0.5)
-      .def_property_readonly("accident", &guided::Validity::accident);
+      .def_property_readonly("accident", [](guided::Validity& self) {
+        self.settle();
+        return self.accident();
+      });
   py::class_<BoundProcess>(m, "GaussianProcess", "Additive and joint effects over mixed features.")
-      .def(py::init<const std::vector<std::size_t>&, bool, bool>(), py::arg("choices"), py::arg("mains") = true,
-           py::arg("whole") = true)
+      .def(py::init<const std::vector<std::size_t>&, bool, bool>(), py::arg("choices"),
+           py::arg("mains") = true, py::arg("whole") = true)
       .def("fit", &BoundProcess::fit, py::arg("rows"), py::arg("values"), py::arg("scale") = 1.0,
            py::arg("evaluations") = 100)
       .def("predict", &BoundProcess::predict, py::arg("rows"))
@@ -120,10 +125,13 @@ void bind_parts(py::module_& m) {
         return py::make_tuple(tail.mean, tail.variance);
       },
       py::arg("mean"), py::arg("deviation"), py::arg("bound"));
-  m.def("skewness", [](const std::vector<double>& values) { return guided::skewness(values); }, py::arg("values"));
+  m.def(
+      "skewness", [](const std::vector<double>& values) { return guided::skewness(values); },
+      py::arg("values"));
 }
 
-void learn(Optimizer& self, const std::vector<std::tuple<py::dict, std::string, double, std::vector<double>>>& results) {
+void learn(Optimizer& self,
+           const std::vector<std::tuple<py::dict, std::string, double, std::vector<double>>>& results) {
   std::vector<Hearsay> learned;
   for (const auto& [config, outcome, objective, metrics] : results)
     learned.push_back({from_dict(self.space(), config), {outcome_from(outcome), objective, metrics}});
@@ -133,8 +141,8 @@ void learn(Optimizer& self, const std::vector<std::tuple<py::dict, std::string, 
 py::list learned(const Optimizer& self) {
   py::list list;
   for (const Hearsay& h : self.learned())
-    list.append(py::make_tuple(to_dict(self.space(), h.configuration), text(h.result.outcome), h.result.objective,
-                               h.result.metrics));
+    list.append(py::make_tuple(to_dict(self.space(), h.configuration), text(h.result.outcome),
+                               h.result.objective, h.result.metrics));
   return list;
 }
 
@@ -145,10 +153,13 @@ void bind_guided(py::module_& m) {
   optimizer.def("learn", &learn, py::arg("results"))
       .def("learned", &learned)
       .def_property_readonly("finished", &Optimizer::finished)
-      .def("seconds", [](const Optimizer& self, std::size_t trial) {
-        if (trial >= self.history().size()) throw py::index_error("no such trial");
-        return self.history().seconds(trial);
-      }, py::arg("trial"));
+      .def(
+          "seconds",
+          [](const Optimizer& self, std::size_t trial) {
+            if (trial >= self.history().size()) throw py::index_error("no such trial");
+            return self.history().seconds(trial);
+          },
+          py::arg("trial"));
   bind_parts(m);
 }
 
