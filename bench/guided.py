@@ -1,11 +1,11 @@
 """What the guided search finds beside the other methods, and what each of its parts is worth.
 
-    nice python bench/guided.py [--seeds 500] [--suite devices|synthetic|tuning|held-out] [--budgets 12 25] [--threads 2]
+    nice python bench/guided.py [--suite devices|synthetic|tuning|held-out] [--seeds 500] [--budgets 12 25]
     nice python bench/guided.py --ablation [--suite tuning] [--seeds 50] [--budgets 25]
 
 Native sweeps over problems and methods, each study under a hashed seed. A row a cell: mean best feasible objective,
-mean regret, share of wasted trials and discovery of the best family, each with its 95 % interval; then a row a method and
-budget, averaged over the problems, regret as a part of the optimum's size. ``tuning`` are random deployment-like spaces
+mean regret, share of wasted trials and discovery of the best family, each with its 95 % interval; then a row a
+method and budget, averaged over the problems, regret as a part of the optimum's size. ``tuning`` are random deployment-like spaces
 with even seeds, on which constants were chosen; ``held-out`` those with odd seeds, on which none was. The ablation
 switches one part off at a time. Prints JSON lines, or a table with --table.
 """

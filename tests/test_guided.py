@@ -95,9 +95,11 @@ def test_a_guilty_value_is_left_alone():
             optimizer.add(compiled, outcome="crashed")
             eager = {**compiled, "backend": "eager"}
             optimizer.add(eager, **evaluate(eager))
-    # One more try, in the precision that has not been seen with it, is fair.
-    later = run(optimizer, 20).trials[16:]
-    assert sum(trial.config["backend"] == "compile" for trial in later) <= 3
+    # The precision that has not been seen with it may be tried, and a gain may be worth a gamble: never the coverage.
+    later = run(optimizer, 12).trials[16:]
+    again = [trial for trial in later if trial.config["backend"] == "compile"]
+    assert len(again) <= 2
+    assert all(trial.origin != "coverage" for trial in again)
 
 
 def test_a_stop_beyond_a_limit_is_not_a_crash_and_teaches_the_limit():

@@ -100,6 +100,7 @@ const std::vector<Setting>& settings() {
       setting("guided_refine", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.refine; }),
       setting("guided_cost_weight", "real", 0, 10, [](Options& o) -> auto& { return o.guided.cost_weight; }),
       setting("guided_least_gain", "real", 0, 10, [](Options& o) -> auto& { return o.guided.least_gain; }),
+      setting("guided_widest", "integer", 0, 1e9, [](Options& o) -> auto& { return o.guided.widest; }),
       setting("guided_give_up", "real", 0, 1, [](Options& o) -> auto& { return o.guided.give_up; }),
       {"relative_violations", "flag", 0, 1,
        [](const Options& o) { return o.violation_scale == ViolationScale::relative ? 1.0 : 0.0; },

@@ -39,6 +39,7 @@ GuidedSearch::GuidedSearch(const Context& context)
       objective_(encoding_.features(), infinite, surrogate_options(context.options.guided, false)),
       cost_(encoding_.features(), infinite, surrogate_options(context.options.guided, true)),
       coverage_(encoding_.features()),
+      tpe_(context),
       hearsay_(encoding_.features(), validity_options(context.options.guided)),
       validity_prior_(encoding_.features(), validity_options(context.options.guided)),
       candidates_(context, encoding_) {
@@ -137,6 +138,13 @@ std::optional<Proposal> GuidedSearch::transfer() const {
     if (!context_.seen.contains(configuration)) return Proposal{configuration, Origin::transfer};
   }
   return std::nullopt;
+}
+
+// In so many variables a few dozen results do not fit the models: the densities of TPE lead once there is
+// something to improve on.
+bool GuidedSearch::too_wide() const {
+  return encoding_.size() > context_.options.guided.widest && context_.history.best() &&
+         context_.history.finished() >= context_.options.tpe.startup_trials;
 }
 
 std::optional<std::string> GuidedSearch::finished(Rng& rng) {
@@ -250,6 +258,7 @@ Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
 Proposal GuidedSearch::propose(Rng& rng) {
   if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
   if (const std::optional<Proposal> known = transfer()) return *known;
+  if (too_wide()) return tpe_.propose(rng);
   settle();
   covering_ = context_.options.guided.coverage && find_wanted();
   gather(rng);

@@ -16,6 +16,7 @@
 #include "lehr/search/guided/trust.hpp"
 #include "lehr/search/guided/validity.hpp"
 #include "lehr/search/searcher.hpp"
+#include "lehr/search/tpe.hpp"
 
 namespace lehr {
 
@@ -47,6 +48,7 @@ class GuidedSearch final : public Searcher {
   Proposal proposal(std::size_t i, Origin origin) const;
   void weigh_hearsay();
   std::optional<Proposal> transfer() const;
+  bool too_wide() const;
   static constexpr std::size_t most_climbers = 3;  // candidates that local search starts from
 
   Context context_;
@@ -56,6 +58,7 @@ class GuidedSearch final : public Searcher {
   guided::Surrogate objective_;
   guided::Surrogate cost_;
   guided::Coverage coverage_;
+  TpeSearch tpe_;
   std::vector<double> row_, pending_rows_;
   std::vector<double> rows_;  // of told trials, and whether they ran
   std::vector<std::uint8_t> ran_;
