@@ -95,11 +95,9 @@ def test_a_guilty_value_is_left_alone():
             optimizer.add(compiled, outcome="crashed")
             eager = {**compiled, "backend": "eager"}
             optimizer.add(eager, **evaluate(eager))
-    # The precision that has not been seen with it may be tried, and a gain may be worth a gamble: never the coverage.
+    # The precision that has not been seen with it may be tried, and a large gain may be worth a gamble.
     later = run(optimizer, 12).trials[16:]
-    again = [trial for trial in later if trial.config["backend"] == "compile"]
-    assert len(again) <= 2
-    assert all(trial.origin != "coverage" for trial in again)
+    assert sum(trial.config["backend"] == "compile" for trial in later) <= 2
 
 
 def test_a_stop_beyond_a_limit_is_not_a_crash_and_teaches_the_limit():

@@ -20,7 +20,7 @@ struct GuidedOptions {
   double cost_weight = 0.0;  // power of the predicted seconds that improvement is divided by
   double least_gain = 1e-3;  // part of the objective's spread below which a gain is worth no risk
   std::size_t widest = 30;   // variables beyond which TPE leads
-  double give_up = 0.2;      // a value whose best company runs and fits with less than this is put off
+  double give_up = 0.1;      // a value whose best company runs and fits with less than this is put off
 };
 
 }  // namespace lehr
