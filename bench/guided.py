@@ -5,9 +5,9 @@
 
 Native sweeps over problems and methods, each study under a hashed seed. A row a cell: mean best feasible objective,
 mean regret, share of wasted trials and discovery of the best family, each with its 95 % interval; then a row a
-method and budget, averaged over the problems, regret as a part of the optimum's size. ``tuning`` are random deployment-like
-spaces with even seeds, on which constants were chosen; ``held-out`` those with odd seeds, on which none was. The ablation
-switches one part off at a time. Prints JSON lines, or a table with --table.
+method and budget, averaged over the problems, regret as a part of the optimum's size. ``tuning`` are random
+deployment-like spaces with even seeds, on which constants were chosen; ``held-out`` those with odd seeds, on which
+none was. The ablation switches one part off at a time. Prints JSON lines, or a table with --table.
 """
 
 from __future__ import annotations
