@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lehr
 
-METHODS = ["random", "grid", "tba", "tpe", "tba-tpe", "tpe c-tpe", "tba-tpe c-tpe"]
+METHODS = ["random", "grid", "tba", "tpe", "tba-tpe", "tpe c-tpe", "tba-tpe c-tpe", "guided"]
 PRESETS = ["default", "paper"]
 
 method_and_preset = pytest.mark.parametrize(

@@ -19,6 +19,7 @@ void bind_probe_gpu(pybind11::module_& m);
 void bind_probe_measure(pybind11::module_& m);
 void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_guided(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
 void bind_study(pybind11::module_& m);

@@ -34,8 +34,9 @@ Device device_from(const std::string& name) {
   return name == "cuda" ? Device::cuda : name == "auto" ? Device::automatic : Device::cpu;
 }
 
-Result make_result(const std::string& outcome, double objective, std::vector<double> metrics) {
-  return {outcome_from(outcome), objective, std::move(metrics)};
+Result make_result(const std::string& outcome, double objective, std::vector<double> metrics,
+                   double seconds) {
+  return {outcome_from(outcome), objective, std::move(metrics), seconds};
 }
 
 // Every search that Python holds was made below.
@@ -100,20 +101,22 @@ void bind_search(py::module_& m) {
       .def(
           "tell",
           [](Optimizer& self, std::size_t trial, const std::string& outcome, double objective,
-             std::vector<double> metrics) {
-            self.tell(trial, make_result(outcome, objective, std::move(metrics)));
+             std::vector<double> metrics, double seconds) {
+            self.tell(trial, make_result(outcome, objective, std::move(metrics), seconds));
             const History& history = self.history();
             return py::make_tuple(history.standing(trial) == Standing::feasible, history.violation(trial));
           },
-          py::arg("trial"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"))
+          py::arg("trial"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"),
+          py::arg("seconds") = missing)
       .def(
           "add",
           [](Optimizer& self, const py::dict& config, const std::string& outcome, double objective,
-             std::vector<double> metrics) {
+             std::vector<double> metrics, double seconds) {
             return self.add(from_dict(self.space(), config),
-                            make_result(outcome, objective, std::move(metrics)));
+                            make_result(outcome, objective, std::move(metrics), seconds));
           },
-          py::arg("config"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"))
+          py::arg("config"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"),
+          py::arg("seconds") = missing)
       .def(
           "enqueue",
           [](Optimizer& self, const py::dict& config) { self.enqueue(from_dict(self.space(), config)); },

@@ -17,6 +17,7 @@ __all__: list[str] = [
     "Dimension",
     "Enumerator",
     "FrameReader",
+    "GaussianProcess",
     "Gpu",
     "GrowingParzenEstimator",
     "HelperAnswer",
@@ -38,6 +39,7 @@ __all__: list[str] = [
     "Temperature",
     "Trajectory",
     "TrialAnswer",
+    "Validity",
     "Variable",
     "accept_score",
     "accept_violation",
@@ -57,6 +59,7 @@ __all__: list[str] = [
     "isa",
     "kernel_log_readable",
     "listable",
+    "log_expected_improvement",
     "log_ndtr",
     "log_normal_mass",
     "make_problem",
@@ -84,12 +87,14 @@ __all__: list[str] = [
     "run_study",
     "score_unit",
     "search_hard",
+    "skewness",
     "snap_back_probability",
     "structural_move",
     "structural_probability",
     "truncated_normal_log_pdf",
     "truncated_normal_quantile",
     "truncated_normal_sample",
+    "upper_tail_moments",
     "violation",
     "violation_unit",
 ]
@@ -362,11 +367,24 @@ class Optimizer:
         outcome: str,
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
     ) -> int: ...
     def ask(self) -> tuple[typing.Any, ...]: ...
     def enqueue(self, config: dict[str, typing.Any]) -> None: ...
     def events(self) -> list[typing.Any]: ...
     def explain(self) -> str: ...
+    def learn(
+        self,
+        results: collections.abc.Sequence[
+            tuple[
+                dict[str, typing.Any],
+                str,
+                typing.SupportsFloat | typing.SupportsIndex,
+                collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+            ]
+        ],
+    ) -> None: ...
+    def learned(self) -> list[typing.Any]: ...
     def pending(self, trial: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
     def propose(
         self,
@@ -385,6 +403,7 @@ class Optimizer:
     def record(self, trial: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]: ...
     def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
     def score(self, configs: list[typing.Any], device: str, gpu: Gpu | None) -> list[float]: ...
+    def seconds(self, trial: typing.SupportsInt | typing.SupportsIndex) -> float: ...
     def split(self) -> tuple[list[int], list[int]]: ...
     def tell(
         self,
@@ -392,12 +411,15 @@ class Optimizer:
         outcome: str,
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
     ) -> tuple[bool, float]: ...
     def use(self, device: str, gpu: Gpu | None) -> None: ...
     @property
     def allow_repeats(self) -> bool: ...
     @property
     def best(self) -> int | None: ...
+    @property
+    def finished(self) -> str | None: ...
     @property
     def options(self) -> dict[str, typing.Any]: ...
     @property
@@ -406,6 +428,53 @@ class Optimizer:
     def stage(self) -> str: ...
     @property
     def temperature(self) -> float | None: ...
+
+class Validity:
+    """
+    Why trials fail: credit assignment over values and stretches.
+    """
+    def __init__(
+        self, choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> None: ...
+    def causes(self, at_least: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> list[typing.Any]: ...
+    def observe(
+        self,
+        row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ran: bool,
+        weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> None: ...
+    def probability(
+        self, row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> float: ...
+    @property
+    def accident(self) -> float: ...
+
+class GaussianProcess:
+    """
+    Additive and joint effects over mixed features.
+    """
+    def __init__(
+        self,
+        choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        mains: bool = True,
+        whole: bool = True,
+    ) -> None: ...
+    def evidence(self) -> float: ...
+    def fit(
+        self,
+        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
+        values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        scale: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+        evaluations: typing.SupportsInt | typing.SupportsIndex = 100,
+    ) -> None: ...
+    def predict(
+        self,
+        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
+    ) -> tuple[typing.Any, ...]: ...
+    @property
+    def hyperparameters(self) -> list[float]: ...
+    @property
+    def noise_variance(self) -> float: ...
 
 class Problem:
     """
@@ -854,6 +923,11 @@ def listable(problem: Problem) -> bool:
     Whether the problem's configurations can be listed.
     """
 
+def log_expected_improvement(
+    mean: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    best: typing.SupportsFloat | typing.SupportsIndex,
+) -> float: ...
 def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
     """
     Log of the standard normal distribution function.
@@ -1096,6 +1170,7 @@ def search_hard(
     The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
     """
 
+def skewness(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> float: ...
 def snap_back_probability(
     n: typing.SupportsFloat | typing.SupportsIndex,
     horizon: typing.SupportsFloat | typing.SupportsIndex,
@@ -1143,6 +1218,11 @@ def truncated_normal_sample(
     Draws from the standard normal distribution truncated to [a, b].
     """
 
+def upper_tail_moments(
+    mean: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    bound: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, float]: ...
 def violation(
     metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],

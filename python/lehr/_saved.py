@@ -14,7 +14,8 @@ VERSION = 1
 
 
 def events(core: _core.Optimizer) -> list[list[Any]]:
-    """Asks as ``["ask", config, origin]`` and tells as ``["tell", number, outcome, objective, metrics]``, in order.
+    """Asks as ``["ask", config, origin]`` and tells as ``["tell", number, outcome, objective, metrics]``, in order;
+    a sixth entry of a tell is its seconds, where told.
 
     What was not measured is null: JSON has no NaN.
     """
@@ -24,7 +25,9 @@ def events(core: _core.Optimizer) -> list[list[Any]]:
         if told:
             value = objective if outcome == "ok" else None
             measured = [None if math.isnan(metric) else metric for metric in metrics]
-            recorded.append(["tell", number, outcome, value, measured])
+            event = ["tell", number, outcome, value, measured]
+            seconds = core.seconds(number)
+            recorded.append(event if math.isnan(seconds) else [*event, seconds])
         else:
             recorded.append(["ask", config, origin])
     return recorded
@@ -37,11 +40,32 @@ def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]], metrics: in
             _, config, origin = event
             core.replay_ask(dict(config), origin)
             continue
-        _, number, outcome, objective, measured = event
+        _, number, outcome, objective, measured, *seconds = event
         values = [math.nan if value is None else value for value in measured]
         if len(values) != metrics:
             raise ValueError(f"trial {number} has {len(values)} metrics instead of {metrics}")
-        core.tell(number, outcome, math.nan if objective is None else objective, values)
+        core.tell(number, outcome, math.nan if objective is None else objective, values, *seconds)
+
+
+def learned(core: _core.Optimizer) -> list[list[Any]]:
+    """What the search learned from another, as ``[config, outcome, objective, metrics]``; null as in `events`."""
+    recorded: list[list[Any]] = []
+    for config, outcome, objective, metrics in core.learned():
+        measured = [None if math.isnan(metric) else metric for metric in metrics]
+        recorded.append([config, outcome, objective if outcome == "ok" else None, measured])
+    return recorded
+
+
+def teach(core: _core.Optimizer, recorded: Sequence[Sequence[Any]], metrics: int) -> None:
+    """Repeat on a fresh search, which has so many constrained metrics, what it learned from another."""
+    results: list[tuple[dict[str, Any], str, float, list[float]]] = []
+    for config, outcome, objective, measured in recorded:
+        values = [math.nan if value is None else float(value) for value in measured]
+        if len(values) != metrics:
+            raise ValueError(f"a learned result has {len(values)} metrics instead of {metrics}")
+        results.append((dict(config), outcome, math.nan if objective is None else float(objective), values))
+    if results:
+        core.learn(results)
 
 
 def check_format(state: Any) -> None:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lehr import _core, _saved
 from lehr._checks import limits, listed, real, trial_number, whole
+from lehr._hearsay import results_of
 from lehr.errors import LehrError, OptionError, ResultError
 from lehr.gpu import Device, gpu_for
 from lehr.space import Space
 from lehr.trial import OUTCOMES, Outcome, Trial
 
-Method = Literal["random", "grid", "tba", "tpe", "tba-tpe"]
+if TYPE_CHECKING:
+    from lehr.study.study import Study
+
+Method = Literal["random", "grid", "tba", "tpe", "tba-tpe", "guided"]
 Acquisition = Literal["ratio", "c-tpe"]
-METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe")
+METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe", "guided")
 
 
 class Optimizer:
@@ -37,7 +41,8 @@ class Optimizer:
             most its limit.
         budget: number of trials meant to be spent, at least 1. Asking for more is allowed.
         method: ``"random"``, ``"grid"``, ``"tba"`` (thermal budget annealing), ``"tpe"`` (constrained
-            Tree-structured Parzen Estimator) or ``"tba-tpe"`` (annealing first, then TPE on its history).
+            Tree-structured Parzen Estimator), ``"tba-tpe"`` (annealing first, then TPE on its history) or ``"guided"``
+            (models of why trials fail, of the metrics and of the objective; docs/guided.md).
         preset: ``"default"``, or ``"paper"`` for the rules and constants of arXiv 2604.25073 as published.
         seed: any integer from 0 to 2**64 - 1.
         allow_repeats: whether a configuration may be proposed again after it was evaluated; by default only under the
@@ -118,6 +123,8 @@ class Optimizer:
         objective: float | None = None,
         metrics: Mapping[str, float] | None = None,
         outcome: Outcome = "ok",
+        *,
+        seconds: float | None = None,
     ) -> None:
         """Report how a pending trial ended, in any order.
 
@@ -127,15 +134,19 @@ class Optimizer:
             metrics: for outcome ``ok`` a finite number for every constrained metric; for other outcomes whatever was
                 measured.
             outcome: ``ok``, ``crashed``, ``timeout``, ``oom`` or ``early_stopped``.
+            seconds: what the trial cost, at least 0, where known.
 
         Raises:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
         if not isinstance(trial, Trial):
-            self._core.tell(trial_number(trial), *self._result(objective, metrics, outcome))
+            number = trial_number(trial)
+            self._core.tell(number, *self._result(objective, metrics, outcome), self._cost(seconds))
             return
         ended, value, values = self._result(objective, metrics, outcome)
-        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values)
+        cost = self._cost(seconds)
+        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values, cost)
+        trial.seconds = None if seconds is None else cost
         trial.outcome = outcome
         trial.objective = None if objective is None else value
         trial.metrics = self._measured(values)
@@ -146,6 +157,8 @@ class Optimizer:
         objective: float | None = None,
         metrics: Mapping[str, float] | None = None,
         outcome: Outcome = "ok",
+        *,
+        seconds: float | None = None,
     ) -> Trial:
         """Record a result from elsewhere as a finished trial.
 
@@ -153,7 +166,31 @@ class Optimizer:
             ConfigurationError: `config` is not legal in the space.
             ResultError: the result cannot be accepted, as in `tell`.
         """
-        return self._trial(self._core.add(dict(config), *self._result(objective, metrics, outcome)))
+        ended, value, values = self._result(objective, metrics, outcome)
+        return self._trial(self._core.add(dict(config), ended, value, values, self._cost(seconds)))
+
+    def learn(self, previous: Optimizer | Study | Iterable[Any]) -> int:
+        """Take the history of another search of the same space, on another device or model say, as a prior.
+
+        Its best feasible configurations come first, two at the most; what it says of failures, of the metrics and of
+        the objective fades as soon as this search's own results disagree. Before the first `ask`; saved with the
+        search.
+
+        Args:
+            previous: an `Optimizer`, a study of `lehr.run`, or trials that have ``config``, ``outcome``, ``objective``
+                and ``metrics``. Pending trials and configurations that are not legal here are left out, and so are
+                metrics without a limit here.
+
+        Returns:
+            The number of results learned.
+
+        Raises:
+            OptionError: the method cannot learn, or this search has trials already.
+            ResultError: a trial is not one.
+        """
+        results = results_of(previous, self.space, self._metric_names)
+        self._core.learn(results)
+        return len(results)
 
     def enqueue(self, config: Mapping[str, Any]) -> None:
         """Ask for this configuration next, after others enqueued before; also one that is known already.
@@ -177,8 +214,13 @@ class Optimizer:
         return [self._trial(number) for number in range(len(self._core))]
 
     @property
+    def finished(self) -> str | None:
+        """Why nothing is left to gain, or ``None``; only ``guided`` can tell, at the cost of an ask."""
+        return self._core.finished
+
+    @property
     def phase(self) -> str:
-        """What leads the search now: ``random``, ``grid``, ``tba`` or ``tpe``."""
+        """What leads the search now: ``random``, ``grid``, ``tba``, ``tpe`` or ``guided``."""
         return self._core.phase
 
     @property
@@ -262,6 +304,7 @@ class Optimizer:
             "allow_repeats": self.allow_repeats,
             "acquisition": self.acquisition,
             "options": self._overrides,
+            **({"learned": learned} if (learned := _saved.learned(self._core)) else {}),
             "events": _saved.events(self._core),
             "queue": self._core.queue(),
         }
@@ -276,6 +319,7 @@ class Optimizer:
         _saved.check_format(state)
         try:
             optimizer = cls(Space.from_json(json.dumps(state["space"])), **_saved.arguments(state))
+            _saved.teach(optimizer._core, state.get("learned", ()), len(optimizer.constraints))
             _saved.replay(optimizer._core, state["events"], len(optimizer.constraints))
             for config in state["queue"]:
                 optimizer.enqueue(config)
@@ -353,6 +397,14 @@ class Optimizer:
             )
         return outcome, value, values
 
+    def _cost(self, seconds: float | None) -> float:
+        if seconds is None:
+            return math.nan
+        value = real("seconds", seconds, ResultError)
+        if not (math.isfinite(value) and value >= 0):
+            raise ResultError(f"seconds is {seconds!r}; give a finite number of at least 0, or nothing")
+        return value
+
     def _plain(self, metrics: Mapping[str, float] | None) -> list[float] | None:
         """The metrics in their order when they are all there, as finite floats: the ordinary case, quickly."""
         if not metrics:
@@ -389,6 +441,8 @@ class Optimizer:
         if trial.outcome is None:
             return
         trial.objective = None if math.isnan(objective) else objective
+        seconds = self._core.seconds(trial.number)
+        trial.seconds = None if math.isnan(seconds) else seconds
         trial.metrics = self._measured(metrics)
         trial.feasible = feasible
         trial.violation = violation

@@ -18,14 +18,15 @@ class Trial:
         number: position in the order of asking, from 0.
         config: active variables and their values.
         origin: where the configuration came from (``initial``, ``random``, ``grid``, ``structural``, ``numeric``,
-            ``elite``, ``away``, ``tpe``, ``enqueued`` or ``added``).
+            ``elite``, ``away``, ``tpe``, ``enqueued``, ``added``, ``coverage``, ``feasibility``, ``improvement`` or
+            ``transfer``).
         outcome: how it ended; ``None`` while it is pending.
         objective: the objective in the user's own sign; ``None`` unless the outcome is ``ok``.
         metrics: what was measured, by name.
         feasible: whether it ran and met every limit.
         violation: sum of the excesses over the limits, infinite for what did not run; ``None`` while pending.
         evidence: what is known about how it ended (trials of a study).
-        seconds: what it cost in wall-clock seconds (trials of a study).
+        seconds: what it cost in wall-clock seconds, where told.
     """
 
     number: int

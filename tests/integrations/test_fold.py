@@ -31,7 +31,7 @@ def look(trial: Trial, count: int) -> None:
         trial.suggest_float("d", 0.0, 1.0 + trial.number % 3, step=0.25)
 
 
-@pytest.mark.parametrize("method", ["tba-tpe", "tpe", "grid"])
+@pytest.mark.parametrize("method", ["tba-tpe", "tpe", "grid", "guided"])
 @settings(max_examples=30, deadline=None)
 @given(steps=st.lists(STEP, max_size=40))
 def test_a_watching_sampler_and_a_fresh_one_propose_the_same(method, steps):

@@ -47,7 +47,7 @@ def next_proposal(study: optuna.Study, sampler: LehrSampler) -> dict[str, object
 # -- learning ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["tba-tpe", "tpe", "tba"])
+@pytest.mark.parametrize("method", ["tba-tpe", "tpe", "tba", "guided"])
 def test_failed_trials_are_learned_from(method):
     def failures(learn: bool) -> int:
         count = 0
@@ -89,7 +89,7 @@ def test_an_exhausted_space_gives_repeats():
     def objective(trial: optuna.Trial) -> float:
         return trial.suggest_int("a", 0, 1) + trial.suggest_categorical("b", [1, 2])
 
-    for method in ("tba-tpe", "tba", "tpe", "random", "grid"):
+    for method in ("tba-tpe", "tba", "tpe", "random", "grid", "guided"):
         study = run(objective, 12, LehrSampler(method, seed=3))
         first, rest = parameters(study)[:4], parameters(study)[4:]
         assert len({tuple(params.items()) for params in first}) == 4, method

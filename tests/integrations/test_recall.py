@@ -34,7 +34,7 @@ def recall(core: _core.Optimizer, codes: list[list[float]], outcome: int = 0, se
     core.recall(np.array(codes), [outcome] * n, objectives, [0.0 if outcome == 0 else NAN] * n, [settled] * n)
 
 
-@pytest.mark.parametrize("method", ["random", "grid", "tba", "tpe", "tba-tpe"])
+@pytest.mark.parametrize("method", ["random", "grid", "tba", "tpe", "tba-tpe", "guided"])
 def test_a_recalled_search_proposes_what_the_search_itself_would(method):
     on = space()
     asked = search(on, method)
@@ -84,7 +84,7 @@ def test_when_partial_trials_rule_out_everything_repeats_come():
     assert {core.propose(1, stream)[0][0] for stream in range(60)} == {0.0, 1.0, 2.0}
 
 
-@pytest.mark.parametrize("method", ["tba", "tpe", "tba-tpe"])
+@pytest.mark.parametrize("method", ["tba", "tpe", "tba-tpe", "guided"])
 def test_partial_trials_are_learned_from(method):
     core = search(space(), method)
     rng = np.random.default_rng(0)

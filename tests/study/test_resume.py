@@ -50,7 +50,7 @@ def test_a_database_resumes_likewise(space, tmp_path, unbroken):
     assert sequence(study) == sequence(lehr.load_study(storage)) == sequence(unbroken)[:7]
 
 
-@pytest.mark.parametrize("method", ["random", "grid", "tba", "tpe", "tba-tpe"])
+@pytest.mark.parametrize("method", ["random", "grid", "tba", "tpe", "tba-tpe", "guided"])
 def test_every_method_resumes_to_the_same_sequence(space, tmp_path, in_process, method):
     options = {**OPTIONS, "method": method}
     whole = lehr.run(evaluations.modelled, space, budget=20, storage=None, **options)

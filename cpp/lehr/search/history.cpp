@@ -36,6 +36,7 @@ std::size_t History::ask(const Configuration& configuration, Origin origin) {
   outcomes_.push_back(Outcome::ok);
   objectives_.push_back(missing);
   violations_.push_back(missing);
+  seconds_.push_back(missing);
   metrics_.insert(metrics_.end(), constraints_, missing);
   return origins_.size() - 1;
 }
@@ -43,6 +44,7 @@ std::size_t History::ask(const Configuration& configuration, Origin origin) {
 void History::tell(std::size_t trial, const Result& result) {
   outcomes_[trial] = result.outcome;
   objectives_[trial] = result.objective;
+  seconds_[trial] = result.seconds;
   std::copy(result.metrics.begin(), result.metrics.end(),
             metrics_.begin() + static_cast<std::ptrdiff_t>(trial * constraints_));
   const double excess = lehr::violation(metrics(trial), options_->constraints, options_->violation_scale);

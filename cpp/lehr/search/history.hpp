@@ -35,6 +35,7 @@ class History {
   // The objective to be maximised, whatever the direction; NaN unless the outcome was ok.
   double score(std::size_t trial) const { return sign_ * objectives_[trial]; }
   double violation(std::size_t trial) const { return violations_[trial]; }
+  double seconds(std::size_t trial) const { return seconds_[trial]; }  // NaN unless told
   std::span<const double> metrics(std::size_t trial) const {
     return {metrics_.data() + trial * constraints_, constraints_};
   }
@@ -65,6 +66,7 @@ class History {
   std::vector<double> objectives_;
   std::vector<double> violations_;
   std::vector<double> metrics_;
+  std::vector<double> seconds_;
   std::vector<std::size_t> told_;
   std::optional<std::size_t> best_;
   std::size_t feasible_ = 0;

@@ -5,6 +5,7 @@
 
 #include "lehr/base/error.hpp"
 #include "lehr/search/annealing.hpp"
+#include "lehr/search/guided/guided.hpp"
 #include "lehr/search/hybrid.hpp"
 #include "lehr/search/simple.hpp"
 #include "lehr/search/tpe.hpp"
@@ -24,6 +25,8 @@ std::unique_ptr<Searcher> make_searcher(const Context& context) {
       return std::make_unique<TpeSearch>(context);
     case Method::tba_tpe:
       return std::make_unique<HybridSearch>(context);
+    case Method::guided:
+      return std::make_unique<GuidedSearch>(context);
   }
   throw OptionError("unknown method");
 }
@@ -116,6 +119,27 @@ std::size_t Optimizer::add(const Configuration& configuration, const Result& res
   const std::size_t trial = remember_ask(configuration, Origin::added);
   tell(trial, result);
   return trial;
+}
+
+void Optimizer::learn(std::vector<Hearsay> results) {
+  auto* search = dynamic_cast<GuidedSearch*>(searcher_.get());
+  if (search == nullptr) {
+    throw OptionError(std::string("method '") + text(options_.method) +
+                      "' does not learn from other searches; use method 'guided'");
+  }
+  if (history_->size() > 0) {
+    throw OptionError("this search has " + std::to_string(history_->size()) +
+                      " trials already; learn from others before the first ask");
+  }
+  for (const Hearsay& hearsay : results) check_result(0, hearsay.result);
+  learned_.insert(learned_.end(), results.begin(), results.end());
+  search->learn(learned_);
+}
+
+std::optional<std::string> Optimizer::finished() const {
+  if (!queue_.empty()) return std::nullopt;
+  Rng rng = rng_for(options_, history_->size(), Purpose::propose);
+  return searcher_->finished(rng);
 }
 
 std::size_t Optimizer::recall(const Configuration& partial, const Result* result, bool settled) {

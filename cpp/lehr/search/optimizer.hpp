@@ -46,6 +46,12 @@ class Optimizer {
   Proposal propose(std::uint64_t seed, std::uint64_t stream);
   // A result from elsewhere.
   std::size_t add(const Configuration& configuration, const Result& result);
+  // Results of another search over the same space, on another device say: a prior that fades as soon as this
+  // search disagrees. Before the first trial; throws OptionError later, and for methods that cannot learn.
+  void learn(std::vector<Hearsay> results);
+  const std::vector<Hearsay>& learned() const { return learned_; }
+  // Why nothing is left to gain, when that is so.
+  std::optional<std::string> finished() const;
   // To be asked next, before what the search would propose; known configurations too.
   void enqueue(const Configuration& configuration) { queue_.push_back(configuration); }
 
@@ -86,6 +92,7 @@ class Optimizer {
   std::unique_ptr<Searcher> searcher_;
   std::deque<Configuration> queue_;
   std::vector<Event> events_;
+  std::vector<Hearsay> learned_;
 };
 
 }  // namespace lehr

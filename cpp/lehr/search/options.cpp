@@ -10,7 +10,7 @@
 namespace lehr {
 namespace {
 
-constexpr std::array<const char*, 5> method_names{"random", "grid", "tba", "tpe", "tba-tpe"};
+constexpr std::array<const char*, 6> method_names{"random", "grid", "tba", "tpe", "tba-tpe", "guided"};
 
 // A setting by name: how to read it and how to write it.
 struct Setting {
@@ -87,6 +87,21 @@ const std::vector<Setting>& settings() {
       setting("failures_below", "flag", 0, 1, [](Options& o) -> auto& { return o.tpe.failures_below; }),
       setting("failure_violation", "real", 0, 1e300, [](Options& o) -> auto& { return o.failure_violation; }),
       setting("grid_resolution", "integer", 1, 1e6, [](Options& o) -> auto& { return o.grid_resolution; }),
+      setting("guided_validity", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.validity; }),
+      setting("guided_pairs", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.pairs; }),
+      setting("guided_thresholds", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.thresholds; }),
+      setting("guided_limits", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.limits; }),
+      setting("guided_logarithm", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.logarithm; }),
+      setting("guided_unskew", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.unskew; }),
+      setting("guided_censored", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.censored; }),
+      setting("guided_coverage", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.coverage; }),
+      setting("guided_mains", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.mains; }),
+      setting("guided_whole", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.whole; }),
+      setting("guided_refine", "flag", 0, 1, [](Options& o) -> auto& { return o.guided.refine; }),
+      setting("guided_cost_weight", "real", 0, 10, [](Options& o) -> auto& { return o.guided.cost_weight; }),
+      setting("guided_least_gain", "real", 0, 10, [](Options& o) -> auto& { return o.guided.least_gain; }),
+      setting("guided_widest", "integer", 0, 1e9, [](Options& o) -> auto& { return o.guided.widest; }),
+      setting("guided_give_up", "real", 0, 1, [](Options& o) -> auto& { return o.guided.give_up; }),
       {"relative_violations", "flag", 0, 1,
        [](const Options& o) { return o.violation_scale == ViolationScale::relative ? 1.0 : 0.0; },
        [](Options& o, double value) {
@@ -111,7 +126,7 @@ Method method_from(const std::string& name) {
   for (std::size_t i = 0; i < method_names.size(); ++i) {
     if (name == method_names[i]) return static_cast<Method>(i);
   }
-  throw OptionError("unknown method '" + name + "'; use one of random, grid, tba, tpe, tba-tpe");
+  throw OptionError("unknown method '" + name + "'; use one of random, grid, tba, tpe, tba-tpe, guided");
 }
 
 Preset preset_from(const std::string& name) {

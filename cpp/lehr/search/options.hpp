@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lehr/search/blacklist.hpp"
+#include "lehr/search/guided/options.hpp"
 #include "lehr/search/handoff.hpp"
 #include "lehr/search/result.hpp"
 #include "lehr/search/temperature.hpp"
@@ -16,7 +17,7 @@
 
 namespace lehr {
 
-enum class Method { random, grid, tba, tpe, tba_tpe };
+enum class Method { random, grid, tba, tpe, tba_tpe, guided };
 enum class Preset { standard, paper };
 
 const char* text(Method method);
@@ -71,6 +72,7 @@ struct Options {
   bool handoff_feasible_values =
       true;  // diversity counts values seen feasible, of every categorical variable
   TpeOptions tpe;
+  GuidedOptions guided;
 };
 
 // The options of a method under a preset, before the user's own settings.

@@ -8,8 +8,9 @@ namespace lehr {
 namespace {
 
 constexpr std::array<const char*, 5> outcome_names{"ok", "crashed", "timeout", "oom", "early_stopped"};
-constexpr std::array<const char*, 10> origin_names{"initial", "random", "grid", "structural", "numeric",
-                                                   "elite",   "away",   "tpe",  "enqueued",   "added"};
+constexpr std::array<const char*, 14> origin_names{
+    "initial", "random",   "grid",  "structural", "numeric",     "elite",       "away",
+    "tpe",     "enqueued", "added", "coverage",   "feasibility", "improvement", "transfer"};
 
 template <class Enum, std::size_t N>
 bool lookup(const std::array<const char*, N>& names, const std::string& name, Enum& found) {

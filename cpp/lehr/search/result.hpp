@@ -25,7 +25,11 @@ enum class Origin : std::uint8_t {
   away,
   tpe,
   enqueued,
-  added
+  added,
+  coverage,
+  feasibility,
+  improvement,
+  transfer
 };
 
 const char* text(Origin origin);
@@ -45,6 +49,7 @@ struct Result {
   Outcome outcome = Outcome::ok;
   double objective = missing;   // in the user's own sign; only for outcome ok
   std::vector<double> metrics;  // one per constraint, in their order; NaN where not measured
+  double seconds = missing;     // what the trial cost, where known
 };
 
 }  // namespace lehr

@@ -2,6 +2,7 @@
 // fold, the pending trials and the random generator of the trial being asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "lehr/base/rng.hpp"
@@ -14,6 +15,12 @@ namespace lehr {
 struct Proposal {
   Configuration configuration;
   Origin origin = Origin::random;
+};
+
+// A result of another search.
+struct Hearsay {
+  Configuration configuration;
+  Result result;
 };
 
 // What a method may look at. The referred objects outlive it.
@@ -40,7 +47,9 @@ class Searcher {
   virtual ~Searcher() = default;
   virtual Proposal propose(Rng& rng) = 0;
   virtual void observe(std::size_t /*trial*/) {}  // called once for each finished trial, in the order told
-  virtual std::string phase() const = 0;          // random, grid, tba or tpe
+  // Why nothing is left to gain, when that is so; asked with the generator of the next proposal.
+  virtual std::optional<std::string> finished(Rng& /*rng*/) { return std::nullopt; }
+  virtual std::string phase() const = 0;  // random, grid, tba, tpe or guided
   virtual std::string stage() const { return ""; }
   virtual std::string explain() const = 0;  // sentences about what the method is doing now
 };

@@ -74,7 +74,8 @@ void run_study(const Problem& problem, const Options& options, TraceDetail detai
     const std::span<const double> codes = optimizer.history().codes(trial);
     const Draw draw{options.seed, options.allow_repeats ? repeats.before(codes) : 0};
     const Evaluation evaluation = problem.evaluate(codes, draw);
-    const Result& result = evaluation.result;
+    Result result = evaluation.result;
+    result.seconds = evaluation.seconds;
     const bool feasible = problem.feasible(result);
     trace.outcomes.push_back(result.outcome);
     trace.feasible.push_back(feasible ? 1 : 0);

@@ -57,7 +57,7 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequenc
     """
     outcome = trial.outcome or "crashed"  # a finished trial has one
     if outcome not in ("ok", "early_stopped"):
-        optimizer.tell(handle, outcome=outcome)
+        optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
         return
     metrics = {limit.key: limit.measured(trial.held) for limit in limits if limit.metric in trial.held}
-    optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome)
+    optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome, seconds=trial.seconds)

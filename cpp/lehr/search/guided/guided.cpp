@@ -1,0 +1,284 @@
+#include "lehr/search/guided/guided.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace lehr {
+namespace {
+
+using guided::Candidates;
+using guided::SurrogateOptions;
+using guided::ValidityOptions;
+using guided::ValueOf;
+
+ValidityOptions validity_options(const GuidedOptions& options) {
+  ValidityOptions chosen;
+  chosen.pairs = options.pairs;
+  chosen.thresholds = options.thresholds;
+  return chosen;
+}
+
+SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm) {
+  SurrogateOptions chosen;
+  chosen.process = {options.mains, options.whole};
+  chosen.logarithm = options.logarithm && logarithm;
+  chosen.censored = options.censored;
+  chosen.unskew = options.unskew && !logarithm;
+  return chosen;
+}
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+GuidedSearch::GuidedSearch(const Context& context)
+    : context_(context),
+      encoding_(context.space),
+      validity_(encoding_.features(), validity_options(context.options.guided)),
+      objective_(encoding_.features(), infinite, surrogate_options(context.options.guided, false)),
+      cost_(encoding_.features(), infinite, surrogate_options(context.options.guided, true)),
+      coverage_(encoding_.features()),
+      tpe_(context),
+      hearsay_(encoding_.features(), validity_options(context.options.guided)),
+      validity_prior_(encoding_.features(), validity_options(context.options.guided)),
+      candidates_(context, encoding_) {
+  for (const Constraint& constraint : context.options.constraints) {
+    limits_.emplace_back(encoding_.features(), constraint.limit,
+                         surrogate_options(context.options.guided, true));
+  }
+}
+
+void GuidedSearch::observe(std::size_t trial) {
+  const History& history = context_.history;
+  row_.clear();
+  encoding_.append(history.codes(trial), row_);
+  const Outcome outcome = history.outcome(trial);
+  const bool stopped = outcome == Outcome::early_stopped || outcome == Outcome::timeout;
+  bool ran = outcome == Outcome::ok;
+  const std::span<const double> metrics = history.metrics(trial);
+  for (std::size_t k = 0; k < limits_.size(); ++k) {
+    if (std::isnan(metrics[k])) continue;
+    if (outcome == Outcome::ok) limits_[k].add(row_, metrics[k]);
+    // Stopped beyond its limit: no failure that needs another reason.
+    if (stopped && metrics[k] > context_.options.constraints[k].limit) {
+      limits_[k].add(row_, metrics[k], true);
+      ran = true;
+    }
+  }
+  if (outcome == Outcome::ok) objective_.add(row_, history.score(trial));
+  const double seconds = history.seconds(trial);
+  if (seconds > 0.0) cost_.add(row_, seconds);
+  trust_.observe(validity_prior_, hearsay_, row_, ran);
+  ran_.push_back(ran ? 1 : 0);
+  rows_.insert(rows_.end(), row_.begin(), row_.end());
+  if (hearsay_.observations() == 0) validity_.observe(row_, ran);
+  coverage_.observe(row_, outcome == Outcome::ok);
+}
+
+void GuidedSearch::learn(const std::vector<Hearsay>& results) {
+  hearsay_.clear();
+  hearsay_rows_.clear();
+  hearsay_ran_.clear();
+  hearsay_limits_.clear();
+  transfers_.clear();
+  const Options& options = context_.options;
+  for (const Constraint& constraint : options.constraints) {
+    hearsay_limits_.emplace_back(encoding_.features(), constraint.limit,
+                                 surrogate_options(options.guided, true));
+  }
+  hearsay_objective_.emplace(encoding_.features(), infinite, surrogate_options(options.guided, false));
+  const double sign = options.direction == Direction::maximize ? 1.0 : -1.0;
+  for (const Hearsay& hearsay : results) {
+    row_.clear();
+    encoding_.append(hearsay.configuration, row_);
+    const Result& result = hearsay.result;
+    const bool ran = result.outcome == Outcome::ok;
+    bool feasible = ran;
+    for (std::size_t k = 0; ran && k < hearsay_limits_.size(); ++k) {
+      if (std::isnan(result.metrics[k])) continue;
+      hearsay_limits_[k].add(row_, result.metrics[k]);
+      feasible = feasible && result.metrics[k] <= options.constraints[k].limit;
+    }
+    if (ran) hearsay_objective_->add(row_, sign * result.objective);
+    hearsay_.observe(row_, ran);
+    hearsay_ran_.push_back(ran ? 1 : 0);
+    hearsay_rows_.insert(hearsay_rows_.end(), row_.begin(), row_.end());
+    if (feasible) transfers_.emplace_back(sign * result.objective, hearsay.configuration);
+  }
+  std::stable_sort(transfers_.begin(), transfers_.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  hearsay_.settle();
+  validity_prior_.settle();
+  for (std::size_t k = 0; k < limits_.size(); ++k) {
+    hearsay_limits_[k].settle();
+    if (hearsay_limits_[k].observations() > 0) limits_[k].set_base(&hearsay_limits_[k]);
+  }
+  hearsay_objective_->settle();
+  if (hearsay_objective_->observations() > 0) objective_.set_base(&*hearsay_objective_);
+}
+
+// Failures of the other search count as far as its word has proved good.
+void GuidedSearch::weigh_hearsay() {
+  const std::size_t width = encoding_.size();
+  validity_.clear();
+  for (std::size_t i = 0; i < hearsay_ran_.size(); ++i)
+    validity_.observe({hearsay_rows_.data() + i * width, width}, hearsay_ran_[i] != 0, trust_.probability());
+  for (std::size_t i = 0; i < ran_.size(); ++i)
+    validity_.observe({rows_.data() + i * width, width}, ran_[i] != 0);
+}
+
+// The first trials of a search that learned from another are the other's best results, until one is feasible
+// here; when two fail, the other knows nothing.
+std::optional<Proposal> GuidedSearch::transfer() const {
+  constexpr std::size_t most = 2;
+  const History& history = context_.history;
+  if (history.feasible() > 0 || history.size() >= most) return std::nullopt;
+  for (const auto& [score, configuration] : transfers_) {
+    if (!context_.seen.contains(configuration)) return Proposal{configuration, Origin::transfer};
+  }
+  return std::nullopt;
+}
+
+// In so many variables a few dozen results do not fit the models: the densities of TPE lead once there is
+// something to improve on.
+bool GuidedSearch::too_wide() const {
+  return encoding_.size() > context_.options.guided.widest && context_.history.best() &&
+         context_.history.finished() >= context_.options.tpe.startup_trials;
+}
+
+std::optional<std::string> GuidedSearch::finished(Rng& rng) {
+  const History& history = context_.history;
+  constexpr std::size_t fewest = 8;
+  if (encoding_.size() == 0 || history.pending() > 0 || history.finished() < fewest || !history.best())
+    return std::nullopt;
+  const Proposal next = propose(rng);
+  if (next.origin != Origin::improvement) return std::nullopt;
+  // The gain that counts as nothing was added to every candidate's.
+  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
+  double best = -infinite;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const double above = std::expm1(log_gain_[i] - least);
+    if (above > 0.0) best = std::max(best, log_runs_[i] + log_fits_[i] + std::log(above));
+  }
+  if (best > 0.0) return std::nullopt;
+  return "no configuration is expected to improve on trial " + std::to_string(*history.best()) +
+         " by a noticeable part of what the objective spreads over";
+}
+
+void GuidedSearch::settle() {
+  const History& history = context_.history;
+  pending_rows_.clear();
+  for (std::size_t trial = 0; trial < history.size() && history.pending() > 0; ++trial) {
+    if (history.standing(trial) == Standing::pending) encoding_.append(history.codes(trial), pending_rows_);
+  }
+  if (hearsay_.observations() > 0) weigh_hearsay();
+  validity_.settle();
+  if (context_.options.guided.cost_weight > 0.0) cost_.settle();
+  for (guided::Surrogate& limit : limits_) limit.settle();
+  objective_.settle(pending_rows_);
+}
+
+// Values that have had no fair trial, nor are about to.
+bool GuidedSearch::find_wanted() {
+  is_wanted_.assign(coverage_.values().size(), 0);
+  for (std::size_t at = 0; at < is_wanted_.size(); ++at) is_wanted_[at] = coverage_.fair(at) == 0;
+  const std::size_t width = encoding_.size();
+  for (std::size_t at = 0; at < pending_rows_.size(); at += width) {
+    coverage_.for_values({pending_rows_.data() + at, width},
+                         [&](std::size_t value) { is_wanted_[value] = 0; });
+  }
+  return std::find(is_wanted_.begin(), is_wanted_.end(), 1) != is_wanted_.end();
+}
+
+void GuidedSearch::gather(Rng& rng) {
+  const History& history = context_.history;
+  const Space& space = context_.space;
+  candidates_.clear();
+  candidates_.draw(64, rng);
+  std::vector<std::size_t> bases = history.elites(4);
+  if (bases.empty()) {
+    // The least violating result.
+    for (const std::size_t trial : history.told()) {
+      if (history.standing(trial) != Standing::infeasible) continue;
+      if (bases.empty()) bases.push_back(trial);
+      if (history.violation(trial) < history.violation(bases[0])) bases[0] = trial;
+    }
+  }
+  for (const std::size_t trial : bases) {
+    for (const double scale : {0.3, 0.1, 0.03}) candidates_.near(history.codes(trial), 8, scale, rng);
+  }
+  if (!covering_) return;
+  std::size_t left = 8;
+  for (std::size_t value = 0; value < is_wanted_.size(); ++value) {
+    if (!is_wanted_[value]) continue;
+    if (left-- == 0) break;
+    const ValueOf& of = coverage_.values()[value];
+    const std::size_t variable = encoding_.feature(of.feature).variable;
+    for (const std::size_t trial : bases)
+      candidates_.with(history.codes(trial), variable, static_cast<double>(of.choice), rng);
+    for (int k = 0; k < 8; ++k)
+      candidates_.with(space.sample(rng), variable, static_cast<double>(of.choice), rng);
+  }
+}
+
+// Local search from the best few, with steps that shrink.
+void GuidedSearch::climb(Rng& rng) {
+  std::vector<std::size_t> order(candidates_.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const std::size_t kept = std::min(most_climbers, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [this](std::size_t a, std::size_t b) {
+                      return acquisition(a) != acquisition(b) ? acquisition(a) > acquisition(b) : a < b;
+                    });
+  order.resize(kept);
+  for (const double scale : {0.15, 0.05, 0.02, 0.007}) {
+    const std::size_t first = candidates_.size();
+    std::vector<std::size_t> ends;
+    for (const std::size_t i : order) {
+      const Configuration from(candidates_.codes(i).begin(), candidates_.codes(i).end());
+      candidates_.near(from, 12, scale, rng);
+      ends.push_back(candidates_.size());
+    }
+    judge(first);
+    std::size_t begin = first;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      for (std::size_t i = begin; i < ends[k]; ++i) {
+        if (acquisition(i) > acquisition(order[k])) order[k] = i;
+      }
+      begin = ends[k];
+    }
+  }
+}
+
+Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
+  return {Configuration(candidates_.codes(i).begin(), candidates_.codes(i).end()), origin};
+}
+
+Proposal GuidedSearch::propose(Rng& rng) {
+  if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
+  if (const std::optional<Proposal> known = transfer()) return *known;
+  if (too_wide()) return tpe_.propose(rng);
+  settle();
+  covering_ = context_.options.guided.coverage && find_wanted();
+  gather(rng);
+  if (candidates_.size() == 0) return {context_.seen.draw(rng), Origin::random};
+  judge(0);
+  if (covering_) {
+    if (context_.options.guided.refine) climb(rng);
+    const std::size_t best = argmax();
+    if (acquisition(best) > std::log(context_.options.guided.give_up))
+      return proposal(best, Origin::coverage);
+    // No company is likely to give any of them a fair trial: put off until more is known.
+    covering_ = false;
+    judge(0);
+  }
+  if (context_.options.guided.refine) climb(rng);
+  return proposal(argmax(), context_.history.best() ? Origin::improvement : Origin::feasibility);
+}
+
+std::string GuidedSearch::stage() const {
+  return context_.history.feasible() == 0 ? "feasibility" : "optimisation";
+}
+
+}  // namespace lehr

@@ -1,0 +1,83 @@
+// The guided search: feasible first, by models of why trials fail and of what the limits measure, then
+// better.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lehr/search/guided/candidates.hpp"
+#include "lehr/search/guided/coverage.hpp"
+#include "lehr/search/guided/encoding.hpp"
+#include "lehr/search/guided/surrogate.hpp"
+#include "lehr/search/guided/trust.hpp"
+#include "lehr/search/guided/validity.hpp"
+#include "lehr/search/searcher.hpp"
+#include "lehr/search/tpe.hpp"
+
+namespace lehr {
+
+class GuidedSearch final : public Searcher {
+ public:
+  explicit GuidedSearch(const Context& context);
+
+  Proposal propose(Rng& rng) override;
+  void observe(std::size_t trial) override;
+  std::string phase() const override { return "guided"; }
+  std::optional<std::string> finished(Rng& rng) override;
+  std::string stage() const override;
+  // All that was learned so far; before the first trial.
+  void learn(const std::vector<Hearsay>& results);
+  std::string explain() const override;
+
+ private:
+  // What the models say of the candidates, from `first` on.
+  void judge(std::size_t first);
+  void judge_gain(std::size_t first);
+  void judge_fits(std::size_t first);
+  double acquisition(std::size_t i) const;
+  void settle();
+  void gather(Rng& rng);
+  void climb(Rng& rng);
+  bool find_wanted();
+  std::string sentence(const guided::Validity& validity, const guided::Validity::Cause& cause) const;
+  std::size_t argmax() const;
+  Proposal proposal(std::size_t i, Origin origin) const;
+  void weigh_hearsay();
+  std::optional<Proposal> transfer() const;
+  bool too_wide() const;
+  static constexpr std::size_t most_climbers = 3;  // candidates that local search starts from
+
+  Context context_;
+  guided::Encoding encoding_;
+  guided::Validity validity_;
+  std::vector<guided::Surrogate> limits_;
+  guided::Surrogate objective_;
+  guided::Surrogate cost_;
+  guided::Coverage coverage_;
+  TpeSearch tpe_;
+  std::vector<double> row_, pending_rows_;
+  std::vector<double> rows_;  // of told trials, and whether they ran
+  std::vector<std::uint8_t> ran_;
+
+  // What another search reported.
+  guided::Validity hearsay_, validity_prior_;
+  guided::Trust trust_;
+  std::vector<guided::Surrogate> hearsay_limits_;
+  std::optional<guided::Surrogate> hearsay_objective_;
+  std::vector<double> hearsay_rows_;
+  std::vector<std::uint8_t> hearsay_ran_;
+  std::vector<std::pair<double, Configuration>> transfers_;  // feasible there, best first
+
+  bool covering_ = false;  // looking for a fair trial of a wanted value
+  std::vector<std::uint8_t> is_wanted_;
+  guided::Candidates candidates_;
+  std::vector<double> log_runs_, log_fits_, log_gain_, log_cost_;
+  std::vector<double> mean_, variance_, part_rows_;
+  std::vector<std::pair<double, std::size_t>> order_;
+};
+
+}  // namespace lehr

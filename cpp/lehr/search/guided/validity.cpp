@@ -1,0 +1,399 @@
+#include "lehr/search/guided/validity.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace lehr::guided {
+namespace {
+
+constexpr std::size_t finest = 16;  // thresholds tried on a continuous variable
+constexpr std::size_t most_pairs =
+    400;  // pairs of variables; a configuration contains one value pair of each
+constexpr std::size_t most_crossed = 400;   // categorical times numeric variables
+constexpr std::size_t most_failures = 200;  // the latest ones; more say little that is new
+constexpr std::size_t beam = 32;            // hypotheses kept
+constexpr double negligible = 9.0;          // log weights so far below the best are dropped
+constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
+
+}  // namespace
+
+Validity::Validity(std::vector<Feature> features, const ValidityOptions& options)
+    : features_(std::move(features)), options_(options), accident_(options.accident) {
+  for (std::size_t j = 0; j < features_.size(); ++j) {
+    if (features_[j].categorical()) {
+      categorical_.push_back(j);
+      first_value_.push_back(values_);
+      values_ += features_[j].choices;
+    } else if (options_.thresholds) {
+      numeric_.push_back(j);
+      const std::size_t steps = features_[j].values;
+      bins_.push_back(steps == 0 || steps > finest + 1 ? finest : steps - 1);
+    }
+  }
+  const std::size_t c = categorical_.size();
+  pairs_ = options_.pairs && c * (c - (c > 0)) / 2 <= most_pairs;
+  crossed_ = options_.value_threshold_prior > 0.0 && c * numeric_.size() <= most_crossed;
+  value_contexts_ = values_;
+  contexts_ = 1 + values_;
+  if (pairs_) {
+    pair_start_.assign(c * c, 0);
+    for (std::size_t a = 0; a < c; ++a) {
+      for (std::size_t b = a + 1; b < c; ++b) {
+        pair_start_[a * c + b] = contexts_;
+        contexts_ += features_[categorical_[a]].choices * features_[categorical_[b]].choices;
+      }
+    }
+  }
+  // Families: every context as such (but the empty one, which is the accident), then stretches.
+  std::size_t offset = 0;
+  const auto add = [&](std::size_t states, double prior) {
+    families_.push_back({offset, states});
+    offset += states;
+    const double each = prior / static_cast<double>(std::max<std::size_t>(states, 1));
+    for (std::size_t s = 0; s < states; ++s) prior_.push_back(std::log(each / (1.0 - prior)));
+  };
+  add(0, 0.0);
+  for (std::size_t v = 0; v < values_; ++v) add(1, options_.value_prior);
+  for (std::size_t k = 1 + values_; k < contexts_; ++k) add(1, options_.pair_prior);
+  const std::size_t stretched = crossed_ ? 1 + values_ : 1;
+  for (std::size_t context = 0; context < stretched; ++context) {
+    for (std::size_t k = 0; k < numeric_.size(); ++k) {
+      const double prior = context == 0 ? options_.threshold_prior : options_.value_threshold_prior;
+      add(bins_[k], prior);  // above
+      add(bins_[k], prior);  // below
+    }
+  }
+  clear();
+}
+
+void Validity::clear() {
+  rows_.clear();
+  weights_.clear();
+  ran_.clear();
+  settled_ = 0;
+  ran_evidence_.assign(prior_.size(), 0.0);
+  cumulative_.assign(prior_.size() + families_.size(), 0.0);
+  edge_of_.assign(families_.size(), none);
+  hypotheses_.clear();
+  accident_ = options_.accident;
+}
+
+// How many thresholds lie below a position: threshold t of T lies at (t + 1/2) / T.
+std::size_t Validity::bin(std::size_t numeric, double position) const {
+  const auto count = static_cast<double>(bins_[numeric]);
+  return static_cast<std::size_t>(std::clamp(std::floor(position * count + 0.5), 0.0, count));
+}
+
+// Every family that a row belongs to, with the states that cover it.
+template <class Visit>
+void Validity::visit_families(std::span<const double> row, Visit visit) const {
+  const std::size_t c = categorical_.size();
+  for (std::size_t a = 0; a < c; ++a) {
+    const double value = row[categorical_[a]];
+    if (std::isnan(value)) continue;
+    const auto choice = static_cast<std::size_t>(value);
+    visit(1 + first_value_[a] + choice, 0, 1);
+    if (!pairs_) continue;
+    for (std::size_t b = a + 1; b < c; ++b) {
+      const double other = row[categorical_[b]];
+      if (std::isnan(other)) continue;
+      visit(pair_start_[a * c + b] + choice * features_[categorical_[b]].choices +
+                static_cast<std::size_t>(other),
+            0, 1);
+    }
+  }
+  for (std::size_t k = 0; k < numeric_.size(); ++k) {
+    const double position = row[numeric_[k]];
+    if (std::isnan(position)) continue;
+    const std::size_t below = bin(k, position);
+    const auto stretch = [&](std::size_t context) {
+      const std::size_t family = contexts_ + 2 * (context * numeric_.size() + k);
+      if (below > 0) visit(family, 0, below);
+      if (below < bins_[k]) visit(family + 1, below, bins_[k]);
+    };
+    stretch(0);
+    if (!crossed_) continue;
+    for (std::size_t a = 0; a < c; ++a) {
+      const double value = row[categorical_[a]];
+      if (!std::isnan(value)) stretch(1 + first_value_[a] + static_cast<std::size_t>(value));
+    }
+  }
+}
+
+void Validity::edges_of(std::span<const double> row, std::vector<Edge>& edges) const {
+  visit_families(row, [&](std::size_t family, std::size_t first, std::size_t last) {
+    edges.push_back({static_cast<std::uint32_t>(family), static_cast<std::uint32_t>(first),
+                     static_cast<std::uint32_t>(last)});
+  });
+}
+
+void Validity::observe(std::span<const double> row, bool ran, double weight) {
+  rows_.insert(rows_.end(), row.begin(), row.end());
+  weights_.push_back(weight);
+  ran_.push_back(ran ? 1 : 0);
+  if (!ran) return;
+  // P(ran | cause) / P(ran | no cause)
+  const double factor = weight * std::log(1.0 - options_.strength);
+  visit_families(row, [&](std::size_t family, std::size_t first, std::size_t last) {
+    double* const evidence = ran_evidence_.data() + families_[family].offset;
+    for (std::size_t s = first; s < last; ++s) evidence[s] += factor;
+  });
+}
+
+bool Validity::Hypothesis::same_terms(const Hypothesis& other) const {
+  if (count != other.count || accidents != other.accidents) return false;
+  for (std::size_t t = 0; t < count; ++t) {
+    const bool found = std::any_of(
+        other.terms.begin(), other.terms.begin() + static_cast<std::ptrdiff_t>(count), [&](const Edge& term) {
+          return term.family == terms[t].family && term.first == terms[t].first && term.last == terms[t].last;
+        });
+    if (!found) return false;
+  }
+  return true;
+}
+
+double Validity::mass(std::size_t family, std::uint32_t first, std::uint32_t last) const {
+  const double* const sums = cumulative_.data() + families_[family].offset + family;
+  return sums[last] - sums[first];
+}
+
+double Validity::free_belief(const Edge& edge) const {
+  const auto states = static_cast<std::uint32_t>(families_[edge.family].states);
+  return mass(edge.family, edge.first, edge.last) / (1.0 + mass(edge.family, 0, states));
+}
+
+// How likely a cause that is in one of the term's states covers what the edge belongs to.
+double Validity::share(const Edge& term, const Edge& edge) const {
+  const std::uint32_t first = std::max(term.first, edge.first);
+  const std::uint32_t last = std::min(term.last, edge.last);
+  if (first >= last) return 0.0;
+  if (first == term.first && last == term.last) return 1.0;
+  return mass(term.family, first, last) / std::max(mass(term.family, term.first, term.last), 1e-300);
+}
+
+// What a hypothesis becomes when it has to explain one more failure.
+void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight) {
+  const double strength = options_.strength;
+  for (std::size_t t = 0; t < from.count; ++t) {
+    const std::uint32_t at = edge_of_[from.terms[t].family];
+    if (at != none && share(from.terms[t], edges[at]) == 1.0) {
+      extended_.push_back(from);
+      extended_.back().log_weight += weight * std::log(strength);
+      return;
+    }
+  }
+  // An accident, or hearsay that does not hold here.
+  extended_.push_back(from);
+  extended_.back().log_weight += std::log(1.0 - weight * (1.0 - accident_));
+  extended_.back().accidents += 1.0;
+  for (std::size_t t = 0; t < from.count; ++t) {
+    const Edge& term = from.terms[t];
+    const std::uint32_t at = edge_of_[term.family];
+    if (at == none) continue;
+    const double part = share(term, edges[at]);
+    if (!(part > 0.0)) continue;
+    extended_.push_back(from);
+    Edge& narrowed = extended_.back().terms[t];
+    narrowed.first = std::max(term.first, edges[at].first);
+    narrowed.last = std::min(term.last, edges[at].last);
+    extended_.back().log_weight += std::log(weight * strength * part);
+  }
+  if (from.count == Hypothesis::most) return;
+  for (const Edge& edge : edges) {
+    const bool has =
+        std::any_of(from.terms.begin(), from.terms.begin() + static_cast<std::ptrdiff_t>(from.count),
+                    [&](const Edge& term) { return term.family == edge.family; });
+    if (has) continue;
+    const double belief = free_belief(edge);
+    if (!(belief > 1e-6)) continue;
+    extended_.push_back(from);
+    Hypothesis& added = extended_.back();
+    added.terms[added.count++] = edge;
+    added.log_weight += std::log(weight * strength * belief);
+  }
+}
+
+void Validity::explain_failures(const std::vector<std::size_t>& failures) {
+  const std::size_t d = features_.size();
+  hypotheses_.assign(1, {});
+  for (const std::size_t i : failures) {
+    edges_.clear();
+    edges_of({rows_.data() + i * d, d}, edges_);
+    for (std::uint32_t e = 0; e < edges_.size(); ++e) edge_of_[edges_[e].family] = e;
+    extended_.clear();
+    for (const Hypothesis& hypothesis : hypotheses_) extend(hypothesis, edges_, weights_[i]);
+    for (const Edge& edge : edges_) edge_of_[edge.family] = none;
+    // Best first; ties in the order they came up.
+    std::stable_sort(extended_.begin(), extended_.end(),
+                     [](const Hypothesis& a, const Hypothesis& b) { return a.log_weight > b.log_weight; });
+    hypotheses_.clear();
+    for (const Hypothesis& hypothesis : extended_) {
+      if (hypotheses_.size() == beam || hypothesis.log_weight < extended_[0].log_weight - negligible) break;
+      // The same set can be reached in several orders.
+      if (std::any_of(hypotheses_.begin(), hypotheses_.end(),
+                      [&](const Hypothesis& kept) { return kept.same_terms(hypothesis); }))
+        continue;
+      hypotheses_.push_back(hypothesis);
+    }
+  }
+  double total = 0.0;
+  const double best = hypotheses_[0].log_weight;
+  for (const Hypothesis& hypothesis : hypotheses_) total += std::exp(hypothesis.log_weight - best);
+  for (Hypothesis& hypothesis : hypotheses_) hypothesis.log_weight -= best + std::log(total);
+}
+
+void Validity::settle() {
+  if (settled_ == observations() && !hypotheses_.empty()) return;
+  settled_ = observations();
+  for (std::size_t family = 0; family < families_.size(); ++family) {
+    const Family& f = families_[family];
+    double* const sums = cumulative_.data() + f.offset + family;
+    for (std::size_t s = 0; s < f.states; ++s)
+      sums[s + 1] = sums[s] + std::exp(prior_[f.offset + s] + ran_evidence_[f.offset + s]);
+  }
+  std::vector<std::size_t> failures;
+  double trials = 0.0;
+  for (std::size_t i = 0; i < ran_.size(); ++i) {
+    if (!ran_[i]) failures.push_back(i);
+    trials += weights_[i];
+  }
+  if (failures.size() > most_failures)
+    failures.erase(failures.begin(), failures.end() - static_cast<std::ptrdiff_t>(most_failures));
+  // The rate of accidents follows from how many failures are best explained by one; its prior is worth ten
+  // trials.
+  accident_ = options_.accident;
+  for (int pass = 0; pass < 2; ++pass) {
+    explain_failures(failures);
+    double accidents = 0.0;
+    for (const Hypothesis& h : hypotheses_) accidents += std::exp(h.log_weight) * h.accidents;
+    constexpr double prior_trials = 10.0;
+    const double rate = (prior_trials * options_.accident + accidents) / (prior_trials + trials);
+    const bool moved = std::abs(rate - accident_) > 0.5 * accident_;
+    accident_ = rate;
+    if (!moved) break;
+  }
+}
+
+double Validity::probability(std::span<const double> row) const {
+  edges_.clear();
+  edges_of(row, edges_);
+  double free = 1.0;
+  for (std::uint32_t e = 0; e < edges_.size(); ++e) {
+    edge_of_[edges_[e].family] = e;
+    free *= 1.0 - options_.strength * free_belief(edges_[e]);
+  }
+  double total = 0.0;
+  for (const Hypothesis& hypothesis : hypotheses_) {
+    double runs = free;
+    for (std::size_t t = 0; t < hypothesis.count; ++t) {
+      const std::uint32_t at = edge_of_[hypothesis.terms[t].family];
+      if (at == none) continue;
+      runs *= (1.0 - options_.strength * share(hypothesis.terms[t], edges_[at])) /
+              (1.0 - options_.strength * free_belief(edges_[at]));
+    }
+    total += std::exp(hypothesis.log_weight) * runs;
+  }
+  for (const Edge& edge : edges_) edge_of_[edge.family] = none;
+  return (1.0 - accident_) * total;
+}
+
+double Validity::belief(std::size_t family) const {
+  const Edge all{static_cast<std::uint32_t>(family), 0, static_cast<std::uint32_t>(families_[family].states)};
+  double total = 0.0;
+  for (const Hypothesis& hypothesis : hypotheses_) {
+    const bool has = std::any_of(hypothesis.terms.begin(),
+                                 hypothesis.terms.begin() + static_cast<std::ptrdiff_t>(hypothesis.count),
+                                 [&](const Edge& term) { return term.family == family; });
+    total += std::exp(hypothesis.log_weight) * (has ? 1.0 : free_belief(all));
+  }
+  return total;
+}
+
+double Validity::guilt(std::size_t feature, std::size_t choice) const {
+  const auto at = std::find(categorical_.begin(), categorical_.end(), feature);
+  const auto position = static_cast<std::size_t>(at - categorical_.begin());
+  return belief(1 + first_value_[position] + choice);
+}
+
+bool Validity::within(const Cause& cause, std::size_t trial) const {
+  const double* const row = rows_.data() + trial * features_.size();
+  for (std::size_t v = 0; v < cause.values; ++v) {
+    if (row[cause.feature[v]] != static_cast<double>(cause.choice[v])) return false;
+  }
+  if (!cause.stretch) return true;
+  const double position = row[cause.numeric];
+  return cause.above ? position > cause.threshold : position < cause.threshold;
+}
+
+void Validity::count(Cause& cause) const {
+  for (std::size_t i = 0; i < ran_.size(); ++i) {
+    if (!within(cause, i)) continue;
+    ++cause.tried;
+    cause.failed += ran_[i] ? 0 : 1;
+  }
+}
+
+std::size_t Validity::variety(const Cause& cause, std::size_t feature) const {
+  std::vector<std::uint8_t> seen(features_[feature].choices, 0);
+  for (std::size_t i = 0; i < ran_.size(); ++i) {
+    const double value = rows_[i * features_.size() + feature];
+    if (!ran_[i] && within(cause, i) && !std::isnan(value)) seen[static_cast<std::size_t>(value)] = 1;
+  }
+  return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), 1));
+}
+
+std::vector<Validity::Cause> Validity::causes(double at_least) const {
+  std::vector<Cause> found;
+  const auto consider = [&](Cause cause, std::size_t family) {
+    const Family& f = families_[family];
+    const double* const sums = cumulative_.data() + f.offset + family;
+    cause.probability = belief(family);
+    if (cause.probability < at_least) return;
+    if (cause.stretch) {
+      std::size_t middle = 0;
+      while (middle + 1 < f.states && sums[middle + 1] < 0.5 * sums[f.states]) ++middle;
+      cause.threshold = (static_cast<double>(middle) + 0.5) / static_cast<double>(f.states);
+    }
+    count(cause);
+    found.push_back(cause);
+  };
+  const std::size_t c = categorical_.size();
+  const auto stretches = [&](const Cause& context, std::size_t number) {
+    for (std::size_t k = 0; k < numeric_.size(); ++k) {
+      for (const bool above : {true, false}) {
+        Cause cause = context;
+        cause.stretch = true;
+        cause.numeric = numeric_[k];
+        cause.above = above;
+        consider(cause, contexts_ + 2 * (number * numeric_.size() + k) + (above ? 0 : 1));
+      }
+    }
+  };
+  stretches({}, 0);
+  for (std::size_t a = 0; a < c; ++a) {
+    for (std::size_t choice = 0; choice < features_[categorical_[a]].choices; ++choice) {
+      Cause value;
+      value.values = 1;
+      value.feature[0] = categorical_[a];
+      value.choice[0] = choice;
+      consider(value, 1 + first_value_[a] + choice);
+      if (crossed_) stretches(value, 1 + first_value_[a] + choice);
+      if (!pairs_) continue;
+      for (std::size_t b = a + 1; b < c; ++b) {
+        for (std::size_t other = 0; other < features_[categorical_[b]].choices; ++other) {
+          Cause pair = value;
+          pair.values = 2;
+          pair.feature[1] = categorical_[b];
+          pair.choice[1] = other;
+          consider(pair, pair_start_[a * c + b] + choice * features_[categorical_[b]].choices + other);
+        }
+      }
+    }
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Cause& a, const Cause& b) { return a.probability > b.probability; });
+  return found;
+}
+
+}  // namespace lehr::guided

@@ -1,0 +1,26 @@
+// The scale on which a quantity is modelled.
+#pragma once
+
+#include <span>
+
+namespace lehr::guided {
+
+// Linear; logarithmic; or, for a score to be maximised whose bad values run far off, -log(top - y +
+// softness), which keeps the order and shows the best values most finely.
+struct Warp {
+  enum class Kind { linear, logarithm, regret };
+  Kind kind = Kind::linear;
+  double top = 0.0;
+  double softness = 1.0;
+
+  double operator()(double value) const;
+};
+
+// The regret scale on which the values are not skewed to the bad side; linear when they are not so to begin
+// with.
+Warp unskewed(std::span<const double> values);
+
+// Third standardised moment; 0 when all are equal.
+double skewness(std::span<const double> values);
+
+}  // namespace lehr::guided
