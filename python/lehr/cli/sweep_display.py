@@ -153,9 +153,10 @@ def table_lines(cells: Sequence[CellSummary]) -> list[str]:
     false = [cell for cell in cells if cell.false_winners.value > 0]
     if false:
         worst = max(false, key=lambda cell: cell.false_winners.value)
+        share = f"{100 * worst.false_winners.value:.2g} %"  # 0.2 % is not 0 %
         lines.append(
             f"In {len(false)} of {len(cells)} cells some winners met the limits by luck, at most "
-            f"{_percent(worst.false_winners)} of the studies ({worst.cell}): these have no regret and are not near opt."
+            f"{share} of the studies ({worst.cell}): these have no regret and are not near opt."
         )
     return lines
 
