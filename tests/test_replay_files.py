@@ -482,5 +482,5 @@ def test_study_files_that_cannot_be_replayed_say_why(tmp_path):
     with pytest.raises(LehrError, match=r"second"):
         Problem.replay(path, study="second")
     damaged = write(tmp_path / "damaged.journal", json.dumps({"op_code": 99}))
-    with pytest.raises(LehrError, match="holds the studies none"):
+    with pytest.raises(LehrError, match="without a study"):
         Problem.replay(damaged)

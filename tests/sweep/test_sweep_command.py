@@ -145,6 +145,7 @@ def in_folder(tmp_path, monkeypatch):
     [
         (["--method", "nope"], 2, "unknown method 'nope'"),
         (["--problem", "nope", "--method", "tpe"], 2, "unknown problem 'nope'"),
+        (["--method", "tpe", "optuna-tpe"], 2, "use lehr bench run"),
         (["--method", "tpe", "--budget", "5:1"], 2, "--budget"),
         (["--method", "tpe", "--seeds", "0"], 2, "--seeds"),
         (["--method", "tpe", "--threads", "0"], 2, "--threads"),

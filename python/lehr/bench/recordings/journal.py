@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lehr.bench.recordings import study_log
 from lehr.bench.recordings.table import Table
 from lehr.errors import LehrError
+
+if TYPE_CHECKING:
+    from lehr import Study
 
 
 def is_journal(first: Any) -> bool:
@@ -35,8 +38,10 @@ def from_journal(
 
     names = [str(line["study_name"]) for line in lines if is_journal(line) and "study_name" in line]
     names = list(dict.fromkeys(names))
-    if study is None and len(names) != 1:
-        raise LehrError(f"{path} holds the studies {', '.join(names) or 'none'}; say which one to replay")
+    if not names:
+        raise LehrError(f"{path} is a study file without a study")
+    if study is None and len(names) > 1:
+        raise LehrError(f"{path} holds the studies {', '.join(names)}; say which one to replay")
     name = study or names[0]
     if name not in names:
         raise LehrError(f"{path} holds no study {name}; it holds {', '.join(names)}")
@@ -44,7 +49,7 @@ def from_journal(
     trials = [{"study": name, **trial.as_json()} for trial in loaded.trials]
     if not trials:
         raise LehrError(f"{path} holds no finished trial of the study {name}")
-    own = loaded.direction if objective in (None, loaded.objective) else None
+    own = _direction(loaded) if objective in (None, loaded.objective) else None
     return study_log.from_log(
         str(path), trials, objective=objective, direction=direction or own, constraints=constraints
     )
@@ -58,6 +63,10 @@ def direction_beside(log: Path, study: str | None) -> Literal["maximize", "minim
     if study is None or not path.is_file():
         return None
     try:
-        return lehr.load_study(path, study).direction
+        return _direction(lehr.load_study(path, study))
     except LehrError:
         return None
+
+
+def _direction(study: Study) -> Literal["maximize", "minimize"]:
+    return "minimize" if study.direction == "minimize" else "maximize"
