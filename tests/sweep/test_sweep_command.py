@@ -275,6 +275,7 @@ def test_time_left_in_words():
     assert left(progress()) == "about 90 s left"
     assert left(progress(seconds_left=None)) == "time left not known yet"
     assert left(progress(studies_done=20, seconds_left=0.0)) == "storing"
+    assert left(progress(studies_done=20, cells_done=2, seconds_left=0.0)) == "working out intervals"
     assert [duration(s) for s in (0.2, 99.5, 119.0, 5400.0, 9000.0)] == [
         "1 s",
         "100 s",

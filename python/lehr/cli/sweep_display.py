@@ -104,7 +104,8 @@ def left(progress: Progress) -> str:
     if progress.seconds_left is None:
         return "time left not known yet"
     if progress.studies_done == progress.studies:
-        return "storing"
+        # The table's intervals take a while as well: a second for a cell of thousands of studies.
+        return "storing" if progress.cells_done < progress.cells else "working out intervals"
     return f"about {duration(progress.seconds_left)} left"
 
 
