@@ -26,7 +26,8 @@ def test_an_unknown_problem_is_answered_with_the_names_there_are():
 def test_the_optimum_is_feasible_and_worth_what_it_claims(problem):
     config, objective = problem.optimum()
     assert problem.certificate()
-    if not config:
+    if problem.name == "all_fail":
+        assert config == {}
         assert math.isnan(objective)
         assert problem.invalid_share(1000).share == 1.0
         return
@@ -41,13 +42,15 @@ def test_a_million_random_and_climbing_points_do_not_beat_the_optimum(problem):
     config, objective = problem.optimum()
     best, found, evaluations = _core.search_hard(problem._core, 1_000_000, 7)
     assert evaluations >= 990_000
-    if not config:
-        assert best is None
+    if problem.name == "all_fail":
+        assert (config, best) == ({}, None)
         return
     sign = 1.0 if problem.direction == "maximize" else -1.0
     assert sign * (found - objective) <= 1e-12 * max(1.0, abs(objective))
-    # The search is no straw man: it comes near.
+    assert problem.feasible(problem.truth(best))
     assert problem.truth(best).objective == found
+    # The search is no straw man: it reaches the optimum, or all but, so a claim below what can be reached would show.
+    assert abs(found - objective) <= 0.005 * abs(objective) + 1e-5
 
 
 def test_evaluations_are_a_function_of_configuration_seed_and_repeat(problem):

@@ -67,8 +67,23 @@ def _version() -> str:
 
     try:
         return version("lehr")
-    except PackageNotFoundError:  # a source tree that was not installed
-        return "0+unknown"
+    except PackageNotFoundError:
+        return _version_of_source()
+
+
+def _version_of_source() -> str:
+    """Of a source tree that was not installed: what its pyproject.toml says, marked as such."""
+    import tomllib
+    from pathlib import Path
+
+    try:
+        with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
+            project = tomllib.load(file)["project"]
+        if project["name"] == "lehr":
+            return f"{project['version']}+source"
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -133,10 +133,15 @@ def test_list_and_describe(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["bench", "describe", "nope"], "unknown problem"),
+        (["bench", "describe", "nope"], "digits_edge"),
         (["bench", "--method", "tpe"], "give a command or --replay FILE"),
         (["bench", "--replay", "x", "list"], "--replay goes without a command"),
         (["bench", "report", "no-such-folder"], "there is no folder no-such-folder"),
+        (["bench", "report", "."], ". is not a results folder"),
+        (
+            ["bench", "run", "--problem", "crashy_branin", "--method", "nope", "--out", "x"],
+            "or one of the peers optuna-random",
+        ),
         (["bench", "run", "--problem", "crashy_branin", "--method", "tpe"], "--out"),
         (["bench", "run", "--problem", "nope", "--method", "tpe", "--out", "x"], "unknown problem"),
         (["bench", "run", "--problem", "crashy_branin", "--method", "bohb", "--out", "x"], "bohb"),

@@ -105,9 +105,10 @@ def curve(regret: float, trials: int = 4) -> dict[str, np.ndarray]:
 
 
 def test_medians_are_drawn_until_they_say_nothing() -> None:
-    assert "simple regret, median" in labels(
-        plots.regret_over_trials({"a": curve(0.5), "b": curve(0.1)}, "t")
-    )
+    few = {"a": curve(0.5), "b": curve(0.1)}
+    many = {str(i): curve(0.1 + i) for i in range(6)}
+    assert "simple regret, median and quartiles" in labels(plots.regret_over_trials(few, "t"))
+    assert "simple regret, median" in labels(plots.regret_over_trials(many, "t"))
     assert "simple regret, mean" in labels(plots.regret_over_trials({"a": curve(0.5), "b": curve(0.0)}, "t"))
     nothing = labels(plots.regret_over_trials({"a": curve(math.nan)}, "t"))
     assert "hardly any study found something feasible" in nothing

@@ -138,6 +138,27 @@ def test_every_configuration_fits_its_distributions(whole, real, decimals, seed)
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "step"),
+    [
+        (
+            -60.09672650751855,
+            -19.621462411992525,
+            9.524674358008811,
+        ),  # the binary sum is above that of decimals
+        (-4.042684856715937, 0.6849909214296819, 1.6049457013335766),
+        (0.1, 0.75, 0.2),  # 0.7000000000000001 in binary
+    ],
+)
+def test_the_last_value_of_a_grid_fits_its_distribution(low, high, step):
+    space = lehr.Space([lehr.Float("x", low, high, step=step)])
+    values = [config["x"] for config in space.enumerate()]
+    distribution = Translation.of(space).distributions["x"]
+    assert len(values) == math.floor((high - low) / step) + 1
+    assert all(distribution.low <= value <= distribution.high for value in values)
+    assert all(distribution._contains(value) for value in values)
+
+
+@pytest.mark.parametrize(
     ("low", "high", "step"), [(0.0, 1.0, 0.1), (0.5, 2.0, 0.25), (-1.0, 1.0, 0.3), (0.1, 0.7, 0.2)]
 )
 def test_ordinary_steps_survive(low, high, step):

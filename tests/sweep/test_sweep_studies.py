@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lehr
-from lehr.bench import Problem, Reference, TraceBuilder, hashed_seed, run_study
+from lehr.bench import Problem, Reference, TraceBuilder, hashed_seed, problem_names, run_study, sweep
 from lehr.errors import ExhaustedError, OptionError
 from lehr.optimizer import METHODS
 
@@ -78,6 +78,44 @@ def test_noise_and_repeats_are_those_of_the_public_problem(name, method):
         first = [native.configs.index(native.configs[i]) for i in again]
         assert again
         assert all(native.objectives[i] != native.objectives[j] for i, j in zip(again, first, strict=True))
+
+
+def test_every_problem_sweeps_alike_on_one_and_two_threads_and_through_python(tmp_path):
+    names, methods, seeds, budget = problem_names(), ["tba-tpe", "tpe:paper", "random"], 2, 14
+    assert {
+        "crashy_branin",
+        "hierarchical_rosenbrock",
+        "edge_tight@t4",
+        "llm_serving@l4",
+        "digits_edge",
+    } <= set(names)
+    stores = [
+        sweep(names, methods, [budget], seeds, tmp_path / str(threads), threads=threads, trials=True).store
+        for threads in (1, 2)
+    ]
+    one, two = (
+        {
+            path.relative_to(store.folder): path.read_bytes()
+            for path in store.folder.rglob("*.*")
+            if path.is_file() and not path.name.startswith("provenance")
+        }
+        for store in stores
+    )
+    assert len(one) == 1 + 4 * len(names) * len(methods)
+    assert one == two
+    for cell in stores[0].cells():
+        records = list(stores[0].trials(cell))
+        problem = Problem.load(cell.problem)
+        method, _, preset = cell.method.partition(":")
+        for study in range(seeds):
+            python, _ = through_python(
+                problem, cell.method, budget, hashed_seed(study), method=method, preset=preset or "default"
+            )
+            stored = [record for record in records if record["study"] == study]
+            assert len(stored) == budget, cell
+            for record, expected in zip(stored, python.records(), strict=True):
+                told = {name: value for name, value in expected.items() if name != "phase"}
+                assert {name: record[name] for name in told} == told, cell
 
 
 def test_settings_in_words_are_settings_in_python():

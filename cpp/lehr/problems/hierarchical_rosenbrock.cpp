@@ -61,7 +61,7 @@ class HierarchicalRosenbrock final : public Problem {
   Optimum optimum() const override {
     return {
         {0.0, 1.0, 1.0, missing, missing, missing, 20.0},
-        -0.0,
+        0.0,
         {0.0, 1.0, 2.0},
         "the terms are squares, so the value is at most 0, and it is 0 where every active x is 1 and only "
         "there; their sum is then 2, 4 or 5 by mode, which the limit of 5 admits (with equality in mode "

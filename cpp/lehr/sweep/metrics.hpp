@@ -19,7 +19,9 @@ struct Reference {
   bool has_family = false;
 
   // sign * (optimum - objective): 0 at the optimum, positive elsewhere.
-  double regret(double objective_of_truth) const { return sign * (objective - objective_of_truth); }
+  double regret(double objective_of_truth) const {
+    return sign * (objective - objective_of_truth) + 0.0;
+  }  // never -0.0
 };
 
 Reference reference(const Problem& problem);  // asks for the optimum, which may take a while

@@ -24,10 +24,13 @@ _NOTHING = "#EEEEEE"
 
 
 def style_of(index: int) -> dict[str, Any]:
-    """Colour and dash of the method at a place in the list; both repeat, their combination does so late."""
+    """Colour and dash of the method at a place in the list; both repeat, their combination does after 32.
+
+    Neighbours differ in both: lines that coincide, as those of two presets may, show through each other's gaps.
+    """
     return {
         "color": _COLOURS[index % len(_COLOURS)],
-        "linestyle": _DASHES[(index // len(_COLOURS)) % len(_DASHES)],
+        "linestyle": _DASHES[(index + index // len(_COLOURS)) % len(_DASHES)],
     }
 
 
@@ -41,12 +44,13 @@ def regret_over_trials(curves: Mapping[str, Columns], title: str) -> str:
     """
     figure, axes = _figure(len(curves))
     medians = not any((columns["regret_q50"] == 0).any() for columns in curves.values())
+    banded = medians and len(curves) <= _MOST_BANDS
     lines = {method: columns["regret_q50" if medians else "regret"] for method, columns in curves.items()}
     for index, (method, columns) in enumerate(curves.items()):
         if np.isnan(lines[method]).all():
             continue
         axes.plot(columns["trial"], lines[method], label=method, linewidth=1.6, **style_of(index))
-        if medians and len(curves) <= 5:
+        if banded:
             low, high = columns["regret_q25"], columns["regret_q75"]
             axes.fill_between(
                 columns["trial"], low, high, color=style_of(index)["color"], alpha=0.1, linewidth=0
@@ -61,7 +65,12 @@ def regret_over_trials(curves: Mapping[str, Columns], title: str) -> str:
     elif (values > 0).any():  # some reach the optimum in every study
         axes.set_yscale("symlog", linthresh=float(values[values > 0].min()))
     _legend(figure, axes)
-    _label(axes, title, "trials", f"simple regret, {'median' if medians else 'mean'}")
+    _label(
+        axes,
+        title,
+        "trials",
+        "simple regret, " + ("median and quartiles" if banded else "median" if medians else "mean"),
+    )
     return _svg(figure)
 
 
@@ -142,6 +151,7 @@ def family_map(families: Mapping[str, Sequence[str]], best: Sequence[str], title
 
 
 _LEGEND_INSIDE = 6
+_MOST_BANDS = 5  # quartiles of more methods cover each other
 _LEGEND_COLUMNS = 3
 _BEST = ("#009E73", "#58BFA3", "#9BD9C8")
 _FAMILIES = ("#BBD4E8", "#F3C9A5", "#D9C2D6", "#E8DFA8", "#C9C9C9", "#A9BBC9", "#D8A9A0")
@@ -156,7 +166,7 @@ def _figure(methods: int) -> tuple[Any, Any]:
         axes.spines[side].set_visible(False)
     axes.grid(color="#E6E6E6", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(which="both", labelsize=8)
     return figure, axes
 
 

@@ -13,6 +13,7 @@ from lehr.bench.recordings.detect import read_table
 from lehr.bench.recordings.files import decoded, parsed_lines
 from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
 from lehr.bench.recordings.table import Table
+from lehr.errors import OptionError
 from lehr.space import Space
 from lehr.trial import Outcome
 
@@ -108,7 +109,12 @@ class Problem:
         if name in packaged_names():
             lines = parsed_lines(name, decoded(name, packaged_bytes(name)))
             return cls._from_table(from_lines(name, lines))
-        return cls._from_core(_core.make_problem(name))
+        try:
+            return cls._from_core(_core.make_problem(name))
+        except OptionError as error:
+            if not str(error).startswith("unknown problem"):
+                raise
+            raise OptionError(f"{error}, {', '.join(packaged_names())}") from None
 
     @classmethod
     def replay(

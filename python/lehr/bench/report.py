@@ -31,9 +31,11 @@ h1{font-size:1.6em;margin-bottom:.2em}h2{font-size:1.25em;margin:2em 0 .4em;
 border-bottom:1px solid #ddd;padding-bottom:.2em}
 h3{font-size:1em;margin:1.4em 0 .4em}p.quiet,figcaption,.note{color:#555;font-size:.87em}
 table{border-collapse:collapse;font-size:.85em;margin:.6em 0}
-th,td{padding:.28em .7em;text-align:right;white-space:nowrap}
-th{border-bottom:1px solid #999;font-weight:600}td{border-bottom:1px solid #eee}
+th,td{padding:.28em .6em;text-align:right;white-space:nowrap}
+th{border-bottom:1px solid #999;font-weight:600;white-space:normal;vertical-align:bottom;line-height:1.2}
+td small{display:block;color:#555;line-height:1.15}td{border-bottom:1px solid #eee}
 th:first-child,td:first-child,.left{text-align:left}
+td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7em}
 .wins{color:#00664b}.loses{color:#a33b00}.scroll{overflow-x:auto}
 .figures{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}svg{max-width:100%;height:auto}
 code{font-size:.95em}
@@ -205,8 +207,16 @@ def _known(problem: str) -> Problem | None:
 
 
 def _table(summaries: Sequence[CellSummary]) -> str:
-    heads = ["method", "studies", "best", "regret", "wasted", "seconds wasted", "found feasible"]
-    heads += ["first feasible trial", "seconds to it", "best family", "within 0.5 %"]
+    heads = [
+        "method",
+        "studies",
+        "best feasible objective",
+        "simple regret",
+        "wasted trials",
+        "seconds wasted",
+    ]
+    heads += ["found something feasible", "first feasible trial", "seconds to it", "found the best family"]
+    heads += ["within 0.5 % of the optimum"]
     rows = []
     for summary in summaries:
         means, shares = summary.means, summary.shares
@@ -270,7 +280,10 @@ def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int =
         name = "left" if column < left else ""
         name += " " + text if text in ("wins", "loses") else ""
         attribute = f' class="{name.strip()}"' if name.strip() else ""
-        return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
+        value, bracket, interval = text.partition(" [")
+        # The interval stands below its value: twelve columns would be wider than a page.
+        below = f" <small>[{html.escape(interval)}</small>" if bracket else ""
+        return f"<{tag}{attribute}>{html.escape(value)}{below}</{tag}>"
 
     head = "".join(cell("th", text, column) for column, text in enumerate(heads))
     body = "".join(

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from lehr import _core
 from lehr._checks import whole
 from lehr.bench.fingerprint import fingerprint
 from lehr.bench.peers import PEERS, make_peer, peer_version
@@ -91,6 +92,8 @@ def run(
         raise OptionError("give at least one problem, one method and one budget")
     peers = [method for method in dict.fromkeys(methods) if method in PEERS]
     ours = [method for method in dict.fromkeys(methods) if method not in PEERS]
+    for method in ours:
+        _check_method(method)
     sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in budgets})
     count = whole("seeds", seeds, 1, 2**31)
     pool = available_cores() if processes is None else whole("processes", processes, 1, 1024)
@@ -119,6 +122,15 @@ def run(
             if store.ranges(cell):
                 store.refresh_curves(cell)
     return RunOutcome(store, (*cells, *asked), unfinished, time.monotonic() - begin)
+
+
+def _check_method(method: str) -> None:
+    try:
+        _core.MethodSpec(method)
+    except OptionError as error:
+        if "unknown method" not in str(error):
+            raise
+        raise OptionError(f"{error}, or one of the peers {', '.join(PEERS)}") from None
 
 
 def _count(peer_seeds: int | Mapping[str, int] | None, peer: str, seeds: int) -> int:

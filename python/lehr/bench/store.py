@@ -323,6 +323,11 @@ class Store:
         return tables_format
 
 
+def holds_results(folder: Path) -> bool:
+    """Whether a folder says of itself that it is a results folder."""
+    return (folder / _MARKER).is_file()
+
+
 def path_columns(
     studies: Sequence[int], feasible: Sequence[bytes], steps: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, list[Any]]:

@@ -20,7 +20,7 @@ EXAMPLES = """Examples:
   lehr bench run --problem crashy_branin edge_tight@t4 --method tba-tpe \\
       optuna-tpe optuna-gp --budget 25 --seeds 100 --out results/
   lehr bench report results/
-  lehr bench --replay study.log --method tba-tpe tpe optuna-tpe
+  lehr bench --replay study.jsonl --method tba-tpe tpe optuna-tpe
   lehr bench --replay kernel_cache.json --objective time
   lehr bench paper --seeds 200
   lehr bench describe edge_tight@t4
@@ -173,7 +173,7 @@ def _register_replay(bench: typer.Typer, finish: Callable[[Callable[[Any], int],
             typer.Option(
                 "--replay",
                 metavar="FILE",
-                help="Run methods on recorded results: a trial log, a lehr.replay file, a Kernel Tuner cache.",
+                help="Run methods on recorded results: a study or its log, a lehr.replay file, a Kernel Tuner cache.",
             ),
         ] = None,
         method: Annotated[

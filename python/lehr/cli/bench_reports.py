@@ -49,8 +49,13 @@ def report(options: ReportOptions) -> Exit:
         )
     from lehr.bench import Store
     from lehr.bench import report as page
+    from lehr.bench.store import holds_results
     from lehr.bench.tables import write_file
 
+    if not holds_results(options.folder):
+        raise InputError(
+            f"{options.folder} is not a results folder; make one with lehr sweep or lehr bench run"
+        )
     store = Store(options.folder)
     text = page.report(store, title=options.title)
     out = options.out or options.folder / "report.html"

@@ -135,7 +135,13 @@ def run_replay(options: ReplayOptions) -> Exit:
         outcome = while_shown(work, json=options.json, kept=options.out is not None)
         if isinstance(outcome, Exit):
             return outcome
-        _print(outcome, options.seeds, json=options.json, head=[problem.describe(), ""])
+        _print(
+            outcome,
+            options.seeds,
+            json=options.json,
+            head=[problem.describe(), ""],
+            kept=options.out is not None,
+        )
     return Exit.DONE
 
 
@@ -152,7 +158,7 @@ def _limits(texts: Sequence[str]) -> dict[str, float] | None:
     return limits or None
 
 
-def _print(outcome: RunOutcome, seeds: int, *, json: bool, head: Sequence[str]) -> None:
+def _print(outcome: RunOutcome, seeds: int, *, json: bool, head: Sequence[str], kept: bool = True) -> None:
     from lehr.bench import summarise
 
     cells = [cell for cell in outcome.cells if outcome.store.ranges(cell)]
@@ -161,7 +167,7 @@ def _print(outcome: RunOutcome, seeds: int, *, json: bool, head: Sequence[str]) 
         emit(
             {
                 "status": "unfinished" if outcome.unfinished else "ok",
-                "out": str(outcome.store.folder),
+                "out": str(outcome.store.folder) if kept else None,
                 "seconds": round(outcome.seconds, 3),
                 "unfinished": [_plain(cell) for cell in outcome.unfinished],
                 "cells": [summary.document() for summary in summaries],

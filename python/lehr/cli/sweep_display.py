@@ -104,7 +104,8 @@ def left(progress: Progress) -> str:
     if progress.seconds_left is None:
         return "time left not known yet"
     if progress.studies_done == progress.studies:
-        return "storing"
+        # The table's intervals take a while as well: a second for a cell of thousands of studies.
+        return "storing" if progress.cells_done < progress.cells else "working out intervals"
     return f"about {duration(progress.seconds_left)} left"
 
 
@@ -153,9 +154,10 @@ def table_lines(cells: Sequence[CellSummary]) -> list[str]:
     false = [cell for cell in cells if cell.false_winners.value > 0]
     if false:
         worst = max(false, key=lambda cell: cell.false_winners.value)
+        share = f"{100 * worst.false_winners.value:.2g} %"  # 0.2 % is not 0 %
         lines.append(
             f"In {len(false)} of {len(cells)} cells some winners met the limits by luck, at most "
-            f"{_percent(worst.false_winners)} of the studies ({worst.cell}): these have no regret and are not near opt."
+            f"{share} of the studies ({worst.cell}): these have no regret and are not near opt."
         )
     return lines
 

@@ -53,6 +53,11 @@ def _swept(
     if options.threads is not None and not 1 <= options.threads <= 1024:
         raise InputError(f"--threads: {options.threads} is outside 1 to 1024")
     from lehr.bench import summarise, sweep
+    from lehr.bench.peers import PEERS
+
+    for method in options.methods:
+        if method in PEERS:
+            raise InputError(f"{method} is not ours and runs through Python; use lehr bench run for it")
 
     def show(progress: Progress) -> None:
         last[:] = [progress]

@@ -70,9 +70,11 @@ def _float_distribution(variable: Float) -> FloatDistribution:
     # As the core counts: the quotient is off by a few units in the last place of its terms.
     tolerance = 8 * sys.float_info.epsilon * (1 + max(abs(low), abs(high), step) / step)
     count = math.floor((high - low) / step + tolerance)
-    first, width = Decimal(str(low)), Decimal(str(step))
-    last = float(first + count * width)
+    first, width = (Decimal(str(float(value))).normalize() for value in (low, step))
+    # As the core writes it: the binary sum with the decimals of its terms, which is not always the sum of decimals.
+    digits = max(0, *(-int(term.as_tuple().exponent) for term in (first, width)))
+    last = float(f"{low + count * step:.{digits}f}")
     # Optuna counts steps in decimals and drops a last value that does not fit them: it gets the bare range then.
     if (Decimal(str(last)) - first) % width == 0 and count < 10**6:
         return FloatDistribution(low, last, step=step)
-    return FloatDistribution(low, max(high, low + count * step))
+    return FloatDistribution(low, max(high, last, low + count * step))

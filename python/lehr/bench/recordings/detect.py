@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from lehr.bench.recordings import kernel_tuner, packaged, study_log
+from lehr.bench.recordings import journal, kernel_tuner, packaged, study_log
 from lehr.bench.recordings.files import parsed_lines, read_text
 from lehr.bench.recordings.table import Table
 from lehr.errors import LehrError
@@ -39,21 +39,30 @@ def read_table(
         raise LehrError(
             f"{source} describes a space (T1) and holds no measurements; give the T4 results, with this file as t1"
         )
-    if document is not None and not study_log.is_log(document) and not _is_header(document):
+    if document is not None and not any(
+        known(document) for known in (study_log.is_log, _is_header, journal.is_journal)
+    ):
         raise LehrError(f"{source} {_UNKNOWN}")
     lines = parsed_lines(source, text)
     if _is_header(lines[0]):
         if any(value is not None for value in given.values()):
             raise LehrError(f"{source} names its own objective and limits; others cannot be given with it")
         return packaged.from_lines(source, lines)
+    if journal.is_journal(lines[0]):
+        return journal.from_journal(path, lines, study=study, **given)
     if study_log.is_log(lines[0]):
+        if objective is None and direction is None:
+            name = lines[0].get("study")
+            given["direction"] = journal.direction_beside(
+                path, study or (name if isinstance(name, str) else None)
+            )
         return study_log.from_log(source, lines, study=study, **given)
     raise LehrError(f"{source} {_UNKNOWN}")
 
 
 _UNKNOWN = (
-    "is not a recorded problem: it is neither a trial log of lehr, nor a lehr.replay file, nor a cache or T4 file of "
-    "Kernel Tuner"
+    "is not a recorded problem: it is neither a trial log of lehr nor its study file, nor a lehr.replay file, nor a "
+    "cache or T4 file of Kernel Tuner"
 )
 
 

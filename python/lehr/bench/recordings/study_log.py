@@ -1,6 +1,7 @@
 """The trial logs of `lehr.run`, `lehr tune` and `lehr sweep`: one JSON line a finished trial.
 
-A log tells neither the direction nor the limits of its study, so they can be given. Without limits, what the study
+A log tells neither the direction nor the limits of its study, so they can be given; the study file beside it tells the
+direction (`lehr.bench.recordings.journal`). Without limits, what the study
 itself judged counts: a metric ``missed_limits`` is 0 for a feasible trial, else 1, and must be 0.
 """
 
