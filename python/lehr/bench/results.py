@@ -33,7 +33,7 @@ PROBLEMS: Sequence[str] = (
     *(f"deploy_space#{seed}" for seed in (1, 3, 5, 7, 9)),
 )
 
-SUBJECTS: Sequence[str] = ("tba-tpe", "tba-tpe:paper")
+SUBJECTS: Sequence[str] = ("guided", "tba-tpe", "tba-tpe:paper")
 """What is judged."""
 
 OURS: Sequence[str] = (*SUBJECTS, "tba", "tba:paper", "tpe", "tpe:paper", "random", "grid")
