@@ -222,7 +222,7 @@ def test_slow_configurations_stop_early_with_what_was_measured(tmp_path: Path) -
     metrics = caught.value.metrics
     assert metrics["latency_samples"] < 20
     assert metrics["latency_p95_ms"] == metrics["latency_p99_ms"] == metrics["latency_mean_ms"] > 0
-    assert "is not met at 99% confidence" in caught.value.reason
+    assert "is not met at 95% confidence" in caught.value.reason
 
 
 def test_the_paper_s_timeout_is_a_preset(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from lehr.supervise import EarlyStop, current_trial
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 """What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
 
+_LARGEST_BATCH, _CALL_MS = 64, 20.0
+
 
 @dataclass(frozen=True)
 class Evaluator:
@@ -89,7 +91,7 @@ class Evaluator:
         ``latency_samples`` calls (percentiles that the count does not support are absent);
         ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
         ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
-        here, and what is odd. Under ``verdicts``, by limited percentile: whether the limit is met, and how sure
+        here, what is odd, and as ``disturbed`` what other processes did to the latency. Under ``verdicts``, by limited percentile: whether the limit is met, and how sure
         that is (:class:`lehr.probe.Verdict`).
 
         Raises:
@@ -119,7 +121,13 @@ class Evaluator:
             samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
             scorer = accuracy.fidelity_scorer(prepared.reference)
         score = accuracy.evaluate(
-            lambda inputs: session.run(None, inputs), model, samples, batch, score=scorer, seconds=seconds
+            lambda inputs: session.run(None, inputs),
+            model,
+            samples,
+            batch,
+            score=scorer,
+            seconds=seconds,
+            larger=self._larger_batch(model, batch, report.mean_ms, memory),
         )
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
@@ -142,12 +150,24 @@ class Evaluator:
             )
         if report.notes:
             facts["measurement"] = "; ".join(report.notes)
+        if report.conditions.contended:
+            facts["disturbed"] = report.conditions.contended
         verdicts = {
             f"latency_{one.limit.percentile}_ms": one.as_json()
             for one in report.verdicts
             if one.limit.rule == "sequential"
         }
         return {**metrics, "facts": facts, "verdicts": verdicts}
+
+    def _larger_batch(self, model: OnnxModel, batch: int, call_ms: float, memory: float) -> int:
+        """Items a call for judging answers, which is quicker in larger batches than ``batch``: as many as are
+        expected to take no longer than 20 ms, and so little memory. None more where the trial's limit is near.
+        """
+        trial = current_trial()
+        limit = None if trial is None else trial.memory_limit_mb
+        if model.fixed_batch is not None or (limit is not None and memory > limit / 2):
+            return batch
+        return max(batch, min(_LARGEST_BATCH, int(batch * _CALL_MS / max(call_ms, 1e-3))))
 
     def _limits(self) -> Mapping[str, float]:
         trial = current_trial()
@@ -167,8 +187,10 @@ class Evaluator:
             verdict = report.verdict
             if verdict is not None and verdict.answer == "infeasible":
                 raise EarlyStop(verdict.reason, partial)
+            disturbed = f" ({report.conditions.contended})" if report.conditions.contended else ""
             raise EarlyStop(
-                f"{len(report.samples_ms)} calls took {plan.max_s:g} s, too few to support {', '.join(unsupported)}",
+                f"{len(report.samples_ms)} calls took {plan.max_s:g} s, too few to support "
+                f"{', '.join(unsupported)}{disturbed}",
                 partial,
             )
         return report
