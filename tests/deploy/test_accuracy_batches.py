@@ -54,6 +54,22 @@ def test_every_item_counts_once_and_most_calls_are_large(batch: int) -> None:
     assert sizes.count(batch) == -(-16 // batch)
 
 
+@pytest.mark.parametrize(("batch", "larger"), [(2, 11), (3, 4), (10, 20), (7, 49)])
+def test_any_sizes(batch: int, larger: int) -> None:
+    score, sizes = judged(scores, batch=batch, larger=larger)
+    assert (score.value, score.items) == (1.0, COUNT)
+    assert sizes[-1] == larger
+
+
+def test_a_larger_batch_that_does_not_run_is_left_alone() -> None:
+    def run(items: Any) -> Any:
+        if len(items) > 2:
+            raise RuntimeError("no")
+        return scores(items)
+
+    assert judged(run, batch=2)[0].value == 1.0
+
+
 def test_a_model_whose_answers_depend_on_the_batch_is_judged_as_deployed() -> None:
     score, sizes = judged(lambda items: scores(items) * (1.01 if len(items) > 1 else 1.0))
     assert score.value == 1.0

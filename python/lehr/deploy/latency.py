@@ -29,7 +29,7 @@ class LatencyPlan:
 
     warmup_s: float = 0.2
     min_samples: int = 20
-    max_samples: int = 200
+    max_samples: int = 150
     enough_s: float = 0.4
     max_s: float = 2.0
     rule: Rule = "sequential"
@@ -47,7 +47,7 @@ class LatencyPlan:
             tail_index=0.0,
             spell=DEFAULT_SPELL,
             confidence=0.99,
-            max_samples=5 * self.max_samples,
+            max_samples=7 * self.max_samples,
             max_s=5 * self.max_s,
             hasty=False,
             retries=2,
