@@ -70,7 +70,13 @@ def main() -> None:
         judged = [found[who].pop("judged") for who in checkouts]
         agrees = sum(one == two for one, two in zip(*judged, strict=True))
         for who in checkouts:
-            row = {"benchmark": "tune", "who": who, "seed": seed, "budget": arguments.budget, "agrees": agrees}
+            row = {
+                "benchmark": "tune",
+                "who": who,
+                "seed": seed,
+                "budget": arguments.budget,
+                "agrees": agrees,
+            }
             print(json.dumps(row | found[who] | {"load": round(os.getloadavg()[0], 1)}), flush=True)
     ratios = {
         f"{what}_ratio": round(sums[f"now_{what}"] / sums[f"before_{what}"], 3)

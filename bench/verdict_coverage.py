@@ -246,7 +246,16 @@ def totals(records: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def table(records: list[dict[str, object]]) -> str:
-    head = ["noise", "assumed", "wrong", "on the limit", "borderline", "mean calls", "clearly feasible", "clearly infeasible"]
+    head = [
+        "noise",
+        "assumed",
+        "wrong",
+        "on the limit",
+        "borderline",
+        "mean calls",
+        "clearly feasible",
+        "clearly infeasible",
+    ]
     head += ["fixed 100: wrong", "flips", "flips near the limit"]
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
     for r in records:

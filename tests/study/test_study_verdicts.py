@@ -128,7 +128,10 @@ def test_on_a_disturbed_machine_the_next_that_holds_wins(in_process: None) -> No
     study = run(disturbed_again({**ALL, 4: "infeasible"}))
     assert study.best is not None
     assert study.best.config["x"] == 3
-    assert [(one.held, one.refuted) for one in study.confirmations.values()] == [(False, False), (True, False)]
+    assert [(one.held, one.refuted) for one in study.confirmations.values()] == [
+        (False, False),
+        (True, False),
+    ]
 
 
 def test_on_a_disturbed_machine_what_is_not_confirmed_stays_and_says_so(

@@ -91,7 +91,8 @@ Dependence dependence(std::span<const double> samples, double limit, double marg
   std::transform(samples.begin(), samples.end(), beyond.begin(),
                  [&](double value) { return value > limit ? 1.0 : 0.0; });
   const double exceedances = autocorrelation_time(beyond);
-  return {std::max(discount(score, wary * margin), exceedances), std::max(discount(high, margin), exceedances)};
+  return {std::max(discount(score, wary * margin), exceedances),
+          std::max(discount(high, margin), exceedances)};
 }
 
 }  // namespace lehr::probe

@@ -47,7 +47,7 @@ class LatencyPlan:
             tail_index=0.0,
             spell=DEFAULT_SPELL,
             confidence=0.99,
-            max_samples=7 * self.max_samples,
+            max_samples=20 * self.max_samples,
             max_s=5 * self.max_s,
             hasty=False,
             retries=2,

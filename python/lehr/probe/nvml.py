@@ -137,9 +137,7 @@ class Nvml:
         handle = ctypes.c_void_p()
         if isinstance(device, str):
             identifier = ctypes.c_char_p(device.encode())
-            self._call(
-                f"opening GPU {device}", "nvmlDeviceGetHandleByUUID", identifier, ctypes.byref(handle)
-            )
+            self._call(f"opening GPU {device}", "nvmlDeviceGetHandleByUUID", identifier, ctypes.byref(handle))
             return handle
         self._call(
             f"opening GPU {device}",
