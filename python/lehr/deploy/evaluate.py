@@ -91,8 +91,8 @@ class Evaluator:
         ``latency_samples`` calls (percentiles that the count does not support are absent);
         ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
         ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
-        here, what is odd, and as ``disturbed`` what other processes did to the latency. Under ``verdicts``, by limited percentile: whether the limit is met, and how sure
-        that is (:class:`lehr.probe.Verdict`).
+        here, what is odd, and as ``disturbed`` what other processes did to the latency. Under ``verdicts``, by
+        limited percentile: whether the limit is met, and how sure that is (:class:`lehr.probe.Verdict`).
 
         Raises:
             EarlyStop: a latency limit is missed by so much that this was settled before its percentile could be
