@@ -45,7 +45,8 @@ def foreign(tmp_path: Path, model: Path, **options: Any) -> Evaluator:
 def test_a_family_is_measured_on_every_held_out_image(zoo_evaluator: Evaluator) -> None:
     metrics = zoo_evaluator(config(model="mlp", batch_size=50))  # 797 is no multiple of 50
     facts = metrics.pop("facts")
-    facts.pop("measurement", None)  # what a busy machine adds
+    for busy in ("measurement", "disturbed"):  # what a busy machine adds
+        facts.pop(busy, None)
     assert facts == {"provider": "CPUExecutionProvider", "accuracy_of": "labels"}
     assert metrics["accuracy_samples"] == 797
     assert metrics["accuracy"] == pytest.approx(zoo()["mlp"].accuracy_noisy, abs=2.5 / 797)
@@ -222,7 +223,7 @@ def test_slow_configurations_stop_early_with_what_was_measured(tmp_path: Path) -
     metrics = caught.value.metrics
     assert metrics["latency_samples"] < 20
     assert metrics["latency_p95_ms"] == metrics["latency_p99_ms"] == metrics["latency_mean_ms"] > 0
-    assert "is not met at 99% confidence" in caught.value.reason
+    assert "is not met at 95% confidence" in caught.value.reason
 
 
 def test_the_paper_s_timeout_is_a_preset(tmp_path: Path) -> None:

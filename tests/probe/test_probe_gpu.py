@@ -122,7 +122,7 @@ def test_several_calls_are_in_flight_and_one_if_asked(fake: Fake) -> None:
 def test_verdicts(fake: Fake, limit: float, answer: str) -> None:
     report = timed(Callee(fake), limit=Limit("p95", limit), max_samples=1000)
     assert report.verdict.answer == answer
-    assert len(report.samples_ms) < 300
+    assert len(report.samples_ms) < 500
 
 
 def test_the_default_stream_cannot_be_captured(fake: Fake) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from lehr.errors import OptionError
 from lehr.probe import nvml
 from lehr.probe.conditions import Watch, contention, throttled_spans
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.memory import device_memory, host_memory
 from lehr.probe.survey import as_json, lines, survey
+from lehr.supervise._device import Devices
 
 
 def write(root: Path, name: str, text: object) -> None:
@@ -113,6 +115,7 @@ def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
 
 NVML = """
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 static long long energy = 5000;
@@ -128,6 +131,11 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, Row *rows) {
   if (*n < 9) { *n = 9; return 7; }
   memset(rows, 0, 9 * sizeof *rows);
   rows[4].pid = (unsigned)getpid(); rows[4].used = 123000000; *n = 9; return 0;
+}
+int nvmlDeviceGetHandleByUUID(const char *id, void **h) { *h = (void *)1; return strcmp(id, "GPU-ab") ? 2 : 0; }
+int nvmlDeviceGetMemoryInfo(void *h, unsigned long long *m) {
+  FILE *f = fopen(getenv("FAKE_NVML_USED"), "r"); if (!f) return 3;
+  m[0] = 80000000000ull; fscanf(f, "%llu", m + 2); fclose(f); m[1] = m[0] - m[2]; return 0;
 }
 int nvmlSystemGetDriverVersion(char *t, unsigned n) { snprintf(t, n, "580.1"); return 0; }
 const char *nvmlErrorString(int code) { return "made up"; }
@@ -161,6 +169,39 @@ def test_nvml() -> None:
     memory = device_memory(900_000_000, 800_000_000)
     assert (memory.device_mb, memory.device_growth_mb) == (123.0, 100.0)
     assert memory.device_source == "NVML per process, cuMemGetInfo before and after"
+
+
+@pytest.mark.usefixtures("fake_nvml")
+def test_memory_of_cuda_devices_is_read_by_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = tmp_path / "used"
+    monkeypatch.setenv("FAKE_NVML_USED", str(used))
+    used.write_text("1500000000")
+    assert nvml.GpuMemory(0)() == 1500.0
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-ab, 3")
+    assert nvml.GpuMemory(0)() == 1500.0
+    with pytest.raises(nvml.NvmlError, match="opening GPU 3 failed"):
+        nvml.GpuMemory(1)()
+    with pytest.raises(nvml.NvmlError, match="leaves no GPU 2"):
+        nvml.GpuMemory(2)()
+
+
+@pytest.mark.usefixtures("fake_nvml")
+def test_a_cuda_device_is_quarantined_until_its_memory_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = tmp_path / "used"
+    monkeypatch.setenv("FAKE_NVML_USED", str(used))
+    used.write_text("100000000")
+    devices = Devices({}, settle_s=0.05)
+    with devices.turn("cuda:0"):
+        assert devices.enter("cuda:0") is None
+        used.write_text("900000000")  # what the trial leaves behind
+        assert "900 MB of cuda:0 were in use" in (devices.leave("cuda:0", []) or "")
+        assert devices.enter("cuda:0") is not None
+        used.write_text("110000000")
+        assert devices.enter("cuda:0") is None
+    with pytest.raises(OptionError, match="device is 'cuda:x'"):
+        devices.turn("cuda:x")
 
 
 @pytest.mark.usefixtures("fake_nvml")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import integrate, signal, stats
 
 from lehr import OptionError, _core
+from lehr.probe import Limit
 
 LIMIT = 20.0
 
@@ -102,6 +103,24 @@ def test_wrong_verdicts_at_the_very_edge_are_rare(rho: float) -> None:
     # 1 % at each side; nine of 300 and more would have a probability below 0.4 %.
     assert answers.count("feasible") <= 8
     assert answers.count("infeasible") <= 8
+
+
+def slow_spells(rng: np.random.Generator, mean_calls: float, n: int) -> NDArray[np.float64]:
+    """Latencies of which 8 % are half as long again, in spells; their 95th percentile is near 1.48."""
+    lengths = rng.geometric(1 / mean_calls, n), rng.geometric(0.08 / 0.92 / mean_calls, n)
+    slow = np.repeat(np.tile([True, False], n), np.stack(lengths, axis=1).ravel())
+    begin = rng.integers(n)
+    return np.where(slow[begin : begin + n], 1.5, 1.0) * np.exp(0.05 * rng.normal(size=n))
+
+
+def test_the_default_survives_spells_of_five_calls() -> None:
+    rng = np.random.default_rng(5)
+    limit = float(np.quantile(slow_spells(rng, 5, 500_000), 0.95)) / 1.002
+    answers = [
+        _core.probe_decide(slow_spells(rng, 5, 600), limit, 0.95, 0.99, 0.0, Limit("p95", 1.0).spell)[0]
+        for _ in range(300)
+    ]
+    assert answers.count("feasible") <= 8  # 0.5 % are expected, 15 % without
 
 
 def test_spells_can_be_asked_for() -> None:

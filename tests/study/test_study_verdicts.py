@@ -110,6 +110,44 @@ def test_a_winner_that_flips_is_no_winner(in_process: None) -> None:
     assert len(study) == 5  # measuring again is no trial
 
 
+def disturbed_again(again: dict[int, str]) -> Any:
+    """As ``answered``, on a machine that others use when a winner is measured again."""
+    first, seen = answered(ALL, again), set()
+
+    def evaluate(config: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = first(config)
+        if config["x"] in seen:
+            result["facts"] = {"disturbed": "other processes used 60% of the CPUs"}
+        seen.add(config["x"])
+        return result
+
+    return evaluate
+
+
+def test_on_a_disturbed_machine_the_next_that_holds_wins(in_process: None) -> None:
+    study = run(disturbed_again({**ALL, 4: "infeasible"}))
+    assert study.best is not None
+    assert study.best.config["x"] == 3
+    assert [(one.held, one.refuted) for one in study.confirmations.values()] == [
+        (False, False),
+        (True, False),
+    ]
+
+
+def test_on_a_disturbed_machine_what_is_not_confirmed_stays_and_says_so(
+    in_process: None, tmp_path: Any
+) -> None:
+    journal = tmp_path / "study.journal"
+    study = run(disturbed_again(dict.fromkeys(range(5), "infeasible")), storage=journal, confirm=5)
+    assert len(study.confirmations) == 5
+    for one in (study, load_study(journal)):
+        assert one.best is not None
+        assert one.best.config["x"] == 4
+        assert "Not confirmed: measured again, it did not meet the limits" in one.explain()
+        assert "other processes used 60% of the CPUs" in one.explain()
+        assert f"Trial {one.best.number} is no winner" not in one.explain()
+
+
 def test_measuring_again_is_bounded(in_process: None) -> None:
     evaluate = answered(ALL, dict.fromkeys(range(5), "infeasible"))
     study = run(evaluate, confirm=2)

@@ -77,7 +77,7 @@ double autocorrelation_time(std::span<const double> values) {
   return time_of(centred, sum_of_squares(centred));
 }
 
-Dependence dependence(std::span<const double> samples, double limit, double margin) {
+Dependence dependence(std::span<const double> samples, double limit, double margin, double wary) {
   constexpr double all = (1 + strongest) / (1 - strongest);
   if (samples.size() < 3) return {all, all};
   if (samples.size() > longest) samples = samples.last(longest);
@@ -91,7 +91,8 @@ Dependence dependence(std::span<const double> samples, double limit, double marg
   std::transform(samples.begin(), samples.end(), beyond.begin(),
                  [&](double value) { return value > limit ? 1.0 : 0.0; });
   const double exceedances = autocorrelation_time(beyond);
-  return {std::max(discount(score, margin), exceedances), std::max(discount(high, margin), exceedances)};
+  return {std::max(discount(score, wary * margin), exceedances),
+          std::max(discount(high, margin), exceedances)};
 }
 
 }  // namespace lehr::probe

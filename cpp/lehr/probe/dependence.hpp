@@ -27,6 +27,7 @@ struct Dependence {
   // not seen. High values come in shorter runs than ranks wander.
   double unseen;
 };
-Dependence dependence(std::span<const double> samples, double limit, double margin);
+// `wary` multiplies the margin of `seen`.
+Dependence dependence(std::span<const double> samples, double limit, double margin, double wary = 1);
 
 }  // namespace lehr::probe

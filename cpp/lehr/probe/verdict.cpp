@@ -13,6 +13,8 @@ namespace {
 
 // Weight of the alternative 'never beyond': the usual one, and the one that settles fastest.
 constexpr double never = 0.7;
+// Margins for exceedances that were seen, where there may be slow spells; calibrated as the margin is.
+constexpr double wary = 2.5;
 // Samples that must all lie far beyond the limit (as many as the paper's trial timeout looks at).
 constexpr std::size_t far_samples = 3;
 
@@ -65,7 +67,9 @@ Verdict::Verdict(const Question& question) : question_(question) {
 }
 
 Dependence Verdict::discount(std::span<const double> samples) const {
-  const Dependence found = dependence(samples, question_.limit, question_.margin);
+  // Where there may be slow spells, all exceedances of a short run may be of one.
+  const Dependence found =
+      dependence(samples, question_.limit, question_.margin, question_.spell > 1 ? wary : 1);
   return {std::max(question_.spell, found.seen), std::max(question_.spell, found.unseen)};
 }
 

@@ -30,16 +30,21 @@ def best_lines(
 
 def confirmation_lines(study: Study) -> list[str]:
     """What came of measuring the winner again, and which trials are no winners for it."""
+    best = study.best
     lines = [
         f"Trial {one.trial} was better, but it flipped when it was measured again: {one.reason}."
         for one in study.confirmations.values()
-        if not one.held
+        if not one.held and (best is None or one.trial != best.number)
     ]
-    best = study.best
     if best is None:
         return lines
     again = study.confirmations.get(best.number)
-    if again is not None:
+    if again is not None and not again.held:
+        lines.append(
+            f"NOT CONFIRMED: trial {best.number} did not meet the limits when it was measured again ({again.reason}), "
+            f"but the machine was disturbed: {again.disturbed}. `lehr verify` on a quiet machine tells."
+        )
+    elif again is not None:
         lines.append(f"Trial {best.number} was measured again in a fresh process: every limit is met.")
     elif lines:
         lines.append(f"Trial {best.number} was not measured again: too many before it flipped.")

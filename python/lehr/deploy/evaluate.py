@@ -23,6 +23,8 @@ from lehr.supervise import EarlyStop, current_trial
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 """What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
 
+_LARGEST_BATCH, _CALL_MS = 64, 20.0
+
 
 @dataclass(frozen=True)
 class Evaluator:
@@ -31,8 +33,8 @@ class Evaluator:
     Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples,
     converted models, reference outputs), which all trials of a run share; whoever made it removes it.
     ``limits`` are upper limits by metric, to be settled, where no trial context gives them.
-    ``accuracy_s`` bounds the time spent on accuracy; a quarter of it is enough for a configuration that
-    already missed a latency limit.
+    ``accuracy_s`` bounds the time spent on accuracy; an eighth of it is enough for a configuration that
+    already missed another limit.
     """
 
     models: Mapping[str, OnnxModel]
@@ -89,8 +91,8 @@ class Evaluator:
         ``latency_samples`` calls (percentiles that the count does not support are absent);
         ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
         ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
-        here, and what is odd. Under ``verdicts``, by limited percentile: whether the limit is met, and how sure
-        that is (:class:`lehr.probe.Verdict`).
+        here, what is odd, and as ``disturbed`` what other processes did to the latency. Under ``verdicts``, by
+        limited percentile: whether the limit is met, and how sure that is (:class:`lehr.probe.Verdict`).
 
         Raises:
             EarlyStop: a latency limit is missed by so much that this was settled before its percentile could be
@@ -111,15 +113,23 @@ class Evaluator:
         memory = peak_memory_mb()
 
         timings, limits = report.metrics(), self._limits()
-        missed = any(timings[name] > limits[name] for name in limits if name in timings)
-        seconds = self.accuracy_s / 4 if missed else self.accuracy_s
+        known = timings | {"memory_peak_mb": memory, "model_size_mb": prepared.size_mb(model)}
+        known |= {f"-{name}": -value for name, value in timings.items()}  # lower limits, as upper ones
+        missed = any(known[name] > limits[name] for name in limits if name in known)
+        seconds = self.accuracy_s / 8 if missed else self.accuracy_s
         if samples.labels is not None:
             scorer = accuracy.label_scorer(model, samples)
         else:
             samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
             scorer = accuracy.fidelity_scorer(prepared.reference)
         score = accuracy.evaluate(
-            lambda inputs: session.run(None, inputs), model, samples, batch, score=scorer, seconds=seconds
+            lambda inputs: session.run(None, inputs),
+            model,
+            samples,
+            batch,
+            score=scorer,
+            seconds=seconds,
+            larger=self._larger_batch(model, batch, report.mean_ms, memory),
         )
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
@@ -142,12 +152,24 @@ class Evaluator:
             )
         if report.notes:
             facts["measurement"] = "; ".join(report.notes)
+        if report.conditions.contended:
+            facts["disturbed"] = report.conditions.contended
         verdicts = {
             f"latency_{one.limit.percentile}_ms": one.as_json()
             for one in report.verdicts
             if one.limit.rule == "sequential"
         }
         return {**metrics, "facts": facts, "verdicts": verdicts}
+
+    def _larger_batch(self, model: OnnxModel, batch: int, call_ms: float, memory: float) -> int:
+        """Items a call for judging answers, which is quicker in larger batches than ``batch``: as many as are
+        expected to take no longer than 20 ms, and so little memory. None more where the trial's limit is near.
+        """
+        trial = current_trial()
+        limit = None if trial is None else trial.memory_limit_mb
+        if model.fixed_batch is not None or (limit is not None and memory > limit / 2):
+            return batch
+        return max(batch, min(_LARGEST_BATCH, int(batch * _CALL_MS / max(call_ms, 1e-3))))
 
     def _limits(self) -> Mapping[str, float]:
         trial = current_trial()
@@ -167,8 +189,10 @@ class Evaluator:
             verdict = report.verdict
             if verdict is not None and verdict.answer == "infeasible":
                 raise EarlyStop(verdict.reason, partial)
+            disturbed = f" ({report.conditions.contended})" if report.conditions.contended else ""
             raise EarlyStop(
-                f"{len(report.samples_ms)} calls took {plan.max_s:g} s, too few to support {', '.join(unsupported)}",
+                f"{len(report.samples_ms)} calls took {plan.max_s:g} s, too few to support "
+                f"{', '.join(unsupported)}{disturbed}",
                 partial,
             )
         return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from lehr.probe.limit import Limit, Rule
+from lehr.probe.limit import DEFAULT_SPELL, Limit, Rule
 from lehr.probe.measuring import measure
 from lehr.probe.report import LatencyReport
 
@@ -22,18 +22,20 @@ class LatencyPlan:
     calls to tell a percentile. A call that has begun is finished. ``retries`` is how often to measure again when other
     processes disturbed it.
 
-    ``rule`` and ``tail_index`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that falls
-    (``tail_index=1``), since what it finds is measured again without that assumption, as ``strict`` gives it.
+    ``rule``, ``tail_index`` and ``spell`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that
+    falls (``tail_index=1``) and no slow spells, and make do with 95 % ``confidence``: what it finds is measured
+    again without that, as ``strict`` gives it.
     """
 
     warmup_s: float = 0.2
     min_samples: int = 20
-    max_samples: int = 200
+    max_samples: int = 150
     enough_s: float = 0.4
     max_s: float = 2.0
     rule: Rule = "sequential"
     tail_index: float = 1.0
-    confidence: float = 0.99
+    spell: float = 1.0
+    confidence: float = 0.95
     hasty: bool = True
     retries: int = 0
 
@@ -43,7 +45,9 @@ class LatencyPlan:
             self,
             rule="sequential",
             tail_index=0.0,
-            max_samples=5 * self.max_samples,
+            spell=DEFAULT_SPELL,
+            confidence=0.99,
+            max_samples=20 * self.max_samples,
             max_s=5 * self.max_s,
             hasty=False,
             retries=2,
@@ -59,6 +63,7 @@ def latency_limits(
             percentile,
             limits[name],
             tail_index=plan.tail_index,
+            spell=plan.spell,
             rule=plan.rule,
             feasible_found=feasible_found,
         )

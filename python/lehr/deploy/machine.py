@@ -64,7 +64,11 @@ def memory_mb() -> float:
     import psutil
 
     limits = [int(text) for text in _cgroup_file("memory.max") if text.strip().isdigit()]
-    return min([int(psutil.virtual_memory().total), *limits]) / 1e6
+    try:
+        total = int(psutil.virtual_memory().total)
+    except OSError:  # no /proc; the C library asks the kernel
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([total, *limits]) / 1e6
 
 
 @cache

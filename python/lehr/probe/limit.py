@@ -10,6 +10,8 @@ from typing import Literal
 from lehr.errors import OptionError
 
 Rule = Literal["sequential", "paper", "fixed"]
+DEFAULT_SPELL = 3.5
+"""``Limit.spell``, as bench/verdict_coverage.py calibrates it: slow spells of 5 calls on average are covered."""
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 
 
@@ -36,9 +38,11 @@ class Limit:
         tail_index: 0 assumes nothing about the distribution. A positive number a assumes that from an eighth
             of the limit on, the tail falls at least as fast as ``x ** -a``: P(latency > k t) is at most
             P(latency > t) / k ** a. Calls far within the limit then count for more, and clear cases are
-            settled after 20 to 50 calls instead of 100. 1 is a tail so heavy that it has no mean; a
+            settled after a third of the calls. 1 is a tail so heavy that it has no mean; a
             machine that stalls for many times the usual latency in over 5 % of all calls still breaks it.
-        spell: how many calls a slow spell lasts that a verdict must survive without having seen one. What
+        spell: by how much samples are discounted at least, for slow spells of which none was seen yet: that many
+            calls say as much as one. The default keeps verdicts true where spells last for 5 calls on average, and 1 is
+            for calls that have no spells: a limit is then settled as met after a third of the calls. What
             dependence the samples show is accounted for anyway.
         rule: ``sequential`` is the test; ``paper`` the fixed 100 calls of arXiv 2604.25073 with its trial
             timeout (the first three calls take more than 5 times the limit on average, 3 times once
@@ -53,7 +57,7 @@ class Limit:
     percentile: str
     value_ms: float
     tail_index: float = 0.0
-    spell: float = 1.0
+    spell: float = DEFAULT_SPELL
     rule: Rule = "sequential"
     feasible_found: bool = False
 

@@ -32,6 +32,14 @@ class _Process(ctypes.Structure):
     )
 
 
+class _MemoryInfo(ctypes.Structure):
+    _fields_ = (
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    )
+
+
 class Nvml:
     """An initialised NVML. Use :func:`opened`."""
 
@@ -112,14 +120,25 @@ class Nvml:
                 return sum(found) if found else None
         raise NvmlError("listing the processes of the GPU failed: their number keeps growing")
 
+    def used_bytes(self, device: int | str) -> int:
+        """Bytes in use on the GPU, by whoever uses it."""
+        memory = _MemoryInfo()
+        handle = self._handle(device)
+        self._call("reading the memory", "nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory))
+        return int(memory.used)
+
     def driver(self) -> str:
         """Version of the driver."""
         text = ctypes.create_string_buffer(96)
         self._call("reading the driver's version", "nvmlSystemGetDriverVersion", text, ctypes.c_uint(96))
         return text.value.decode(errors="replace")
 
-    def _handle(self, device: int) -> ctypes.c_void_p:
+    def _handle(self, device: int | str) -> ctypes.c_void_p:
         handle = ctypes.c_void_p()
+        if isinstance(device, str):
+            identifier = ctypes.c_char_p(device.encode())
+            self._call(f"opening GPU {device}", "nvmlDeviceGetHandleByUUID", identifier, ctypes.byref(handle))
+            return handle
         self._call(
             f"opening GPU {device}",
             "nvmlDeviceGetHandleByIndex_v2",
@@ -157,6 +176,34 @@ def load() -> Nvml:
         NvmlError: it is not there or cannot start.
     """
     return Nvml(os.environ.get("LEHR_NVML") or "libnvidia-ml.so.1")
+
+
+class GpuMemory:
+    """Megabytes (10^6 bytes) in use on one GPU, by whoever uses it: a memory reader for ``lehr.run(devices=...)``.
+
+    ``ordinal`` counts as CUDA programs do, among the GPUs that ``CUDA_VISIBLE_DEVICES`` leaves. (Without it, and on a
+    machine with GPUs of different kinds, CUDA counts as NVML does only under ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.)
+    """
+
+    def __init__(self, ordinal: int = 0) -> None:
+        self._ordinal = ordinal
+        self._library: Nvml | None = None
+
+    def __call__(self) -> float:
+        """Raises NvmlError where it cannot be told."""
+        if self._library is None:
+            self._library = load()
+        return self._library.used_bytes(self._device()) / 1e6
+
+    def _device(self) -> int | str:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is None:
+            return self._ordinal
+        entries = [entry.strip() for entry in visible.split(",") if entry.strip()]
+        if self._ordinal >= len(entries):
+            raise NvmlError(f"CUDA_VISIBLE_DEVICES={visible} leaves no GPU {self._ordinal}")
+        entry = entries[self._ordinal]
+        return int(entry) if entry.isdigit() else entry
 
 
 @contextmanager

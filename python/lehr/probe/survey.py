@@ -159,6 +159,8 @@ def _cgroup(root: Path) -> Ability:
 
 
 def _private_memory(root: Path) -> Ability:
+    if not (root / "proc/self/status").is_file():
+        return Ability("process memory", False, "/proc/self cannot be read: only getrusage's peak is known")
     there = (root / "proc/self/smaps_rollup").is_file()
     text = "VmHWM" + (", Private_Dirty" if there else "; no smaps_rollup: forks are charged for shared pages")
     return Ability("process memory", there, text)

@@ -2,7 +2,9 @@
 
 A figure near its limit may have met it by luck, and the best of many is more often lucky than any one of them (the
 winner's curse). So where an evaluation gives verdicts, the best trial is evaluated once more when a run ends, and when
-it is turned down then, the next best, up to a bound.
+it is turned down then, the next best, up to a bound. On a busy machine measuring again proves little: a trial that
+is turned down while other processes disturbed it gives way to any that holds, or was not measured again, but it is not
+struck out: where nothing else is left, it stays the best, as not confirmed.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ class Confirmation:
         reason: why it did not, in one sentence.
         metrics: what was measured this time.
         seconds: what that cost.
+        disturbed: what other processes did to the measurement (the evaluation's fact of that name); empty when
+            nothing is known of any. A trial that did not hold *then* is not confirmed, rather than refuted.
     """
 
     trial: int
@@ -34,6 +38,12 @@ class Confirmation:
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    disturbed: str = ""
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the trial is no winner: it did not hold, and nobody else is to blame."""
+        return not self.held and not self.disturbed
 
     def as_json(self) -> dict[str, Any]:
         """The JSON-safe form."""
@@ -51,6 +61,7 @@ def read(noted: object) -> dict[int, Confirmation]:
                 reason=str(entry["reason"]),
                 metrics={str(name): float(value) for name, value in entry["metrics"].items()},
                 seconds=float(entry["seconds"]),
+                disturbed=str(entry.get("disturbed", "")),
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             continue
@@ -65,7 +76,10 @@ def confirmation(trial: StudyTrial, again: StudyTrial) -> Confirmation:
         reason = str(again.evidence.get("reason") or again.outcome)
     elif not again.feasible:
         reason = "; ".join(map(str, again.misses))
-    return Confirmation(trial.number, again.feasible, reason, dict(again.metrics), again.seconds or 0.0)
+    disturbed = str(again.facts.get("disturbed") or "")
+    return Confirmation(
+        trial.number, again.feasible, reason, dict(again.metrics), again.seconds or 0.0, disturbed
+    )
 
 
 def confirm_best(

@@ -95,8 +95,10 @@ class Study:
         feasible = [
             (trial.objective, trial)
             for trial in self._trials
-            if trial.feasible and trial.objective is not None and self._stands(trial)
+            if trial.feasible and trial.objective is not None and not self._is_refuted(trial)
         ]
+        # One that did not hold on a disturbed machine stays only where there is no other.
+        feasible = [pair for pair in feasible if self._stands(pair[1])] or feasible
         if not feasible:
             return None
         choose = max if self.direction == "maximize" else min
@@ -169,7 +171,12 @@ class Study:
             )
             again = self._confirmations.get(best.number)
             if again is not None:
-                lines.append("Measured again in a fresh process, it met every limit.")
+                lines.append(
+                    "Measured again in a fresh process, it met every limit."
+                    if again.held
+                    else f"Not confirmed: measured again, it did not meet the limits ({again.reason}), but the "
+                    f"machine was disturbed: {again.disturbed}."
+                )
         elif miss is not None:
             by_how_much = ", ".join(map(str, miss.misses))
             lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
@@ -181,7 +188,7 @@ class Study:
         lines += [
             f"Trial {one.trial} is no winner: measured again, it was turned down ({one.reason})."
             for one in self._confirmations.values()
-            if not one.held
+            if not one.held and (best is None or one.trial != best.number)
         ]
         lines += [fault.message for fault in self.faults]
         return "\n".join([*lines, self._optimizer().explain()])
@@ -223,6 +230,10 @@ class Study:
         best = self.best
         found = f"best {best.objective:g}" if best and best.objective is not None else "nothing feasible"
         return f"<lehr.Study {self.name!r}: {len(self._trials)} of {self.budget} trials, {found}>"
+
+    def _is_refuted(self, trial: StudyTrial) -> bool:
+        again = self._confirmations.get(trial.number)
+        return again is not None and again.refuted
 
     def _stands(self, trial: StudyTrial) -> bool:
         again = self._confirmations.get(trial.number)

@@ -7,6 +7,7 @@ is started on it until its memory is back.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,21 @@ SETTLE_S = 5.0
 SLACK_MB = 64.0
 """What may stay in use beyond what was before: drivers keep small pools."""
 _POLL_S = 0.02
+_CUDA = re.compile(r"cuda(?::(\d{1,3}))?")
+
+
+def is_cuda(device: str) -> bool:
+    """Whether it is the name of a CUDA device, ``cuda`` or ``cuda:1``, which needs no reader of its own."""
+    return _CUDA.fullmatch(device) is not None
+
+
+def _cuda_reader(device: str) -> MemoryReader:
+    """NVML's count for ``cuda`` or ``cuda:1``."""
+    from lehr.probe.nvml import GpuMemory  # most supervisors have no use for it
+
+    match = _CUDA.fullmatch(device)
+    assert match is not None
+    return GpuMemory(int(match[1] or 0))
 
 
 class Devices:
@@ -44,7 +60,13 @@ class Devices:
         return dict(self._quarantine)
 
     def turn(self, device: str) -> threading.Lock:
-        """To be held while a trial uses the device. Raises OptionError for an unknown one."""
+        """To be held while a trial uses the device. Raises OptionError for an unknown one.
+
+        The memory of ``cuda`` and ``cuda:N`` is read by NVML where no reader of that name was given.
+        """
+        if device not in self._turns and is_cuda(device):
+            self._readers.setdefault(device, _cuda_reader(device))
+            self._turns.setdefault(device, threading.Lock())
         if device not in self._turns:
             known = ", ".join(self._turns) or "none"
             raise OptionError(f"device is {device!r}; this supervisor knows: {known}")

@@ -53,7 +53,8 @@ class Supervisor:
     ``devices``: readers of the memory in use, in MB of 10^6 bytes, by device name. After a trial that was given
     such a device its memory must come back to where it was within 5 s; until it has, and as long as a process that
     cannot be killed holds it, the device is *quarantined*: trials that ask for it end as ``crashed`` without being
-    started, and those of other devices go on. Trials of one device take turns.
+    started, and those of other devices go on. Trials of one device take turns. ``cuda`` and ``cuda:N`` need no reader:
+    NVML is asked.
 
     ``abandon_s``: a process that survives SIGKILL so long hangs in the kernel. It is given up, the trial's evidence
     names it as ``lost``, and the next trial gets another helper.
