@@ -266,7 +266,7 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
         ({"budget": True}, "budget"),
         ({"budget_seconds": -1.0}, "budget_seconds"),
         ({"budget_seconds": 0.0}, "budget_seconds"),
-        ({"device": "cuda:0"}, "device is 'cuda:0', and devices has none"),
+        ({"device": "gpu0"}, "device is 'gpu0', and devices has none"),
         ({"policies": {"crash": "count"}}, "policies has 'crash'; the classes are crashed,"),
         ({"policies": {"crashed": "ignore"}}, "choose retry, count, stop"),
         ({"trial_timeout_s": 0.0}, "trial_timeout_s"),

@@ -22,7 +22,7 @@ from lehr.study.session import Session
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.supervise import Ending, TrialContext
-from lehr.supervise._device import MemoryReader
+from lehr.supervise._device import MemoryReader, is_cuda
 from lehr.supervise.supervisor import Supervisor
 
 #: What an evaluation may return: metrics by name, or the objective alone.
@@ -151,7 +151,7 @@ def run(
     )
     if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
         raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
-    if isinstance(device, str) and device not in (devices or {}):
+    if isinstance(device, str) and device not in (devices or {}) and not is_cuda(device):
         raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     # Likewise; starts nothing yet.
