@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ PROBLEMS: Sequence[str] = (
     *(f"deploy_space#{seed}" for seed in (1, 3, 5, 7, 9)),
 )
 
-SUBJECTS: Sequence[str] = ("guided", "tba-tpe", "tba-tpe:paper")
+SUBJECTS: Sequence[str] = ("tba-tpe", "tba-tpe:paper", "guided")
 """What is judged."""
 
 OURS: Sequence[str] = (*SUBJECTS, "tba", "tba:paper", "tpe", "tpe:paper", "random", "grid")
@@ -171,13 +172,14 @@ def findings(plan: Plan, store: Store) -> Findings:
     cells = [cell for cell in plan.cells() if store.ranges(cell)]
     figures = [one for one in plan.paper_figures() if one.cell in set(cells)]
     rivals = [*plan.rivals, "tba", "tpe", "random"]
-    pairs = [(subject, rival) for subject in SUBJECTS for rival in rivals] + [tuple(SUBJECTS)]
+    pairs = [(subject, rival) for subject in SUBJECTS for rival in rivals]
+    pairs += itertools.combinations(SUBJECTS, 2)
     own = [cell for cell in cells if cell.budget == BUDGET]
     ablations = [("tba-tpe", method) for method in ABLATION.values()]
     return Findings(
         plan,
         summarise(store, cells),
         paper.reproductions(store, figures),
-        {metric: pairwise.duels(store, pairs, own, metric) for metric in ("regret", "wasted")},  # type: ignore[arg-type]
+        {metric: pairwise.duels(store, pairs, own, metric) for metric in ("regret", "wasted")},
         {metric: pairwise.duels(store, ablations, own, metric) for metric in ("regret", "wasted")},
     )

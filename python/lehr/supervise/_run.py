@@ -76,9 +76,9 @@ class TrialRun:
             raise IsolationError(f"no process for the trial: {seen.failed.decode('utf-8', 'replace')}")
         facts = self._facts(seen, fault_text)
         # Not begun: the caller can try another helper. Closed: there is nothing to say about the evaluation.
-        unjudged = not facts.begun or seen.helper_death.how == "closed"
-        if facts.helper_died is not None and facts.record is None and unjudged:
-            raise HelperGone(facts.helper_died)
+        closed = seen.helper_death.how == "closed" or facts.killed == "closed"
+        if facts.record is None and (closed or (facts.helper_died is not None and not facts.begun)):
+            raise HelperGone(facts.helper_died or "closed")
         if in_cgroup:
             facts.evidence["memory_limit_by"] = "cgroup memory.max, and polls"
         elif limits.memory_limit_mb is not None:
