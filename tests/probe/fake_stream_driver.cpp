@@ -1,5 +1,6 @@
-// A driver library without a GPU, for timing: streams whose clock moves by the work put on them. Strict: what is used
-// after it was given back, or twice, counts as a misuse. It fails, lags and hangs where it is told to.
+// A driver library without a GPU, for timing: streams whose clock moves by the work put on them. Strict: what
+// is used after it was given back, or twice, counts as a misuse. It fails, lags and hangs where it is told
+// to.
 #include <cstddef>
 #include <cstring>
 #include <map>

@@ -27,7 +27,7 @@ struct ValidityOptions {
   double pair_prior = 0.03;
   double threshold_prior = 0.08;        // of a stretch on one side of a numeric variable
   double value_threshold_prior = 0.02;  // of a stretch together with a value
-  double strength = 0.999;               // how surely a cause makes a trial fail
+  double strength = 0.999;              // how surely a cause makes a trial fail
   double accident = 0.03;               // prior mean of failures that have no cause
 };
 
