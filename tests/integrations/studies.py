@@ -1,14 +1,17 @@
-"""Objectives for the sampler's tests, and a program that works on a stored study in a process of its own."""
+"""Objectives and studies for the sampler's tests, and a program that works on a stored study in its own process."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from lehr.integrations.optuna import LehrSampler
+
+Objective = Callable[[optuna.Trial], float]
 
 
 def mixed(trial: optuna.Trial) -> float:
@@ -43,6 +46,24 @@ def crashing(trial: optuna.Trial) -> float:
 
 def journal(path: str) -> JournalStorage:
     return JournalStorage(JournalFileBackend(path))
+
+
+def run(objective: Objective, n: int, sampler: LehrSampler | None = None, **create: object) -> optuna.Study:
+    study = optuna.create_study(sampler=sampler or LehrSampler(seed=0), **create)
+    study.optimize(objective, n_trials=n, catch=(RuntimeError,))
+    return study
+
+
+def parameters(study: optuna.Study) -> list[dict[str, object]]:
+    return [trial.params for trial in study.trials]
+
+
+def next_proposal(study: optuna.Study, sampler: LehrSampler) -> dict[str, object]:
+    """What the sampler would propose for the trial after the last one, without leaving it in the study."""
+    copy = optuna.create_study(direction=study.direction.name.lower(), study_name="copy", sampler=sampler)
+    copy.add_trials(study.trials)
+    trial = copy.ask()
+    return trial.relative_params
 
 
 def main(path: str, objective: str, seed: str, trials: str) -> None:

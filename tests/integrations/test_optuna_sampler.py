@@ -1,48 +1,19 @@
-"""What LehrSampler promises beyond Optuna's contract."""
+"""What LehrSampler promises beyond Optuna's contract: what it learns from, and how it hands trials out."""
 
 from __future__ import annotations
 
-import math
-import pickle
 import statistics
-import subprocess
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable
-from itertools import combinations
-from pathlib import Path
 
 import optuna
 import pytest
-import studies
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
-from studies import branches, crashing, journal, mixed
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
+from studies import branches, crashing, mixed, next_proposal, parameters, run
 
 import lehr
 from lehr.integrations.optuna import LehrSampler
-
-Objective = Callable[[optuna.Trial], float]
-
-
-def run(objective: Objective, n: int, sampler: LehrSampler | None = None, **create: object) -> optuna.Study:
-    study = optuna.create_study(sampler=sampler or LehrSampler(seed=0), **create)
-    study.optimize(objective, n_trials=n, catch=(RuntimeError,))
-    return study
-
-
-def parameters(study: optuna.Study) -> list[dict[str, object]]:
-    return [trial.params for trial in study.trials]
-
-
-def next_proposal(study: optuna.Study, sampler: LehrSampler) -> dict[str, object]:
-    """What the sampler would propose for the trial after the last one, without leaving it in the study."""
-    copy = optuna.create_study(direction=study.direction.name.lower(), study_name="copy", sampler=sampler)
-    copy.add_trials(study.trials)
-    trial = copy.ask()
-    return trial.relative_params
-
 
 # -- learning ---------------------------------------------------------------------------------------------------------
 
@@ -246,173 +217,6 @@ def test_an_unfinished_trial_of_another_worker_is_kept_clear_of():
     asked = [study.ask() for _ in range(9)]
     proposals = [trial.relative_params["a"] for trial in asked]  # proposed, but not yet looked at
     assert len({study.trials[0].params["a"], *proposals}) == 10
-
-
-# -- storages and processes -------------------------------------------------------------------------------------------
-
-
-def start(*arguments: str) -> subprocess.Popen[bytes]:
-    program = Path(studies.__file__)
-    return subprocess.Popen([sys.executable, "-W", "error", str(program), *arguments], stderr=subprocess.PIPE)
-
-
-def finish(process: subprocess.Popen[bytes]) -> None:
-    try:
-        _, errors = process.communicate(timeout=120)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 0, errors.decode()
-
-
-def test_a_resumed_study_continues_as_an_unbroken_one(tmp_path):
-    for objective in ("mixed", "branches", "crashing"):
-        path = str(tmp_path / f"{objective}.log")
-        study = optuna.create_study(study_name="shared", storage=journal(path), sampler=LehrSampler(seed=7))
-        study.optimize(getattr(studies, objective), n_trials=11, catch=(RuntimeError,))
-        finish(start(path, objective, "7", "11"))
-        unbroken = run(getattr(studies, objective), 22, LehrSampler(seed=7), study_name="shared")
-        resumed = optuna.load_study(study_name="shared", storage=journal(path))
-        assert parameters(resumed) == parameters(unbroken)
-
-
-def test_several_processes_work_on_one_storage(tmp_path):
-    path = str(tmp_path / "shared.log")
-    study = optuna.create_study(study_name="shared", storage=journal(path), sampler=LehrSampler(seed=1))
-    study.optimize(crashing, n_trials=2, catch=(RuntimeError,))
-    processes = [start(path, "crashing", str(seed), "12") for seed in (1, 1)]
-    for process in processes:
-        finish(process)
-    trials = optuna.load_study(study_name="shared", storage=journal(path)).trials
-    assert len(trials) == 26
-    assert all(trial.state.is_finished() for trial in trials)
-    # One seed for both, since what is drawn depends on the trial's number too. A configuration may come twice only
-    # when neither worker could know of the other's trial.
-    for earlier, later in combinations(trials, 2):
-        if earlier.params == later.params:
-            assert earlier.datetime_complete > later.datetime_start
-    assert len({tuple(trial.params.values()) for trial in trials}) > 13
-
-
-@pytest.mark.parametrize("storage", ["sqlite", "journal", "memory"])
-def test_all_storages_give_the_same_study(storage, tmp_path):
-    url = {
-        "sqlite": f"sqlite:///{tmp_path}/study.db",
-        "journal": journal(str(tmp_path / "study.log")),
-        "memory": None,
-    }
-    study = run(branches, 15, LehrSampler(seed=9), storage=url[storage], study_name="one")
-    assert parameters(study) == parameters(run(branches, 15, LehrSampler(seed=9), study_name="one"))
-    if storage == "sqlite":
-        study._storage._backend.engine.dispose()
-
-
-def test_the_seed_decides_and_nothing_else():
-    study = run(mixed, 20, LehrSampler(seed=3))
-    assert parameters(study) == parameters(run(mixed, 20, LehrSampler(seed=3)))
-    assert parameters(study) != parameters(run(mixed, 20, LehrSampler(seed=4)))
-    assert next_proposal(study, LehrSampler()) != next_proposal(study, LehrSampler())
-
-
-def test_reseeding_changes_the_draws():
-    study = run(mixed, 20, LehrSampler(seed=3))
-    sampler = LehrSampler(seed=3)
-    assert next_proposal(study, sampler) == next_proposal(study, LehrSampler(seed=3))
-    sampler.reseed_rng()
-    assert next_proposal(study, sampler) != next_proposal(study, LehrSampler(seed=3))
-
-
-def test_a_sampler_can_be_pickled_at_any_time():
-    study = run(mixed, 20, LehrSampler("tba", seed=3, options={"patience": 2}))
-    copy = pickle.loads(pickle.dumps(study.sampler))
-    assert next_proposal(study, copy) == next_proposal(study, study.sampler)
-
-
-def test_one_sampler_may_serve_several_studies():
-    sampler = LehrSampler(seed=0)
-    one, two = (
-        optuna.create_study(sampler=sampler),
-        optuna.create_study(sampler=sampler, direction="maximize"),
-    )
-    for _ in range(12):
-        one.optimize(mixed, n_trials=1)
-        two.optimize(branches, n_trials=1)
-    assert parameters(one) == parameters(run(mixed, 12, LehrSampler(seed=0)))
-    assert parameters(two) == parameters(run(branches, 12, LehrSampler(seed=0), direction="maximize"))
-
-
-# -- distributions ----------------------------------------------------------------------------------------------------
-
-
-def test_choices_that_look_the_same_are_told_apart():
-    choices = [1, 1.0, True, "1", None, "None"]
-    seen = []
-
-    def objective(trial: optuna.Trial) -> float:
-        choice = trial.suggest_categorical("choice", choices)
-        seen.append(choice)
-        return 0.0 if choice is True else 1.0
-
-    run(objective, 1 + len(choices), LehrSampler("random", seed=1))
-    assert {(type(choice), choice) for choice in seen} == {(type(choice), choice) for choice in choices}
-
-
-def test_choices_may_be_nan_and_floats():
-    study = run(lambda t: float(str(t.suggest_categorical("c", [math.nan, 0.5, math.inf])) == "nan"), 6)
-    assert len({str(params["c"]) for params in parameters(study)}) == 3
-
-
-def test_stepped_floats_are_the_decimals_that_a_user_expects():
-    def objective(trial: optuna.Trial) -> float:
-        return trial.suggest_float("x", -0.3, 0.9, step=0.1) + trial.suggest_float(
-            "y", 0.0, 1e-3, step=2.5e-5
-        )
-
-    study = run(objective, 40)
-    for params in parameters(study)[1:]:
-        assert params["x"] == round(params["x"], 1)
-        assert params["y"] == round(params["y"], 7)
-
-
-def test_a_range_may_change_from_trial_to_trial():
-    def objective(trial: optuna.Trial) -> float:
-        high = 10 + trial.number % 3
-        return trial.suggest_int("n", 0, high) + trial.suggest_float("x", 0.0, float(high), step=0.5)
-
-    study = run(objective, 30)
-    assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
-
-
-def test_integers_that_no_double_can_tell_apart_are_drawn_at_random():
-    def objective(trial: optuna.Trial) -> float:
-        return float(trial.suggest_int("n", 0, 2**60)) + trial.suggest_float("x", 0.0, 1.0)
-
-    study = run(objective, 10)
-    assert len({params["n"] for params in parameters(study)}) == 10
-    assert all("n" not in str(trial.system_attrs.get("lehr:proposal:0", "")) for trial in study.trials)
-
-
-def test_results_from_elsewhere_count():
-    study = optuna.create_study(sampler=LehrSampler("tpe", seed=0))
-    space = {
-        "x": FloatDistribution(0.0, 1.0),
-        "n": IntDistribution(0, 5),
-        "c": CategoricalDistribution(["a", "b"]),
-        "one": IntDistribution(3, 3),
-    }
-    for i in range(40):
-        x = i / 39
-        params = {"x": x, "n": i % 6, "c": "ab"[i % 2], "one": 3}
-        study.add_trial(create_trial(params=params, distributions=space, value=(x - 0.7) ** 2))
-    near = [abs(study.ask(space).params["x"] - 0.7) < 0.2 for _ in range(20)]
-    assert sum(near) >= 14
-
-
-def test_names_may_be_anything():
-    def objective(trial: optuna.Trial) -> float:
-        return trial.suggest_float("", 0.0, 1.0) + trial.suggest_float("a b\n'\"é", 0.0, 1.0)
-
-    assert len(run(objective, 10).trials) == 10
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
