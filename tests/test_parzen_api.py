@@ -106,7 +106,7 @@ def test_mistakes_get_one_clear_sentence() -> None:
     with pytest.raises(lehr.OptionError, match=r"configs must all have .* threads is active in number 1"):
         estimator.log_pdf([eager])
     for n, seed in ((-1, 0), (2.5, 0), (1, -1), (1, 2**64)):
-        with pytest.raises(lehr.OptionError, match="must be"):
+        with pytest.raises(lehr.OptionError, match="give an integer"):
             estimator.sample(n, seed)  # type: ignore[arg-type]
     with pytest.raises(lehr.OptionError, match="Without observations"):
         lehr.ParzenEstimator(BRANCHES, [])

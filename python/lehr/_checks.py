@@ -25,14 +25,21 @@ def real(what: str, value: Any, error: type[LehrError] = OptionError) -> float:
     raise error(f"{what} is {value!r}, a {type(value).__name__}; give a number")
 
 
-def whole(what: str, value: Any, low: int, high: int) -> int:
+def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
+    """An int from `low` to `high`, both included; without `high` of any size."""
     try:
-        whole = operator.index(value)
+        number = operator.index(value)
+        if not isinstance(value, bool) and low <= number and (high is None or number <= high):
+            return number
     except TypeError:
-        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}") from None
-    if isinstance(value, bool) or not low <= whole <= high:
-        raise OptionError(f"{what} is {value!r}; give an integer from {low} to {high}")
-    return whole
+        pass
+    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+    raise OptionError(f"{what} is {value!r}; give an integer {allowed}") from None
+
+
+def seed_number(seed: Any) -> int:
+    """A seed as the random generator takes it, 0 to 2**64 - 1."""
+    return whole("seed", seed, 0, 2**64 - 1)
 
 
 def trial_number(trial: Any) -> int:

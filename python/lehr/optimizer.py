@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lehr import _core, _saved
-from lehr._checks import limits, listed, real, trial_number, whole
+from lehr._checks import limits, real, seed_number, trial_number, whole
 from lehr._hearsay import results_of
-from lehr.errors import LehrError, OptionError, ResultError
+from lehr._told import ResultReader, cost
+from lehr.errors import LehrError, OptionError
 from lehr.gpu import Device, gpu_for
 from lehr.space import Space
-from lehr.trial import OUTCOMES, Outcome, Trial
+from lehr.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from lehr.study.study import Study
@@ -86,11 +85,11 @@ class Optimizer:
         self.budget = whole("budget", budget, 1, 2**53)
         self.method = method
         self.preset = preset
-        self.seed = whole("seed", seed, 0, 2**64 - 1)
+        self.seed = seed_number(seed)
         self._overrides = {
             str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()
         }
-        self._metric_names = tuple(self.constraints)
+        self._results = ResultReader(tuple(self.constraints))
         self._core = _core.Optimizer(
             space._core,
             str(method),
@@ -141,15 +140,15 @@ class Optimizer:
         """
         if not isinstance(trial, Trial):
             number = trial_number(trial)
-            self._core.tell(number, *self._result(objective, metrics, outcome), self._cost(seconds))
+            self._core.tell(number, *self._results.read(objective, metrics, outcome), cost(seconds))
             return
-        ended, value, values = self._result(objective, metrics, outcome)
-        cost = self._cost(seconds)
-        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values, cost)
-        trial.seconds = None if seconds is None else cost
+        ended, value, values = self._results.read(objective, metrics, outcome)
+        spent = cost(seconds)
+        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values, spent)
+        trial.seconds = None if seconds is None else spent
         trial.outcome = outcome
         trial.objective = None if objective is None else value
-        trial.metrics = self._measured(values)
+        trial.metrics = self._results.measured(values)
 
     def add(
         self,
@@ -166,8 +165,8 @@ class Optimizer:
             ConfigurationError: `config` is not legal in the space.
             ResultError: the result cannot be accepted, as in `tell`.
         """
-        ended, value, values = self._result(objective, metrics, outcome)
-        return self._trial(self._core.add(dict(config), ended, value, values, self._cost(seconds)))
+        ended, value, values = self._results.read(objective, metrics, outcome)
+        return self._trial(self._core.add(dict(config), ended, value, values, cost(seconds)))
 
     def learn(self, previous: Optimizer | Study | Iterable[Any]) -> int:
         """Take the history of another search of the same space, on another device or model say, as a prior.
@@ -188,7 +187,7 @@ class Optimizer:
             OptionError: the method cannot learn, or this search has trials already.
             ResultError: a trial is not one.
         """
-        results = results_of(previous, self.space, self._metric_names)
+        results = results_of(previous, self.space, self._results.metric_names)
         self._core.learn(results)
         return len(results)
 
@@ -362,87 +361,19 @@ class Optimizer:
 
     # -- internals -------------------------------------------------------------------------------------------------
 
-    def _result(
-        self, objective: float | None, metrics: Mapping[str, float] | None, outcome: str
-    ) -> tuple[str, float, list[float]]:
-        if outcome == "ok" and type(objective) is float and isfinite(objective):
-            plain = self._plain(metrics)
-            if plain is not None:
-                return outcome, objective, plain
-        if outcome not in OUTCOMES:
-            raise ResultError(f"unknown outcome {outcome!r}; use one of {', '.join(OUTCOMES)}")
-        if outcome == "ok" and objective is None:
-            raise ResultError("the objective is missing; tell a finite number, or an outcome other than 'ok'")
-        value = math.nan if objective is None else real("the objective", objective, ResultError)
-        if objective is not None and not math.isfinite(value):
-            raise ResultError(f"the objective is {value}; tell a finite number, or outcome='crashed'")
-        values = [math.nan] * len(self._metric_names)
-        given = 0
-        if metrics:
-            for position, name in enumerate(self._metric_names):
-                if name not in metrics:
-                    continue
-                given += 1
-                values[position] = real(f"metric {name!r}", metrics[name], ResultError)
-                if not math.isfinite(values[position]):
-                    raise ResultError(
-                        f"metric {name!r} is {values[position]}; tell a finite number, or outcome='crashed'"
-                    )
-            if given != len(metrics):
-                self._reject_unknown(metrics)
-        if outcome == "ok" and given != len(self._metric_names):
-            absent = [name for name in self._metric_names if not metrics or name not in metrics]
-            raise ResultError(
-                f"missing {listed('metric', absent)}: a result with outcome 'ok' needs every constrained metric"
-            )
-        return outcome, value, values
-
-    def _cost(self, seconds: float | None) -> float:
-        if seconds is None:
-            return math.nan
-        value = real("seconds", seconds, ResultError)
-        if not (math.isfinite(value) and value >= 0):
-            raise ResultError(f"seconds is {seconds!r}; give a finite number of at least 0, or nothing")
-        return value
-
-    def _plain(self, metrics: Mapping[str, float] | None) -> list[float] | None:
-        """The metrics in their order when they are all there, as finite floats: the ordinary case, quickly."""
-        if not metrics:
-            return None if self._metric_names else []
-        if len(metrics) != len(self._metric_names):
-            return None
-        values = []
-        for name in self._metric_names:
-            value = metrics.get(name)
-            if type(value) is not float or not isfinite(value):
-                return None
-            values.append(value)
-        return values
-
-    def _reject_unknown(self, metrics: Mapping[str, float]) -> None:
-        unknown = [str(name) for name in metrics if name not in self.constraints]
-        known = listed("metric", list(self._metric_names)) if self._metric_names else "no metrics"
-        close = difflib.get_close_matches(unknown[0], self._metric_names, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ResultError(f"unknown {listed('metric', unknown)}{hint}; this search has limits on {known}")
-
-    def _measured(self, values: Sequence[float]) -> dict[str, float]:
-        named = zip(self._metric_names, values, strict=True)
-        return {name: value for name, value in named if not math.isnan(value)}
-
     def _trial(self, number: int) -> Trial:
-        trial = Trial(number, {})
-        self._fill(trial)
-        return trial
-
-    def _fill(self, trial: Trial) -> None:
-        record = self._core.record(trial.number)
-        _, trial.config, trial.origin, trial.outcome, objective, metrics, feasible, violation = record
-        if trial.outcome is None:
-            return
-        trial.objective = None if math.isnan(objective) else objective
-        seconds = self._core.seconds(trial.number)
-        trial.seconds = None if math.isnan(seconds) else seconds
-        trial.metrics = self._measured(metrics)
-        trial.feasible = feasible
-        trial.violation = violation
+        _, config, origin, outcome, objective, metrics, feasible, violation = self._core.record(number)
+        if outcome is None:
+            return Trial(number, config, origin)
+        seconds = self._core.seconds(number)
+        return Trial(
+            number,
+            config,
+            origin,
+            outcome,
+            objective=None if math.isnan(objective) else objective,
+            metrics=self._results.measured(metrics),
+            feasible=feasible,
+            violation=violation,
+            seconds=None if math.isnan(seconds) else seconds,
+        )

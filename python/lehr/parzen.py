@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core
+from lehr._checks import seed_number, whole
 from lehr.errors import DeviceError, OptionError
 from lehr.gpu import Device, gpu_for
-from lehr.space import Config, Space, _index
+from lehr.space import Config, Space
 from lehr.variables import Categorical, Float, Int, Ordinal, Variable
 
 
@@ -101,8 +102,8 @@ class ParzenEstimator:
         Raises:
             OptionError: when ``n`` or ``seed`` is not an int >= 0, or the seed is 2**64 or more.
         """
-        count = _index("n", n, 0)
-        drawn = self._core.sample(count, _seed(seed))
+        count = whole("n", n, 0)
+        drawn = self._core.sample(count, seed_number(seed))
         codes = np.where(self._active, 0.0, math.nan) + np.zeros((count, 1))
         codes[:, self._used] = drawn
         for i, variable in enumerate(self._space):
@@ -125,13 +126,6 @@ class ParzenEstimator:
 def _codes(space: Space, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
     rows = [space._encode(config) for config in configs]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(space))
-
-
-def _seed(seed: int) -> int:
-    seed = _index("seed", seed, 0)
-    if seed >= 2**64:
-        raise OptionError(f"seed must be below 2**64, not {seed}.")
-    return seed
 
 
 def _when(variable: Variable) -> object:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lehr import _core
+from lehr._checks import seed_number, whole
 from lehr._space_json import space_from_json, space_to_json
 from lehr.conditions import Condition, Scalar, scalar_problem
 from lehr.errors import ConfigurationError, OptionError
@@ -106,7 +106,7 @@ class Space:
         rng = _rng(seed)
         if n is None:
             return self._core.sample(rng)
-        return [self._core.sample(rng) for _ in range(_index("n", n, 0))]
+        return [self._core.sample(rng) for _ in range(whole("n", n, 0))]
 
     def validate(self, config: Mapping[str, Any]) -> None:
         """Check a configuration from elsewhere.
@@ -197,7 +197,7 @@ class Space:
         Raises:
             OptionError: when a continuous variable can be active and no resolution is given.
         """
-        return self._core.enumerate(0 if resolution is None else _index("resolution", resolution, 1))
+        return self._core.enumerate(0 if resolution is None else whole("resolution", resolution, 1))
 
     def _encode(self, config: Mapping[str, Any]) -> list[float]:
         if not isinstance(config, Mapping):
@@ -332,18 +332,4 @@ def _value_problems(condition: Condition, place: str) -> list[str]:
 def _rng(seed: int | None) -> _core.Rng:
     if seed is None:
         return _core.Rng(secrets.randbits(64))
-    seed = _index("seed", seed, 0)
-    if seed >= 2**64:
-        raise OptionError(f"seed must be below 2**64, not {seed}.")
-    return _core.Rng(seed)
-
-
-def _index(name: str, value: object, lowest: int) -> int:
-    """The value as an int of at least `lowest`."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = lowest - 1
-    if isinstance(value, bool) or number < lowest:
-        raise OptionError(f"{name} must be an int of at least {lowest}, not {value!r}.")
-    return number
+    return _core.Rng(seed_number(seed))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core
-from lehr._checks import whole
+from lehr._checks import seed_number, whole
 from lehr.bench.problems import Evaluation, Problem
 from lehr.trial import OUTCOMES, Outcome
 
@@ -257,7 +257,7 @@ def run_study(problem: Problem, method: str, budget: int, seed: int) -> Trace:
         problem._core,
         spec,
         whole("budget", budget, 1, MOST_TRIALS),
-        whole("seed", seed, 0, 2**64 - 1),
+        seed_number(seed),
     )
     return Trace._from_core(problem, str(spec), seed, native)
 

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
-OUTCOMES: Final = ("ok", "crashed", "timeout", "oom", "early_stopped")
+from lehr.trial import OUTCOMES
+
 PENDING: Final = -1
 _OK, _CRASHED, _EARLY_STOPPED = 0, 1, 4
 

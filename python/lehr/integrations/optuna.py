@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from lehr import _core
-from lehr._checks import real, whole
+from lehr._checks import real, seed_number, whole
 from lehr.integrations._fold import Fold
 from lehr.integrations._judgement import VIOLATION
 from lehr.integrations._known import KnownParameters
@@ -83,7 +83,7 @@ class LehrSampler(BaseSampler):
         self._budget = whole("budget", budget, 1, 2**53)
         self._allow_repeats = allow_repeats
         self._learn_from_failures = learn_from_failures
-        self._seed = None if seed is None else whole("seed", seed, 0, 2**64 - 1)
+        self._seed = None if seed is None else seed_number(seed)
         self._drawing_seed = secrets.randbits(64) if self._seed is None else self._seed
         self._studies = _Studies()
         some = _core.Space([_core.Variable.listed("categorical", "x", [0, 1], None)], [])

@@ -1,0 +1,95 @@
+"""A result as it is told, checked: what comes back is the form that the core takes."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from math import isfinite
+
+from lehr._checks import listed, real
+from lehr.errors import ResultError
+from lehr.trial import OUTCOMES
+
+#: Outcome, objective (NaN where there is none) and constrained metrics in their order (NaN where not measured).
+Told = tuple[str, float, list[float]]
+
+
+class ResultReader:
+    """Reads the results of a search with these constrained metrics."""
+
+    def __init__(self, metric_names: Sequence[str]) -> None:
+        self.metric_names = tuple(metric_names)
+
+    def read(self, objective: float | None, metrics: Mapping[str, float] | None, outcome: str) -> Told:
+        """Raises ResultError, with one sentence, for what cannot be accepted."""
+        if outcome == "ok" and type(objective) is float and isfinite(objective):
+            plain = self._plain(metrics)
+            if plain is not None:
+                return outcome, objective, plain
+        if outcome not in OUTCOMES:
+            raise ResultError(f"unknown outcome {outcome!r}; use one of {', '.join(OUTCOMES)}")
+        if outcome == "ok" and objective is None:
+            raise ResultError("the objective is missing; tell a finite number, or an outcome other than 'ok'")
+        value = math.nan if objective is None else real("the objective", objective, ResultError)
+        if objective is not None and not isfinite(value):
+            raise ResultError(f"the objective is {value}; tell a finite number, or outcome='crashed'")
+        return outcome, value, self._checked(metrics, complete=outcome == "ok")
+
+    def measured(self, values: Sequence[float]) -> dict[str, float]:
+        """Metrics by name, without those that were not measured."""
+        named = zip(self.metric_names, values, strict=True)
+        return {name: value for name, value in named if not math.isnan(value)}
+
+    def _plain(self, metrics: Mapping[str, float] | None) -> list[float] | None:
+        """The metrics in their order when they are all there, as finite floats: the ordinary case, quickly."""
+        if not metrics:
+            return None if self.metric_names else []
+        if len(metrics) != len(self.metric_names):
+            return None
+        values = []
+        for name in self.metric_names:
+            value = metrics.get(name)
+            if type(value) is not float or not isfinite(value):
+                return None
+            values.append(value)
+        return values
+
+    def _checked(self, metrics: Mapping[str, float] | None, *, complete: bool) -> list[float]:
+        values = [math.nan] * len(self.metric_names)
+        given = 0
+        if metrics:
+            for position, name in enumerate(self.metric_names):
+                if name not in metrics:
+                    continue
+                given += 1
+                values[position] = real(f"metric {name!r}", metrics[name], ResultError)
+                if not isfinite(values[position]):
+                    raise ResultError(
+                        f"metric {name!r} is {values[position]}; tell a finite number, or outcome='crashed'"
+                    )
+            if given != len(metrics):
+                self._reject_unknown(metrics)
+        if complete and given != len(self.metric_names):
+            absent = [name for name in self.metric_names if not metrics or name not in metrics]
+            raise ResultError(
+                f"missing {listed('metric', absent)}: a result with outcome 'ok' needs every constrained metric"
+            )
+        return values
+
+    def _reject_unknown(self, metrics: Mapping[str, float]) -> None:
+        unknown = [str(name) for name in metrics if name not in self.metric_names]
+        known = listed("metric", self.metric_names) if self.metric_names else "no metrics"
+        close = difflib.get_close_matches(unknown[0], self.metric_names, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ResultError(f"unknown {listed('metric', unknown)}{hint}; this search has limits on {known}")
+
+
+def cost(seconds: float | None) -> float:
+    """What a trial cost, in seconds; NaN where not told. Raises ResultError when it is no such number."""
+    if seconds is None:
+        return math.nan
+    value = real("seconds", seconds, ResultError)
+    if not (isfinite(value) and value >= 0):
+        raise ResultError(f"seconds is {seconds!r}; give a finite number of at least 0, or nothing")
+    return value
