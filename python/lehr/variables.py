@@ -54,17 +54,21 @@ class Variable(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Listed(Variable):
-    def _normalise(self, field: str) -> None:
-        values = getattr(self, field)
-        self._set("name", plain(self.name))
+    _list: ClassVar[str]
+    """Name of the field that holds the values."""
+
+    def _fill(self, name: str, values: object, when: Condition | None) -> None:
         if hasattr(values, "tolist") and type(values).__module__ == "numpy":
             values = values.tolist()
-        if isinstance(values, (str, bytes, Mapping, AbstractSet)) or not isinstance(values, Iterable):
-            self._set(field, values)  # reported by the space
-        else:
-            self._set(field, tuple(plain(value) for value in values))
+        # What is no list of values is kept as it is, and reported by the space.
+        if isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping, AbstractSet)):
+            values = tuple(plain(value) for value in values)
+        self._set("name", plain(name))
+        self._set(self._list, values)
+        self._set("when", when)
 
-    def _problems_of(self, field: str) -> list[str]:
+    def _domain_problems(self) -> list[str]:
+        field = self._list
         values = getattr(self, field)
         if isinstance(values, (str, bytes)):
             return [f"{field} must be a list, not {values!r}; write [{values!r}] for a single one."]
@@ -74,6 +78,9 @@ class _Listed(Variable):
             return [f"{field} must be a list, not {type(values).__name__}."]
         noun = field.removesuffix("s")
         return [f"{noun} {problem}." for problem in map(scalar_problem, values) if problem]
+
+    def _core_variable(self, when: tuple[Any, ...] | None) -> _core.Variable:
+        return _core.Variable.listed(self.kind, self.name, getattr(self, self._list), when)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,21 +92,13 @@ class Categorical(_Listed):
     """
 
     kind = "categorical"
+    _list = "choices"
     choices: tuple[Scalar, ...]
     _: KW_ONLY
     when: Condition | None = None
 
     def __init__(self, name: str, choices: Iterable[Scalar], *, when: Condition | None = None) -> None:
-        self._set("name", name)
-        self._set("choices", choices)
-        self._set("when", when)
-        self._normalise("choices")
-
-    def _domain_problems(self) -> list[str]:
-        return self._problems_of("choices")
-
-    def _core_variable(self, when: tuple[Any, ...] | None) -> _core.Variable:
-        return _core.Variable.listed(self.kind, self.name, self.choices, when)
+        self._fill(name, choices, when)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,21 +106,13 @@ class Ordinal(_Listed):
     """One of several values in the order given; conditions compare them by their position in the list."""
 
     kind = "ordinal"
+    _list = "values"
     values: tuple[Scalar, ...]
     _: KW_ONLY
     when: Condition | None = None
 
     def __init__(self, name: str, values: Iterable[Scalar], *, when: Condition | None = None) -> None:
-        self._set("name", name)
-        self._set("values", values)
-        self._set("when", when)
-        self._normalise("values")
-
-    def _domain_problems(self) -> list[str]:
-        return self._problems_of("values")
-
-    def _core_variable(self, when: tuple[Any, ...] | None) -> _core.Variable:
-        return _core.Variable.listed(self.kind, self.name, self.values, when)
+        self._fill(name, values, when)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

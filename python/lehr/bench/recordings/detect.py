@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from lehr.bench.recordings import journal, kernel_tuner, packaged, study_log
 from lehr.bench.recordings.files import parsed_lines, read_text
-from lehr.bench.recordings.table import Table
+from lehr.bench.recordings.table import Table, Wanted
 from lehr.errors import LehrError
 
 
@@ -29,12 +30,12 @@ def read_table(
     text = read_text(path)
     if not text.strip():
         raise LehrError(f"{source} is empty")
-    given: dict[str, Any] = {"objective": objective, "direction": direction, "constraints": constraints}
+    wanted = Wanted(study, objective, direction, constraints)
     document = _document(text)
     if kernel_tuner.is_cache(document):
-        return kernel_tuner.from_cache(source, document, **given)
+        return kernel_tuner.from_cache(source, document, wanted)
     if kernel_tuner.is_t4(document):
-        return kernel_tuner.from_t4(source, document, t1=_description(t1), **given)
+        return kernel_tuner.from_t4(source, document, wanted, _description(t1))
     if kernel_tuner.is_t1(document):
         raise LehrError(
             f"{source} describes a space (T1) and holds no measurements; give the T4 results, with this file as t1"
@@ -45,18 +46,17 @@ def read_table(
         raise LehrError(f"{source} {_UNKNOWN}")
     lines = parsed_lines(source, text)
     if _is_header(lines[0]):
-        if any(value is not None for value in given.values()):
+        if any(value is not None for value in (objective, direction, constraints)):
             raise LehrError(f"{source} names its own objective and limits; others cannot be given with it")
         return packaged.from_lines(source, lines)
     if journal.is_journal(lines[0]):
-        return journal.from_journal(path, lines, study=study, **given)
+        return journal.from_journal(path, lines, wanted)
     if study_log.is_log(lines[0]):
         if objective is None and direction is None:
             name = lines[0].get("study")
-            given["direction"] = journal.direction_beside(
-                path, study or (name if isinstance(name, str) else None)
-            )
-        return study_log.from_log(source, lines, study=study, **given)
+            named = study or (name if isinstance(name, str) else None)
+            wanted = replace(wanted, direction=journal.direction_beside(path, named))
+        return study_log.from_log(source, lines, wanted)
     raise LehrError(f"{source} {_UNKNOWN}")
 
 

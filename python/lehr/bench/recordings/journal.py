@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lehr.bench.recordings import study_log
-from lehr.bench.recordings.table import Table
+from lehr.bench.recordings.table import Table, Wanted
 from lehr.errors import LehrError
 
 if TYPE_CHECKING:
@@ -19,15 +19,7 @@ def is_journal(first: Any) -> bool:
     return isinstance(first, dict) and "op_code" in first
 
 
-def from_journal(
-    path: Path,
-    lines: list[Any],
-    *,
-    study: str | None = None,
-    objective: str | None = None,
-    direction: Literal["maximize", "minimize"] | None = None,
-    constraints: Mapping[str, float] | None = None,
-) -> Table:
+def from_journal(path: Path, lines: list[Any], wanted: Wanted) -> Table:
     """A table of the finished trials of one study; without an objective, its own in its own direction.
 
     Raises:
@@ -40,18 +32,18 @@ def from_journal(
     names = list(dict.fromkeys(names))
     if not names:
         raise LehrError(f"{path} is a study file without a study")
-    if study is None and len(names) > 1:
+    if wanted.study is None and len(names) > 1:
         raise LehrError(f"{path} holds the studies {', '.join(names)}; say which one to replay")
-    name = study or names[0]
+    name = wanted.study or names[0]
     if name not in names:
         raise LehrError(f"{path} holds no study {name}; it holds {', '.join(names)}")
     loaded = lehr.load_study(path, name)
     trials = [{"study": name, **trial.as_json()} for trial in loaded.trials]
     if not trials:
         raise LehrError(f"{path} holds no finished trial of the study {name}")
-    own = _direction(loaded) if objective in (None, loaded.objective) else None
+    own = _direction(loaded) if wanted.objective in (None, loaded.objective) else None
     return study_log.from_log(
-        str(path), trials, objective=objective, direction=direction or own, constraints=constraints
+        str(path), trials, replace(wanted, study=None, direction=wanted.direction or own)
     )
 
 

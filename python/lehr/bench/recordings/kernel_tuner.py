@@ -12,10 +12,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lehr.bench.recordings.spaces import RecordedSpace
-from lehr.bench.recordings.table import Recorded, Table
+from lehr.bench.recordings.table import Recorded, Table, Wanted
 from lehr.errors import LehrError
 from lehr.trial import Outcome
 
@@ -54,14 +54,7 @@ def is_t1(document: Any) -> bool:
     return isinstance(document, dict) and "ConfigurationSpace" in document
 
 
-def from_cache(
-    source: str,
-    document: Mapping[str, Any],
-    *,
-    objective: str | None = None,
-    direction: Literal["maximize", "minimize"] | None = None,
-    constraints: Mapping[str, float] | None = None,
-) -> Table:
+def from_cache(source: str, document: Mapping[str, Any], wanted: Wanted) -> Table:
     """A table of a cache file. The objective is the file's own, or ``time``; a trial costs the time to compile, verify
     and benchmark.
 
@@ -72,7 +65,7 @@ def from_cache(
     if not _names(keys) or not isinstance(cache, dict):
         raise LehrError(f"{source} is damaged: tune_params_keys must list names, and cache must be an object")
     told = document.get("objective")
-    wanted = objective or (told if isinstance(told, str) else "time")
+    objective = wanted.objective or (told if isinstance(told, str) else "time")
     entries = []
     for key, entry in cache.items():
         where = f"{source}: entry {key!r}"
@@ -83,30 +76,16 @@ def from_cache(
             raise LehrError(f"{where} lacks {', '.join(absent)}")
         config = {name: entry[name] for name in keys}
         measured = {name: value for name, value in entry.items() if name not in config}
-        failure = _failure(measured, wanted)
+        failure = _failure(measured, objective)
         times = ("compile_time", "verification_time", "benchmark_time")
         seconds = 1e-3 * sum(_duration(where, name, entry.get(name, 0.0)) for name in times)
-        entries.append((config, _recorded(where, measured, wanted, failure, seconds)))
+        entries.append((config, _recorded(where, measured, objective, failure, seconds)))
     device = ", ".join(str(document[name]) for name in ("kernel_name", "device_name") if document.get(name))
-    return _table(
-        source,
-        entries,
-        wanted,
-        f"A Kernel Tuner cache ({device}).",
-        direction=direction,
-        constraints=constraints,
-        order=keys,
-    )
+    return _table(source, entries, objective, f"A Kernel Tuner cache ({device}).", wanted, order=keys)
 
 
 def from_t4(
-    source: str,
-    document: Mapping[str, Any],
-    *,
-    t1: Mapping[str, Any] | None = None,
-    objective: str | None = None,
-    direction: Literal["maximize", "minimize"] | None = None,
-    constraints: Mapping[str, float] | None = None,
+    source: str, document: Mapping[str, Any], wanted: Wanted, t1: Mapping[str, Any] | None = None
 ) -> Table:
     """A table of T4 results. The objective is the first that the results name, or ``time``.
 
@@ -119,14 +98,14 @@ def from_t4(
     """
     unit = _unit(source, document)
     entries = []
-    wanted = objective
+    objective = wanted.objective
     for number, result in enumerate(document["results"], 1):
         where = f"{source}: result {number}"
         if not isinstance(result, dict) or not isinstance(result.get("configuration"), dict):
             raise LehrError(f"{where} has no configuration")
         objectives = result.get("objectives")
-        if wanted is None:
-            wanted = objectives[0] if _names(objectives) and objectives else "time"
+        if objective is None:
+            objective = objectives[0] if _names(objectives) and objectives else "time"
         invalidity = result.get("invalidity")
         if not isinstance(invalidity, str) or invalidity not in {"correct", *_INVALIDITIES}:
             allowed = ", ".join(["correct", *_INVALIDITIES])
@@ -136,19 +115,11 @@ def from_t4(
         entries.append(
             (
                 result["configuration"],
-                _recorded(where, _measurements(where, result), wanted, failure, seconds),
+                _recorded(where, _measurements(where, result), objective, failure, seconds),
             )
         )
     order = [] if t1 is None else _fitting(source, entries, t1)
-    return _table(
-        source,
-        entries,
-        wanted or "time",
-        "Results in the T4 format.",
-        direction=direction,
-        constraints=constraints,
-        order=order,
-    )
+    return _table(source, entries, objective or "time", "Results in the T4 format.", wanted, order=order)
 
 
 def _table(
@@ -156,18 +127,17 @@ def _table(
     entries: list[Entry],
     objective: str,
     description: str,
+    wanted: Wanted,
     *,
-    direction: Literal["maximize", "minimize"] | None,
-    constraints: Mapping[str, float] | None,
-    order: Iterable[str] = (),
+    order: Iterable[str],
 ) -> Table:
     recorded = RecordedSpace(source, [config for config, _ in entries], order)
     table = Table(
         Path(source).name,
         recorded.space,
         objective,
-        direction or ("maximize" if "/s" in objective else "minimize"),  # GFLOP/s, GB/s
-        dict(constraints or {}),
+        wanted.direction or ("maximize" if "/s" in objective else "minimize"),  # GFLOP/s, GB/s
+        dict(wanted.constraints or {}),
         None,
         f"{description} Only recorded configurations can be proposed.",
     )

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lehr.bench.recordings.spaces import RecordedSpace
-from lehr.bench.recordings.table import Recorded, Table
+from lehr.bench.recordings.table import Recorded, Table, Wanted
 from lehr.errors import LehrError
 from lehr.trial import OUTCOMES
 
@@ -26,20 +26,13 @@ def is_log(first: Any) -> bool:
     return isinstance(first, dict) and "config" in first and "outcome" in first
 
 
-def from_log(
-    source: str,
-    lines: list[Any],
-    *,
-    study: str | None = None,
-    objective: str | None = None,
-    direction: Literal["maximize", "minimize"] | None = None,
-    constraints: Mapping[str, float] | None = None,
-) -> Table:
+def from_log(source: str, lines: list[Any], wanted: Wanted) -> Table:
     """A table of the trials of one study.
 
     Raises:
         LehrError: a line is no trial, there are several studies and none was chosen, or a number is missing.
     """
+    study, objective = wanted.study, wanted.objective
     trials = [_checked(source, number, line) for number, line in enumerate(lines, 1)]
     names = list(dict.fromkeys(str(trial.get("study")) for trial in trials))
     numbered = all(
@@ -57,8 +50,8 @@ def from_log(
         Path(source).name,
         recorded.space,
         objective or "objective",
-        direction or "maximize",
-        {MISSED: 0.0} if constraints is None else dict(constraints),
+        wanted.direction or "maximize",
+        {MISSED: 0.0} if wanted.constraints is None else dict(wanted.constraints),
         None,
         f"Recorded by {by}; only recorded configurations can be proposed.",
     )

@@ -29,6 +29,23 @@ class Recorded:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a recording becomes a problem; what is None is for the recording to say.
+
+    Attributes:
+        study: which of several.
+        objective: name of the metric to optimise.
+        direction: ``"maximize"`` or ``"minimize"``.
+        constraints: upper limits by metric name.
+    """
+
+    study: str | None = None
+    objective: str | None = None
+    direction: Literal["maximize", "minimize"] | None = None
+    constraints: Mapping[str, float] | None = None
+
+
 @dataclass(frozen=True)
 class Table:
     """Every configuration of a finite space with its measurements.
