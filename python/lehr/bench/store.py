@@ -30,6 +30,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import numpy.typing as npt
 
+from lehr._files import UNFINISHED
 from lehr.bench import curves, tables
 from lehr.bench.tables import Columns, Format, Schema
 from lehr.errors import OptionError, StorageError
@@ -122,7 +123,7 @@ class Store:
             marker = {"format": _FORMAT, "version": _VERSION, "tables": self.format}
             tables.write_file(self.folder / _MARKER, (json.dumps(marker) + "\n").encode())
             self._new = False
-        for leftover in self.folder.rglob(".tmp-*"):
+        for leftover in self.folder.rglob(f"{UNFINISHED}*"):
             leftover.unlink(missing_ok=True)
         return self
 
@@ -306,7 +307,7 @@ class Store:
             others = [
                 p
                 for p in self.folder.iterdir()
-                if p.name != _MARKER + ".pid" and not p.name.startswith(".tmp-")
+                if p.name != _MARKER + ".pid" and not p.name.startswith(UNFINISHED)
             ]
             if others:
                 raise OptionError(f"{self.folder} holds other files; give a new or an empty folder")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from lehr._files import write_whole
 from lehr.errors import LehrError, OptionError, StorageError
 
 Format = Literal["csv", "parquet"]
@@ -68,27 +66,15 @@ def read_table(path: Path, schema: Schema) -> dict[str, list[Any]]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, through a neighbour whose name begins with ``.tmp-``.
+    """Write a file whole or not at all.
 
     Raises:
         StorageError: it cannot be written.
     """
-    name = ""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        write_whole(path, content)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(name)
 
 
 def _csv(schema: Schema, columns: Columns) -> bytes:

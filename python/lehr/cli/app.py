@@ -12,6 +12,7 @@ from lehr.cli import bench as _bench
 from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
 from lehr.cli.limits import LimitOptions
+from lehr.cli.shared_options import Json
 from lehr.cli.spread import spread
 
 _TUNE_EXAMPLES = """Examples:
@@ -100,7 +101,6 @@ MemoryLimit = Annotated[
         help="A trial that uses more is killed.  [default: 80% of the machine's]",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Shapes = Annotated[
     list[str] | None,
     typer.Option(

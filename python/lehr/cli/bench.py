@@ -10,6 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from lehr.cli.exits import InputError
+from lehr.cli.shared_options import (
+    Budgets,
+    Json,
+    KeptResults,
+    Processes,
+    Results,
+    Seeds,
+    TimeLimit,
+    Trials,
+)
 
 LISTS = ("--problem", "--method", "--budget", "--constraint")
 """Options that take several values after one flag."""
@@ -38,6 +48,9 @@ folder is not run again.
 Exit codes: 0 done, 2 bad input, 3 the machine failed us (a package is missing,
 the folder is in use), 130 interrupted by Ctrl-C, 143 terminated.
 """
+
+
+_Finish = Callable[[Callable[[Any], int], Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +130,7 @@ class DescribeOptions:
     json: bool
 
 
-_Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
-]
-_Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Number of studies in each cell.")]
-_Processes = Annotated[
-    int | None,
-    typer.Option("--processes", metavar="N", help="Studies at a time.  [default: the number of cores]"),
-]
-_Budgets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--budget",
-        metavar="N|A:B:STEP...",
-        help="Numbers of trials; a range includes its end.  [default: 25]",
-    ),
-]
-_TimeLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--time-limit",
-        metavar="TIME",
-        help="After this time (20min) no further study of a peer starts; the same command goes on later.",
-    ),
-]
-
-
-def register(app: typer.Typer, finish: Callable[[Callable[[Any], int], Any], None]) -> None:
+def register(app: typer.Typer, finish: _Finish) -> None:
     """Add the commands to the program; ``finish`` runs one and exits with its code."""
     bench = typer.Typer(
         name="bench",
@@ -163,7 +150,7 @@ def register(app: typer.Typer, finish: Callable[[Callable[[Any], int], Any], Non
     )
 
 
-def _register_replay(bench: typer.Typer, finish: Callable[[Callable[[Any], int], Any], None]) -> None:
+def _register_replay(bench: typer.Typer, finish: _Finish) -> None:
     @bench.callback(invoke_without_command=True)
     def replay(
         context: typer.Context,
@@ -182,8 +169,8 @@ def _register_replay(bench: typer.Typer, finish: Callable[[Callable[[Any], int],
                 "--method", metavar="METHOD...", help="Methods.  [default: tba-tpe tpe random optuna-tpe]"
             ),
         ] = None,
-        budget: _Budgets = None,
-        seeds: _Seeds = 50,
+        budget: Budgets = None,
+        seeds: Seeds = 50,
         objective: Annotated[
             str | None, typer.Option("--objective", metavar="NAME", help="The metric to optimise.")
         ] = None,
@@ -200,11 +187,9 @@ def _register_replay(bench: typer.Typer, finish: Callable[[Callable[[Any], int],
             str | None,
             typer.Option("--study", metavar="NAME", help="Which study of a log that holds several."),
         ] = None,
-        out: Annotated[
-            Path | None, typer.Option("--out", metavar="FOLDER", help="Keep the results here.")
-        ] = None,
-        processes: _Processes = None,
-        json: _Json = False,
+        out: KeptResults = None,
+        processes: Processes = None,
+        json: Json = False,
     ) -> None:
         if context.invoked_subcommand is not None:
             if replay is not None:
@@ -222,7 +207,7 @@ def _register_replay(bench: typer.Typer, finish: Callable[[Callable[[Any], int],
         finish(run_replay, options)
 
 
-def _register_runs(bench: typer.Typer, finish: Callable[[Callable[[Any], int], Any], None]) -> None:
+def _register_runs(bench: typer.Typer, finish: _Finish) -> None:
     @bench.command(epilog=EXAMPLES)
     def run(
         *,
@@ -232,21 +217,19 @@ def _register_runs(bench: typer.Typer, finish: Callable[[Callable[[Any], int], A
         method: Annotated[
             list[str], typer.Option("--method", metavar="METHOD...", help="Our methods, and peers.")
         ],
-        out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the results are kept.")],
-        budget: _Budgets = None,
-        seeds: _Seeds = 100,
+        out: Results,
+        budget: Budgets = None,
+        seeds: Seeds = 100,
         peer_seeds: Annotated[
             int | None,
             typer.Option(
                 "--peer-seeds", metavar="N", help="Fewer studies for the slow peers, optuna-gp and smac3."
             ),
         ] = None,
-        processes: _Processes = None,
-        time_limit: _TimeLimit = None,
-        trials: Annotated[
-            bool, typer.Option("--trials", help="Keep every trial too, as packed JSON lines.")
-        ] = False,
-        json: _Json = False,
+        processes: Processes = None,
+        time_limit: TimeLimit = None,
+        trials: Trials = False,
+        json: Json = False,
     ) -> None:
         """Run our methods and peers on problems over many seeds, and print the table."""
         from lehr.cli.bench_run import run as command
@@ -258,7 +241,7 @@ def _register_runs(bench: typer.Typer, finish: Callable[[Callable[[Any], int], A
         finish(command, options)
 
     @bench.command("list")
-    def list_(json: _Json = False) -> None:
+    def list_(json: Json = False) -> None:
         """Problems and methods that there are."""
         from lehr.cli.bench_catalogue import catalogue
 
@@ -267,7 +250,7 @@ def _register_runs(bench: typer.Typer, finish: Callable[[Callable[[Any], int], A
     @bench.command()
     def describe(
         problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="A name from lehr bench list.")],
-        json: _Json = False,
+        json: Json = False,
     ) -> None:
         """What a problem models, its space and limits, how hostile it is, and its optimum."""
         from lehr.cli.bench_catalogue import describe as command
@@ -275,16 +258,14 @@ def _register_runs(bench: typer.Typer, finish: Callable[[Callable[[Any], int], A
         finish(command, DescribeOptions(problem, json))
 
 
-def _register_reports(bench: typer.Typer, finish: Callable[[Callable[[Any], int], Any], None]) -> None:
+def _register_reports(bench: typer.Typer, finish: _Finish) -> None:
     @bench.command(name="paper")
     def paper_(
         *,
-        seeds: _Seeds = 200,
-        out: Annotated[
-            Path | None, typer.Option("--out", metavar="FOLDER", help="Keep the results here.")
-        ] = None,
-        processes: _Processes = None,
-        json: _Json = False,
+        seeds: Seeds = 200,
+        out: KeptResults = None,
+        processes: Processes = None,
+        json: Json = False,
     ) -> None:
         """Tables 3, 4, 8 and 9 of arXiv 2604.25073: ours beside the paper's, with 95 % intervals."""
         from lehr.cli.bench_reports import paper
@@ -304,7 +285,7 @@ def _register_reports(bench: typer.Typer, finish: Callable[[Callable[[Any], int]
         title: Annotated[
             str, typer.Option("--title", metavar="TEXT", help="Of the page.")
         ] = "DeployBench results",
-        json: _Json = False,
+        json: Json = False,
     ) -> None:
         """Write one HTML page of a results folder: tables, pictures, comparisons."""
         from lehr.cli.bench_reports import report as command
@@ -321,7 +302,7 @@ def _register_reports(bench: typer.Typer, finish: Callable[[Callable[[Any], int]
         table: Annotated[
             Path | None, typer.Option("--table", metavar="FILE", help="A CSV file with a row for each cell.")
         ] = None,
-        seeds: _Seeds = 500,
+        seeds: Seeds = 500,
         peer_seeds: Annotated[
             int, typer.Option("--peer-seeds", metavar="N", help="Studies in each cell of optuna-gp.")
         ] = 50,
@@ -330,9 +311,9 @@ def _register_reports(bench: typer.Typer, finish: Callable[[Callable[[Any], int]
             typer.Option("--problem", metavar="NAME...", help="[default: all of DeployBench]"),
         ] = None,
         without_peers: Annotated[bool, typer.Option("--without-peers", help="Ours only.")] = False,
-        processes: _Processes = None,
-        time_limit: _TimeLimit = None,
-        json: _Json = False,
+        processes: Processes = None,
+        time_limit: TimeLimit = None,
+        json: Json = False,
     ) -> None:
         """Run what bench/RESULTS.md is made of, and write it: the paper's figures, peers, ablations."""
         from lehr.cli.bench_reports import results as command

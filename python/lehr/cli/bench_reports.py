@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lehr.cli.bench import PaperOptions, ReportOptions, ResultsOptions
-from lehr.cli.bench_run import Show, check_counts, command, folder, while_shown
+from lehr.cli.bench_run import interrupted, results_folder
+from lehr.cli.budgets import MOST_PROCESSES, check_count
 from lehr.cli.exits import Exit, InputError
+from lehr.cli.grid import aligned
+from lehr.cli.invocation import command
 from lehr.cli.output import emit, say
+from lehr.cli.progress import Show, while_shown
 from lehr.cli.units import duration_s
 
 if TYPE_CHECKING:
@@ -19,18 +23,21 @@ if TYPE_CHECKING:
 
 def paper(options: PaperOptions) -> Exit:
     """``lehr bench paper``. Raises LehrError for what cannot be done."""
-    check_counts(options.seeds, options.processes)
+    check_count("--seeds", options.seeds)
+    check_count("--processes", options.processes, most=MOST_PROCESSES)
     from lehr.bench import paper as published
     from lehr.bench.results import Plan, measure
 
     figures = published.published()
     plan = Plan(problems=[], rivals=[], seeds=options.seeds, figures=figures)
-    with folder(options.out) as out:
+    with results_folder(options.out) as out:
 
         def work(show: Show) -> Store:
             return measure(plan, out, processes=options.processes, progress=show, command=command())
 
-        store = while_shown(work, json=options.json, kept=options.out is not None)
+        store = while_shown(
+            work, json=options.json, interrupted=interrupted(json=options.json, kept=options.out is not None)
+        )
         if isinstance(store, Exit):
             return store
         found = published.reproductions(store, figures, options.seeds)
@@ -69,9 +76,9 @@ def report(options: ReportOptions) -> Exit:
 
 def results(options: ResultsOptions) -> Exit:
     """``lehr bench results``. Raises LehrError for what cannot be done."""
-    check_counts(options.seeds, options.processes)
-    if options.peer_seeds < 1:
-        raise InputError(f"--peer-seeds: {options.peer_seeds} is below 1")
+    check_count("--seeds", options.seeds)
+    check_count("--peer-seeds", options.peer_seeds)
+    check_count("--processes", options.processes, most=MOST_PROCESSES)
     limit = None if options.time_limit is None else duration_s(options.time_limit, "--time-limit")
     for path in (options.out, options.table):
         if path is not None and not path.parent.is_dir():
@@ -93,7 +100,7 @@ def results(options: ResultsOptions) -> Exit:
             plan, options.store, processes=options.processes, progress=show, command=command()
         )
 
-    store = while_shown(work, json=options.json, kept=True)
+    store = while_shown(work, json=options.json, interrupted=interrupted(json=options.json, kept=True))
     if isinstance(store, Exit):
         return store
     found = made.findings(plan, store)
@@ -137,7 +144,7 @@ def _paper_lines(found: list[Reproduction]) -> list[str]:
                     one.verdict,
                 )
             )
-        lines += [f"Table{'s' if ',' in name else ''} {name}", *_aligned(rows)]
+        lines += [f"Table{'s' if ',' in name else ''} {name}", *aligned(rows)]
         inside, fair = sum(one.inside for one in mine), sum(one.reproduced for one in mine)
         lines += [
             f"{inside} of the paper's {len(mine)} figures are inside our 95 % interval, {fair} within the scatter of "
@@ -145,10 +152,3 @@ def _paper_lines(found: list[Reproduction]) -> list[str]:
             "",
         ]
     return lines[:-1]
-
-
-def _aligned(rows: list[tuple[Any, ...]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

@@ -4,70 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lehr.cli.bench import ReplayOptions, RunOptions
-from lehr.cli.budgets import budgets
+from lehr.cli.budgets import MOST_PROCESSES, budgets, check_count
 from lehr.cli.exits import Exit, InputError
-from lehr.cli.output import complain, emit, guarded_stdout, say
-from lehr.cli.signals import Ending, ignore_interrupts, orderly_termination
-from lehr.cli.sweep_display import choose, table_lines
-from lehr.cli.tune import invoked_as
+from lehr.cli.invocation import command
+from lehr.cli.output import complain, emit, say
+from lehr.cli.progress import Show, while_shown
+from lehr.cli.sweep_display import table_lines
 from lehr.cli.units import duration_s
 
 if TYPE_CHECKING:
-    from lehr.bench import Progress
     from lehr.bench.runs import RunOutcome
 
 _SLOW = ("optuna-gp", "smac3")
 _REPLAYED = ("tba-tpe", "tpe", "random", "optuna-tpe")
 
-_Result = TypeVar("_Result")
-Show = Callable[["Progress"], None]
-
-
-def command() -> list[str]:
-    """This command, for provenance and for people to copy."""
-    return [*invoked_as(), *sys.argv[1:]]
-
-
-def check_counts(seeds: int, processes: int | None) -> None:
-    """Refuse numbers that make no sense. Raises InputError."""
-    if seeds < 1:
-        raise InputError(f"--seeds: {seeds} is below 1")
-    if processes is not None and not 1 <= processes <= 1024:
-        raise InputError(f"--processes: {processes} is outside 1 to 1024")
-
-
-def while_shown(work: Callable[[Show], _Result], *, json: bool, kept: bool) -> _Result | Exit:
-    """Do the work while its progress is shown; an exit code when it was interrupted.
-
-    Args:
-        work: takes what to call with progress.
-        json: whether stdout is for one JSON object.
-        kept: whether what is finished stays, so that the same command goes on.
-    """
-    with orderly_termination() as ending:
-        display = choose(json=json)
-        try:
-            with guarded_stdout(active=json):
-                return work(display.show)
-        except KeyboardInterrupt:
-            ignore_interrupts()
-            with contextlib.suppress(OSError):  # a terminal that is gone
-                display.end()
-            return _interrupted(ending, json=json, kept=kept)
-        finally:
-            with contextlib.suppress(OSError):
-                display.end()
-
 
 @contextlib.contextmanager
-def folder(out: Path | None) -> Iterator[Path]:
+def results_folder(out: Path | None) -> Iterator[Path]:
     """The results folder that was named, or one that goes away again."""
     if out is not None:
         yield out
@@ -78,10 +37,10 @@ def folder(out: Path | None) -> Iterator[Path]:
 
 def run(options: RunOptions) -> Exit:
     """``lehr bench run``. Raises LehrError for what cannot be done."""
-    check_counts(options.seeds, options.processes)
+    check_count("--seeds", options.seeds)
+    check_count("--peer-seeds", options.peer_seeds)
+    check_count("--processes", options.processes, most=MOST_PROCESSES)
     sizes = budgets(options.budgets)
-    if options.peer_seeds is not None and options.peer_seeds < 1:
-        raise InputError(f"--peer-seeds: {options.peer_seeds} is below 1")
     limit = None if options.time_limit is None else duration_s(options.time_limit, "--time-limit")
     from lehr.bench.runs import run as run_all
 
@@ -94,7 +53,7 @@ def run(options: RunOptions) -> Exit:
             progress=show, command=command(),
         )  # fmt: skip
 
-    outcome = while_shown(work, json=options.json, kept=True)
+    outcome = while_shown(work, json=options.json, interrupted=interrupted(json=options.json, kept=True))
     if isinstance(outcome, Exit):
         return outcome
     _print(outcome, options.seeds, json=options.json, head=[])
@@ -103,7 +62,8 @@ def run(options: RunOptions) -> Exit:
 
 def run_replay(options: ReplayOptions) -> Exit:
     """``lehr bench --replay``. Raises LehrError for what cannot be done."""
-    check_counts(options.seeds, options.processes)
+    check_count("--seeds", options.seeds)
+    check_count("--processes", options.processes, most=MOST_PROCESSES)
     sizes = budgets(options.budgets)
     if not options.file.is_file():
         raise InputError(f"--replay: there is no file {options.file}")
@@ -123,7 +83,8 @@ def run_replay(options: ReplayOptions) -> Exit:
     )
     problem = recording.load()
     methods = options.methods or _REPLAYED
-    with folder(options.out) as out:
+    kept = options.out is not None
+    with results_folder(options.out) as out:
 
         def work(show: Show) -> RunOutcome:
             return run_all(
@@ -132,16 +93,10 @@ def run_replay(options: ReplayOptions) -> Exit:
                 command=command(),
             )  # fmt: skip
 
-        outcome = while_shown(work, json=options.json, kept=options.out is not None)
+        outcome = while_shown(work, json=options.json, interrupted=interrupted(json=options.json, kept=kept))
         if isinstance(outcome, Exit):
             return outcome
-        _print(
-            outcome,
-            options.seeds,
-            json=options.json,
-            head=[problem.describe(), ""],
-            kept=options.out is not None,
-        )
+        _print(outcome, options.seeds, json=options.json, head=[problem.describe(), ""], kept=kept)
     return Exit.DONE
 
 
@@ -186,9 +141,13 @@ def _plain(cell: Any) -> dict[str, Any]:
     return {"problem": cell.problem, "method": cell.method, "budget": cell.budget}
 
 
-def _interrupted(ending: Ending, *, json: bool, kept: bool) -> Exit:
-    if json:
-        emit({"status": "interrupted"})
-    words = f"; what is finished is kept. To go on: {shlex.join(command())}" if kept else ""
-    complain(f"interrupted{words}")
-    return ending.exit_code
+def interrupted(*, json: bool, kept: bool) -> Callable[[], None]:
+    """What to say after an interruption; `kept`: what is finished stays, so that the same command goes on."""
+
+    def said() -> None:
+        if json:
+            emit({"status": "interrupted"})
+        words = f"; what is finished is kept. To go on: {shlex.join(command())}" if kept else ""
+        complain(f"interrupted{words}")
+
+    return said

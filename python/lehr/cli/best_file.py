@@ -5,17 +5,16 @@ A file from a stranger is only read: nothing in it is executed or unpickled, and
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lehr._files import write_whole
 from lehr.cli.exits import InputError, MachineError
 from lehr.cli.limits import OBJECTIVES, Limit
 
@@ -85,22 +84,9 @@ def write(path: Path, best: BestFile) -> None:
         MachineError: the file system refused.
     """
     text = json.dumps(best.as_json(), indent=2, allow_nan=False) + "\n"
-    temporary: str | None = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; this one is to be shared as any other.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        write_whole(path, text.encode())
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise MachineError(
             f"cannot write {path}: {error.strerror}; the study keeps the result, so free the disk and run the same "
             "command again"

@@ -1,4 +1,4 @@
-"""Budgets of sweeps as people type them: 25, 10,25,50 or 10:50:5."""
+"""Numbers of trials, studies and processes as people type them: 25, 10,25,50 or 10:50:5."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lehr.cli.exits import InputError
 
 _MOST_TRIALS = 1_000_000
 _MOST_BUDGETS = 10_000
+MOST_PROCESSES = 1024
 _RANGE = re.compile(r"(\d+):(\d+):(\d+)", re.ASCII)
 
 
@@ -21,6 +22,13 @@ def budgets(texts: Iterable[str], option: str = "--budget") -> list[int]:
             if len(sizes) > _MOST_BUDGETS:
                 raise InputError(f"{option}: these are more than {_MOST_BUDGETS} budgets; give a longer step")
     return sorted(sizes)
+
+
+def check_count(option: str, count: int | None, *, most: int | None = None) -> None:
+    """Refuse a number below 1 or above the most there may be; None is what was not given. Raises InputError."""
+    if count is None or (count >= 1 and (most is None or count <= most)):
+        return
+    raise InputError(f"{option}: {count} is {'below 1' if most is None else f'outside 1 to {most}'}")
 
 
 def _part(text: str, option: str) -> Iterable[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lehr.cli import figures, misses, rows
 from lehr.cli.display import Plan
+from lehr.cli.grid import aligned
 from lehr.cli.misses import Near
 from lehr.study import Study, StudyTrial
 
@@ -81,14 +82,7 @@ def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> lis
         ]
         for name in names
     ]
-    widths = [max(len(row[index]) for row in grid) for index in range(len(grid[0]))]
-    return [
-        "  " + "  ".join(
-            cell.ljust(size) if index == 0 else cell.rjust(size)
-            for index, (cell, size) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in grid
-    ]  # fmt: skip
+    return [f"  {line}" for line in aligned(grid, left=1)]
 
 
 def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list[str]:

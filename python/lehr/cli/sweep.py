@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from lehr.cli.shared_options import Budgets, Json, Results, Seeds, Trials
+
 LISTS = ("--problem", "--method", "--budget")
 """Options that take several values after one flag."""
 
@@ -61,18 +63,9 @@ def register(app: typer.Typer, finish: Callable[[Callable[[SweepOptions], int], 
         method: Annotated[
             list[str], typer.Option("--method", metavar="METHOD...", help="Methods, in words as below.")
         ],
-        out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the results are kept.")],
-        budget: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--budget",
-                metavar="N|A:B:STEP...",
-                help="Numbers of trials; a range includes its end.  [default: 25]",
-            ),
-        ] = None,
-        seeds: Annotated[
-            int, typer.Option("--seeds", metavar="N", help="Number of studies in each cell.")
-        ] = 100,
+        out: Results,
+        budget: Budgets = None,
+        seeds: Seeds = 100,
         threads: Annotated[
             int | None,
             typer.Option("--threads", metavar="N", help="Number of threads.  [default: all cores]"),
@@ -85,12 +78,8 @@ def register(app: typer.Typer, finish: Callable[[Callable[[SweepOptions], int], 
                 help="Of the tables: csv or parquet.  [default: the folder's, or csv]",
             ),
         ] = None,
-        trials: Annotated[
-            bool, typer.Option("--trials", help="Keep every trial too, as packed JSON lines.")
-        ] = False,
-        json: Annotated[
-            bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
-        ] = False,
+        trials: Trials = False,
+        json: Json = False,
     ) -> None:
         """Run methods on DeployBench's problems over many seeds, natively and on all cores.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
 from lehr.cli.display import is_terminal
+from lehr.cli.grid import aligned
 
 if TYPE_CHECKING:
     from lehr.bench import CellSummary, Progress
@@ -136,15 +137,7 @@ def table_lines(cells: Sequence[CellSummary]) -> list[str]:
     """The cells in a table with 95 % intervals, for any stream."""
     if not cells:
         return []
-    rows = [_row(cell) for cell in cells]
-    widths = [max(len(row[i]) for row in [_HEADS, *rows]) for i in range(len(_HEADS))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if i < 2 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [_HEADS, *rows]
-    ]
+    lines = aligned([_HEADS, *map(_row, cells)], left=2)
     lines.insert(1, "-" * max(map(len, lines)))
     lines += [
         "",
@@ -163,17 +156,19 @@ def table_lines(cells: Sequence[CellSummary]) -> list[str]:
 
 
 def _row(cell: CellSummary) -> tuple[str, ...]:
+    from lehr.bench.sentences import with_interval
+
     return (
         cell.cell.problem,
         cell.cell.method,
         str(cell.cell.budget),
         f"{cell.studies:,}",
-        _percent(cell.found),
+        with_interval(cell.found, shares=True),
         _figure(cell.means["best"]),
         _figure(cell.means["regret"]),
-        _percent(cell.means["wasted"]),
-        _percent(cell.shares["discovered"]),
-        _percent(cell.shares["near_optimum"]),
+        with_interval(cell.means["wasted"], shares=True),
+        with_interval(cell.shares["discovered"], shares=True),
+        with_interval(cell.shares["near_optimum"], shares=True),
     )
 
 
@@ -189,12 +184,3 @@ def _figure(interval: Interval) -> str:
     if size >= 1e7 or places == 8:
         return f"{interval.value:.4g} [{interval.low:.4g}, {interval.high:.4g}]"
     return f"{interval.value:.{places}f} [{interval.low:.{places}f}, {interval.high:.{places}f}]"
-
-
-def _percent(interval: Interval) -> str:
-    if math.isnan(interval.value):
-        return "-"
-    if math.isnan(interval.low):
-        return f"{100 * interval.value:.0f} %"
-    ends = [f"{100 * end:.0f}" for end in (interval.low, interval.high)]
-    return f"{100 * interval.value:.0f} % [{ends[0]}, {ends[1]}]"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from lehr.cli.budgets import budgets
+from lehr.cli.budgets import MOST_PROCESSES, budgets, check_count
 from lehr.cli.exits import Exit, InputError
+from lehr.cli.invocation import command
 from lehr.cli.output import complain, emit, say
-from lehr.cli.signals import ignore_interrupts, orderly_termination
+from lehr.cli.progress import Show, while_shown
 from lehr.cli.sweep import SweepOptions
-from lehr.cli.sweep_display import Display, choose, table_lines
-from lehr.cli.tune import invoked_as
+from lehr.cli.sweep_display import table_lines
 
 if TYPE_CHECKING:
     from lehr.bench import CellSummary, Progress, SweepOutcome
@@ -23,20 +21,19 @@ if TYPE_CHECKING:
 
 def run(options: SweepOptions) -> Exit:
     """Run the command. Raises LehrError for what cannot be done."""
-    with orderly_termination() as ending:
-        display = choose(json=options.json)
-        last: list[Progress] = []
-        try:
-            outcome, cells = _swept(options, display, last)
-        except KeyboardInterrupt:
-            ignore_interrupts()
-            with contextlib.suppress(OSError):  # a terminal that is gone
-                display.end()
-            _interrupted(options, last)
-            return ending.exit_code
-        finally:
-            with contextlib.suppress(OSError):
-                display.end()
+    last: list[Progress] = []
+
+    def work(show: Show) -> tuple[SweepOutcome, list[CellSummary]]:
+        def noted(progress: Progress) -> None:
+            last[:] = [progress]
+            show(progress)
+
+        return _swept(options, noted)
+
+    found = while_shown(work, json=options.json, interrupted=lambda: _interrupted(options, last))
+    if isinstance(found, Exit):
+        return found
+    outcome, cells = found
     if options.json:
         emit(_document("ok", options, outcome, cells))
     else:
@@ -44,25 +41,16 @@ def run(options: SweepOptions) -> Exit:
     return Exit.DONE
 
 
-def _swept(
-    options: SweepOptions, display: Display, last: list[Progress]
-) -> tuple[SweepOutcome, list[CellSummary]]:
+def _swept(options: SweepOptions, show: Show) -> tuple[SweepOutcome, list[CellSummary]]:
     sizes = budgets(options.budgets)
-    if options.seeds < 1:
-        raise InputError(f"--seeds: {options.seeds} is below 1")
-    if options.threads is not None and not 1 <= options.threads <= 1024:
-        raise InputError(f"--threads: {options.threads} is outside 1 to 1024")
+    check_count("--seeds", options.seeds)
+    check_count("--threads", options.threads, most=MOST_PROCESSES)
     from lehr.bench import summarise, sweep
     from lehr.bench.peers import PEERS
 
     for method in options.methods:
         if method in PEERS:
             raise InputError(f"{method} is not ours and runs through Python; use lehr bench run for it")
-
-    def show(progress: Progress) -> None:
-        last[:] = [progress]
-        display.show(progress)
-
     outcome = sweep(
         options.problems,
         options.methods,
@@ -73,13 +61,9 @@ def _swept(
         table_format=cast("Format | None", options.format),  # the store checks it
         trials=options.trials,
         progress=show,
-        command=_command(),
+        command=command(),
     )
     return outcome, summarise(outcome.store, outcome.cells, options.seeds)
-
-
-def _command() -> list[str]:
-    return [*invoked_as(), *sys.argv[1:]]
 
 
 def _words(options: SweepOptions, outcome: SweepOutcome) -> list[str]:
@@ -100,7 +84,7 @@ def _interrupted(options: SweepOptions, last: Sequence[Progress]) -> None:
     done = f"{last[0].cells_done} of {last[0].cells} cells" if last else "no cell"
     if options.json:
         emit(_document("interrupted", options, None, []))
-    complain(f"interrupted; {done} finished and kept. To go on: {shlex.join(_command())}")
+    complain(f"interrupted; {done} finished and kept. To go on: {shlex.join(command())}")
 
 
 def _document(

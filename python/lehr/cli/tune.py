@@ -6,12 +6,12 @@ import contextlib
 import shlex
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lehr.cli import best_file, document, summary
 from lehr.cli.display import Display, choose
 from lehr.cli.exits import Exit, InputError, MachineError
+from lehr.cli.invocation import invoked_as
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.prepare import Prepared, prepare
 from lehr.cli.settings import TuneOptions, read
@@ -208,8 +208,3 @@ class Run:
             study=study.name,
             baseline=before,
         )
-
-
-def invoked_as() -> tuple[str, ...]:
-    """How this program was called, for commands to copy."""
-    return ("python", "-m", "lehr") if Path(sys.argv[0]).name == "__main__.py" else ("lehr",)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lehr.cli import best_file, figures, units
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
+from lehr.cli.grid import aligned
 from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit
@@ -281,10 +282,7 @@ def _words(
         said = "" if limit is None or not ran else "met" if limit not in verdict.missed else "MISSED"
         grid.append([figures.METRICS[name].title, figures.figure(name, shipped.metrics.get(name)),
                      figures.figure(name, now), spread, bound, said])  # fmt: skip
-    widths = [max(len(row[index]) for row in grid) for index in range(len(grid[0]))]
-    lines = [
-        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in grid
-    ]
+    lines = aligned(grid)
     lines += [f"Note: {note}." for note in notes]
     count = f"{len(endings)} measurement{'s' if len(endings) != 1 else ''}"
     if verdict.failures:
