@@ -149,7 +149,6 @@ void bind_problems(py::module_& m) {
           py::arg("value"))
       .def("describe", &Problem::describe);
   m.def("problem_names", &problem_names);
-  m.def("generator_names", &generator_names, "Families of random problems, each named NAME#SEED.");
   m.def(
       "make_problem",
       [](const std::string& name) { return std::const_pointer_cast<Problem>(make_problem(name)); },

@@ -79,9 +79,6 @@ void bind_space(py::module_& m) {
       .def("from_unit", &Variable::from_unit, py::arg("position"));
 
   m.def(
-      "condition_text", [](const py::object& condition) { return text(to_condition(condition)); },
-      py::arg("condition"), "A condition in words.");
-  m.def(
       "check_space",
       [](std::vector<Variable> variables, const Objects& forbidden, std::vector<std::string> mistakes,
          const std::vector<bool>& unusable) {
@@ -114,9 +111,6 @@ void bind_space(py::module_& m) {
           [](const Space& s, std::size_t i, const Configuration& codes) { return s.active(i, codes); },
           py::arg("i"), py::arg("codes"))
       .def(
-          "is_forbidden", [](const Space& s, const Configuration& codes) { return s.is_forbidden(codes); },
-          py::arg("codes"))
-      .def(
           "legal", [](const Space& s, const Configuration& codes) { return s.legal(codes); },
           py::arg("codes"))
       .def(
@@ -125,7 +119,6 @@ void bind_space(py::module_& m) {
       .def(
           "decode", [](const Space& s, const Configuration& codes) -> Config { return to_dict(s, codes); },
           py::arg("codes"))
-      .def("sample_codes", &Space::sample, py::arg("rng"))
       .def(
           "sample", [](const Space& s, Rng& rng) -> Config { return to_dict(s, s.sample(rng)); },
           py::arg("rng"))

@@ -72,7 +72,6 @@ void bind_tables(py::module_& m) {
       .def("__len__", &TableProblem::rows);
 
   // Problems are immutable and know nothing of Python, so the lock is not needed while they are looked at.
-  m.def("listable", &listable, py::arg("problem"), "Whether the problem's configurations can be listed.");
   m.def(
       "invalid_share",
       [](const Problem& problem, std::size_t n, std::uint64_t seed) {

@@ -48,17 +48,14 @@ __all__: list[str] = [
     "best_of_family",
     "check_space",
     "compiler",
-    "condition_text",
     "doubling_horizon",
     "elite_restart_due",
     "encode_frame",
-    "generator_names",
     "handoff_waits_for",
     "hashed_seed",
     "invalid_share",
     "isa",
     "kernel_log_readable",
-    "listable",
     "log_expected_improvement",
     "log_ndtr",
     "log_normal_mass",
@@ -298,12 +295,8 @@ class Space:
     ) -> dict[str, typing.Any]: ...
     def encode(self, config: dict[str, typing.Any]) -> list[float]: ...
     def enumerate(self, resolution: typing.SupportsInt | typing.SupportsIndex) -> Enumerator: ...
-    def is_forbidden(
-        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
-    ) -> bool: ...
     def legal(self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> bool: ...
     def sample(self, rng: Rng) -> dict[str, typing.Any]: ...
-    def sample_codes(self, rng: Rng) -> list[float]: ...
     def variable(self, i: typing.SupportsInt | typing.SupportsIndex) -> Variable: ...
 
 class Temperature:
@@ -875,21 +868,11 @@ def check_space(
     """
 
 def compiler() -> str: ...
-def condition_text(condition: typing.Any) -> str:
-    """
-    A condition in words.
-    """
-
 def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
     n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
 ) -> bool: ...
 def encode_frame(kind: str, body: bytes) -> bytes: ...
-def generator_names() -> list[str]:
-    """
-    Families of random problems, each named NAME#SEED.
-    """
-
 def handoff_waits_for(
     trials: typing.SupportsInt | typing.SupportsIndex,
     feasible: typing.SupportsInt | typing.SupportsIndex,
@@ -918,11 +901,6 @@ def isa() -> str:
     """
 
 def kernel_log_readable() -> bool: ...
-def listable(problem: Problem) -> bool:
-    """
-    Whether the problem's configurations can be listed.
-    """
-
 def log_expected_improvement(
     mean: typing.SupportsFloat | typing.SupportsIndex,
     deviation: typing.SupportsFloat | typing.SupportsIndex,

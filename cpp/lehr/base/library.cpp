@@ -22,14 +22,12 @@ Library::Library(const std::string& path, std::string what)
 Library::~Library() { dlclose(handle_); }
 
 void* Library::symbol(const char* name) const {
-  void* const found = symbol_or_null(name);
+  void* const found = dlsym(handle_, name);
   if (found == nullptr) {
     throw DeviceError("the " + what_ + " library " + path_ + " lacks " + name +
                       ": it is too old; update the driver");
   }
   return found;
 }
-
-void* Library::symbol_or_null(const char* name) const noexcept { return dlsym(handle_, name); }
 
 }  // namespace lehr

@@ -21,15 +21,8 @@ class Library {
     entry = std::bit_cast<Function*>(symbol(name));
   }
 
-  // The same; the entry stays null where the library lacks it.
-  template <class Function>
-  void find_optional(Function*& entry, const char* name) const {
-    entry = std::bit_cast<Function*>(symbol_or_null(name));
-  }
-
  private:
   void* symbol(const char* name) const;
-  void* symbol_or_null(const char* name) const noexcept;
 
   std::string path_, what_;
   void* handle_;

@@ -68,12 +68,6 @@ std::vector<std::string> problem_names() {
   return names;
 }
 
-std::vector<std::string> generator_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : generators()) names.push_back(entry.first);
-  return names;
-}
-
 std::shared_ptr<const Problem> make_problem(const std::string& name) {
   std::string known;
   for (const auto& [key, factory] : table()) {

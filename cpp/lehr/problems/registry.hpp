@@ -10,9 +10,8 @@
 namespace lehr {
 
 std::vector<std::string> problem_names();
-// Names of families of random problems; one of them is made by NAME#SEED.
-std::vector<std::string> generator_names();
-// Throws OptionError with the names there are.
+// The problem of the name, or of a family of random problems for NAME#SEED. Throws OptionError with the names
+// there are.
 std::shared_ptr<const Problem> make_problem(const std::string& name);
 
 }  // namespace lehr

@@ -33,8 +33,7 @@ Share wilson(std::size_t hits, std::size_t n) {
   return {p, std::max(0.0, middle - half), std::min(1.0, middle + half), false, n};
 }
 
-}  // namespace
-
+// Whether every configuration can be listed in reasonable time.
 bool listable(const Problem& problem) {
   if (!problem.space()->compiled().diagram) return false;
   const std::optional<std::string> count = problem.space()->count();
@@ -43,6 +42,8 @@ bool listable(const Problem& problem) {
   const auto [end, error] = std::from_chars(count->data(), count->data() + count->size(), configurations);
   return error == std::errc() && configurations <= kMostListed;
 }
+
+}  // namespace
 
 Optimum best_of_all(const Problem& problem) {
   Optimum best;

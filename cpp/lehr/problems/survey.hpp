@@ -9,9 +9,6 @@
 
 namespace lehr {
 
-// Whether every configuration can be listed in reasonable time.
-bool listable(const Problem& problem);
-
 // The optimum by enumeration of a finite space; of equals, the first in lexicographic order of codes.
 // `families` lists every family that reaches it.
 Optimum best_of_all(const Problem& problem);

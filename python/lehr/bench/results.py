@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,10 @@ from lehr.bench import pairwise, paper
 from lehr.bench.pairwise import Duel
 from lehr.bench.paper import Published, Reproduction
 from lehr.bench.peers import PEERS
-from lehr.bench.problems import Problem
 from lehr.bench.runs import run
 from lehr.bench.store import Cell, Store
 from lehr.bench.summary import CellSummary, summarise
 from lehr.bench.sweep import Progress
-from lehr.errors import OptionError
 
 BUDGET = 25
 
@@ -92,18 +90,6 @@ class Plan:
 
 
 SLOW = ("optuna-gp", "smac3")
-
-
-def available_problems(names: Iterable[str] = PROBLEMS) -> list[str]:
-    """Those of the problems that this lehr has."""
-    found = []
-    for name in names:
-        try:
-            Problem.load(name)
-        except OptionError:
-            continue
-        found.append(name)
-    return found
 
 
 def measure(
