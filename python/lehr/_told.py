@@ -43,9 +43,9 @@ class ResultReader:
 
     def _plain(self, metrics: Mapping[str, float] | None) -> list[float] | None:
         """The metrics in their order when they are all there, as finite floats: the ordinary case, quickly."""
-        if not metrics:
+        if metrics is None:
             return None if self.metric_names else []
-        if len(metrics) != len(self.metric_names):
+        if type(metrics) is not dict or len(metrics) != len(self.metric_names):
             return None
         values = []
         for name in self.metric_names:
@@ -56,6 +56,11 @@ class ResultReader:
         return values
 
     def _checked(self, metrics: Mapping[str, float] | None, *, complete: bool) -> list[float]:
+        if metrics is not None and not isinstance(metrics, Mapping):
+            raise ResultError(
+                f"metrics is a {type(metrics).__name__}; give a dict of numbers by name, such as "
+                "{'latency_p95_ms': 12.5}"
+            )
         values = [math.nan] * len(self.metric_names)
         given = 0
         if metrics:

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core, _saved
-from lehr._checks import limits, real, seed_number, trial_number, whole
+from lehr._checks import (
+    configuration,
+    configurations,
+    flag,
+    limits,
+    overrides,
+    seed_number,
+    trial_number,
+    whole,
+)
 from lehr._hearsay import results_of
 from lehr._told import ResultReader, cost
 from lehr.errors import LehrError, OptionError
@@ -81,14 +90,12 @@ class Optimizer:
             raise OptionError(f"unknown direction {direction!r}; use 'maximize' or 'minimize'")
         self.space = space
         self.direction = direction
-        self.constraints = limits(constraints or {})
+        self.constraints = limits({} if constraints is None else constraints)
         self.budget = whole("budget", budget, 1, 2**53)
         self.method = method
         self.preset = preset
         self.seed = seed_number(seed)
-        self._overrides = {
-            str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()
-        }
+        self._overrides = overrides(options)
         self._results = ResultReader(tuple(self.constraints))
         self._core = _core.Optimizer(
             space._core,
@@ -98,7 +105,7 @@ class Optimizer:
             list(self.constraints.items()),
             self.budget,
             self.seed,
-            allow_repeats,
+            None if allow_repeats is None else flag("allow_repeats", allow_repeats),
             self._overrides,
             str(acquisition),
         )
@@ -166,7 +173,7 @@ class Optimizer:
             ResultError: the result cannot be accepted, as in `tell`.
         """
         ended, value, values = self._results.read(objective, metrics, outcome)
-        return self._trial(self._core.add(dict(config), ended, value, values, cost(seconds)))
+        return self._trial(self._core.add(configuration(config), ended, value, values, cost(seconds)))
 
     def learn(self, previous: Optimizer | Study | Iterable[Any]) -> int:
         """Take the history of another search of the same space, on another device or model say, as a prior.
@@ -197,7 +204,7 @@ class Optimizer:
         Raises:
             ConfigurationError: `config` is not legal in the space.
         """
-        self._core.enqueue(dict(config))
+        self._core.enqueue(configuration(config))
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
@@ -282,9 +289,7 @@ class Optimizer:
         """
         where = self.device if device is None else device
         gpu = gpu_for(where)
-        return np.asarray(
-            self._core.score([dict(config) for config in configs], where, gpu), dtype=np.float64
-        )
+        return np.asarray(self._core.score(configurations("configs", configs), where, gpu), dtype=np.float64)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
@@ -322,8 +327,9 @@ class Optimizer:
             _saved.replay(optimizer._core, state["events"], len(optimizer.constraints))
             for config in state["queue"]:
                 optimizer.enqueue(config)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise LehrError(f"the saved search is damaged: {error}") from error
+        except (LookupError, TypeError, ValueError) as error:
+            why = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            raise LehrError(f"the saved search is damaged: {why}") from error
         return optimizer
 
     def to_json(self) -> str:
@@ -339,7 +345,7 @@ class Optimizer:
         """
         try:
             state = json.loads(text)
-        except ValueError as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise LehrError(f"this is not a saved lehr search: {error}") from error
         return cls.from_state(state)
 
@@ -352,7 +358,7 @@ class Optimizer:
             ConfigurationError: `config` is not legal in the space.
             OptionError: `origin` is unknown.
         """
-        return Trial(*self._core.replay_ask(dict(config), origin))
+        return Trial(*self._core.replay_ask(configuration(config), origin))
 
     def __repr__(self) -> str:
         return (

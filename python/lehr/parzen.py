@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lehr import _core
-from lehr._checks import seed_number, whole
+from lehr._checks import configurations, real, seed_number, whole
 from lehr.errors import DeviceError, OptionError
 from lehr.gpu import Device, gpu_for
 from lehr.space import Config, Space
@@ -46,8 +46,10 @@ class ParzenEstimator:
     def __init__(
         self, space: Space, observations: Iterable[Mapping[str, Any]], *, prior_weight: float = 1.0
     ) -> None:
+        if not isinstance(space, Space):
+            raise OptionError(f"space is a {type(space).__name__}; give a lehr.Space")
         self._space = space
-        codes = _codes(space, observations)
+        codes = _codes(space, "observations", observations)
         if not len(codes) and any(_when(variable) is not None for variable in space):
             raise OptionError(
                 "Without observations it is unknown which variables are active; give at least one, "
@@ -57,7 +59,9 @@ class ParzenEstimator:
         self._check_active("observations", codes)
         self._used = [i for i, v in enumerate(space) if self._active[i] and _cardinality(v) != 1]
         self._core = _core.ParzenEstimator(
-            [_dimension(space.variables[i]) for i in self._used], codes[:, self._used], prior_weight
+            [_dimension(space.variables[i]) for i in self._used],
+            codes[:, self._used],
+            real("prior_weight", prior_weight),
         )
 
     def log_pdf(
@@ -79,7 +83,7 @@ class ParzenEstimator:
             DeviceError: when `device` is ``"cuda"`` and the GPU cannot be used; the message says why.
         """
         gpu = gpu_for(device)
-        codes = _codes(self._space, configs)
+        codes = _codes(self._space, "configs", configs)
         self._check_active("configs", codes)
         points = codes[:, self._used]
         if gpu is None or (
@@ -123,8 +127,8 @@ class ParzenEstimator:
                 )
 
 
-def _codes(space: Space, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
-    rows = [space._encode(config) for config in configs]
+def _codes(space: Space, what: str, configs: Iterable[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+    rows = [space._encode(config) for config in configurations(what, configs)]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(space))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lehr import _core
-from lehr._checks import seed_number, whole
+from lehr._checks import configuration, real, seed_number, whole
 from lehr._space_json import space_from_json, space_to_json
 from lehr.conditions import Condition, Scalar, scalar_problem
 from lehr.errors import ConfigurationError, OptionError
@@ -89,7 +90,7 @@ class Space:
         for variable in self._variables:
             if variable.name == name:
                 return variable
-        raise KeyError(name)
+        raise KeyError(f"{name!r} is not a variable of this space; its variables are {', '.join(self.names)}")
 
     # Configurations: dicts of the active variables.
 
@@ -147,7 +148,7 @@ class Space:
         """
         if kind not in (None, "structural", "numeric"):
             raise OptionError(f"kind must be 'structural', 'numeric' or None, not {kind!r}.")
-        if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not 0.0 < scale < float("inf"):
+        if isinstance(scale, bool) or not 0.0 < real("scale", scale) < math.inf:
             raise OptionError(f"scale must be a positive finite number, not {scale!r}.")
         codes = self._encode(config)
         rng = _rng(seed)
@@ -200,11 +201,7 @@ class Space:
         return self._core.enumerate(0 if resolution is None else whole("resolution", resolution, 1))
 
     def _encode(self, config: Mapping[str, Any]) -> list[float]:
-        if not isinstance(config, Mapping):
-            raise ConfigurationError(
-                f"A configuration is a dict from names of variables to values, not {type(config).__name__}."
-            )
-        return self._core.encode(config if type(config) is dict else dict(config))
+        return self._core.encode(configuration(config))
 
     # As a value.
 

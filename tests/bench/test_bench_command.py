@@ -180,7 +180,10 @@ def test_list_and_describe(capsys: pytest.CaptureFixture[str]) -> None:
             "--time-limit",
         ),
         (["bench", "paper", "--seeds", "0"], "--seeds"),
-        (["bench", "results", "--store", "x", "--out", "no/such/RESULTS.md"], "there is no folder no/such"),
+        (
+            ["bench", "results", "--store", "x", "--out", "no/such/RESULTS.md"],
+            "--out: the folder no/such does not exist",
+        ),
     ],
 )
 def test_mistakes_get_one_sentence(

@@ -11,6 +11,7 @@ from lehr.cli import best_file
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import InputError
 from lehr.cli.limits import Limit
+from lehr.cli.places import check_writable
 
 
 def best() -> BestFile:
@@ -114,8 +115,8 @@ def test_files_that_are_not_text_or_not_there(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_to_is_told_beforehand(tmp_path: Path) -> None:
-    best_file.check_writable(tmp_path / "best.json")
+    check_writable(tmp_path / "best.json")
     with pytest.raises(InputError, match="is a folder"):
-        best_file.check_writable(tmp_path)
+        check_writable(tmp_path)
     with pytest.raises(InputError, match="create it first"):
-        best_file.check_writable(tmp_path / "missing" / "best.json")
+        check_writable(tmp_path / "missing" / "best.json")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from lehr import _core
+from lehr._checks import configuration, seed_number, whole
 from lehr.bench.recordings.detect import read_table
 from lehr.bench.recordings.files import decoded, parsed_lines
 from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
 from lehr.bench.recordings.table import Table
-from lehr.errors import OptionError
+from lehr.errors import LehrError, OptionError
 from lehr.space import Space
 from lehr.trial import Outcome
 
@@ -106,6 +107,10 @@ class Problem:
         Raises:
             OptionError: there is no such problem.
         """
+        if not isinstance(name, str):
+            raise OptionError(
+                f"a problem is loaded by its name, and this is a {type(name).__name__}; give a str"
+            )
         if name in packaged_names():
             lines = parsed_lines(name, decoded(name, packaged_bytes(name)))
             return cls._from_table(from_lines(name, lines))
@@ -144,6 +149,8 @@ class Problem:
         Raises:
             LehrError: the file cannot be read or is damaged; one sentence says what and where.
         """
+        if not isinstance(path, str | Path):
+            raise LehrError(f"a recording is named by its path, and this is a {type(path).__name__}")
         return cls._from_table(
             read_table(
                 Path(path),
@@ -177,12 +184,14 @@ class Problem:
         Args:
             config: a legal configuration.
             seed: of the study, 0 to 2**64 - 1; every method meets the same luck under the same seed.
-            repeat: how often this study evaluated the configuration before.
+            repeat: how often this study evaluated the configuration before, 0 to 2**64 - 1.
 
         Raises:
             ConfigurationError: `config` is not legal in the space.
+            OptionError: `seed` or `repeat` is out of its range.
         """
-        return self._evaluation(self._core.evaluate(dict(config), seed, repeat))
+        checked = seed_number(seed), whole("repeat", repeat, 0, 2**64 - 1)
+        return self._evaluation(self._core.evaluate(configuration(config), *checked))
 
     def truth(self, config: Mapping[str, Any]) -> Evaluation:
         """What many measurements would agree on: no noise, no accident.
@@ -190,7 +199,7 @@ class Problem:
         Raises:
             ConfigurationError: `config` is not legal in the space.
         """
-        return self._evaluation(self._core.truth(dict(config)))
+        return self._evaluation(self._core.truth(configuration(config)))
 
     def feasible(self, evaluation: Evaluation) -> bool:
         """Whether it ran and met every limit."""
@@ -215,9 +224,9 @@ class Problem:
         """Share of random search's draws that are infeasible: exact in finite spaces, else from `n` draws.
 
         Raises:
-            OptionError: `n` is 0 and the space cannot be listed.
+            OptionError: `n` is 0 and the space cannot be listed, or `n` or `seed` is out of its range.
         """
-        return InvalidShare(*_core.invalid_share(self._core, n, seed))
+        return InvalidShare(*_core.invalid_share(self._core, whole("n", n, 0, 2**53), seed_number(seed)))
 
     def best_of_family(self) -> list[FamilyBest]:
         """Every family with its best, by enumeration; empty without a family or in a space too large to list."""

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from lehr import _core
 from lehr._checks import whole
 from lehr.bench.fingerprint import fingerprint
 from lehr.bench.peers import PEERS, make_peer, peer_version
@@ -17,9 +16,9 @@ from lehr.bench.problems import Problem
 from lehr.bench.progress import Item, report
 from lehr.bench.provenance import provenance
 from lehr.bench.store import Cell, Store
-from lehr.bench.sweep import Progress, keep_traces, sweep, todo
+from lehr.bench.sweep import Progress, keep_traces, some, sweep, todo
 from lehr.bench.tables import Format
-from lehr.bench.trace import MOST_TRIALS, Reference
+from lehr.bench.trace import MOST_TRIALS, Reference, method_spec
 from lehr.deploy.machine import available_cores
 from lehr.errors import OptionError
 
@@ -87,14 +86,14 @@ def run(
         StorageError: the folder cannot be used.
     """
     begin = time.monotonic()
-    loaded = {p.name: p for p in (Problem.load(p) if isinstance(p, str) else p for p in problems)}
-    if not loaded or not methods or not budgets:
-        raise OptionError("give at least one problem, one method and one budget")
-    peers = [method for method in dict.fromkeys(methods) if method in PEERS]
-    ours = [method for method in dict.fromkeys(methods) if method not in PEERS]
+    asked_for = some("problem", problems)
+    loaded = {p.name: p for p in (p if isinstance(p, Problem) else Problem.load(p) for p in asked_for)}
+    named = list(dict.fromkeys(some("method", methods)))
+    peers = [method for method in named if method in PEERS]
+    ours = [method for method in named if method not in PEERS]
     for method in ours:
         _check_method(method)
-    sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in budgets})
+    sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in some("budget", budgets)})
     count = whole("seeds", seeds, 1, 2**31)
     pool = available_cores() if processes is None else whole("processes", processes, 1, 1024)
     for peer in peers:  # a package that is missing should be known now
@@ -126,7 +125,7 @@ def run(
 
 def _check_method(method: str) -> None:
     try:
-        _core.MethodSpec(method)
+        method_spec(method)
     except OptionError as error:
         if "unknown method" not in str(error):
             raise

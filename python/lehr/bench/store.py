@@ -96,6 +96,8 @@ class Store:
     """
 
     def __init__(self, folder: Path | str, table_format: Format | None = None) -> None:
+        if not isinstance(folder, str | Path):
+            raise OptionError(f"a results folder is named by a path, and this is a {type(folder).__name__}")
         self.folder = Path(folder)
         found = self._marked()
         if found is not None and table_format not in (None, found):
@@ -112,10 +114,13 @@ class Store:
         """Hold the folder for writing, and clear away what an interrupted write left.
 
         Raises:
+            OptionError: it lies below a file.
             StorageError: another process writes to it, or it cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+        except NotADirectoryError as error:
+            raise OptionError(f"{self.folder} lies below a file; give a folder") from error
         except OSError as error:
             raise StorageError(f"cannot make {self.folder}: {error.strerror}") from error
         self._lock = RunLock(self.folder / _MARKER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from lehr.bench.progress import Item, Progress, report
 from lehr.bench.provenance import provenance
 from lehr.bench.store import Cell, Store, path_columns
 from lehr.bench.tables import Format
-from lehr.bench.trace import MOST_TRIALS, Reference, Trace, family_value, hashed_seed
+from lehr.bench.trace import MOST_TRIALS, Reference, Trace, family_value, hashed_seed, method_spec
 from lehr.deploy.machine import available_cores
 from lehr.errors import OptionError
 
@@ -82,9 +82,9 @@ def sweep(
         LehrError: pyarrow is absent and the tables are Parquet.
     """
     begin = time.monotonic()
-    chosen = _chosen(_some("problem", problems))
-    specs = {str(spec): spec for spec in map(_core.MethodSpec, _some("method", methods))}
-    sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in _some("budget", budgets)})
+    chosen = _chosen(some("problem", problems))
+    specs = {str(spec): spec for spec in map(method_spec, some("method", methods))}
+    sizes = sorted({whole("budget", budget, 1, MOST_TRIALS) for budget in some("budget", budgets)})
     count = whole("seeds", seeds, 1, 2**31)
     pool = available_cores() if threads is None else whole("threads", threads, 1, 1024)
     marks = {name: fingerprint(problem) for name, problem in chosen.items()}
@@ -311,7 +311,7 @@ def _chosen(problems: Sequence[Problem | str]) -> dict[str, Problem]:
     chosen: dict[str, Problem] = {}
     loaded: dict[str, Problem] = {}
     for given in problems:
-        if isinstance(given, str):
+        if not isinstance(given, Problem):
             problem = loaded.get(given) or loaded.setdefault(given, Problem.load(given))
         else:
             problem = given
@@ -320,10 +320,11 @@ def _chosen(problems: Sequence[Problem | str]) -> dict[str, Problem]:
     return chosen
 
 
-def _some(what: str, values: Sequence[Any]) -> Sequence[Any]:
-    if isinstance(values, str) or not values:
-        raise OptionError(f"give a list of at least one {what}")
-    return values
+def some(what: str, values: Sequence[Any]) -> list[Any]:
+    """A list of at least one. Raises OptionError."""
+    if isinstance(values, str) or not isinstance(values, Collection) or not values:
+        raise OptionError(f"give a list of at least one {what}, not {values!r}")
+    return list(values)
 
 
 __all__ = ["Progress", "SweepOutcome", "keep_traces", "sweep"]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lehr import _core
 from lehr._checks import seed_number, whole
 from lehr.bench.problems import Evaluation, Problem
+from lehr.errors import OptionError
 from lehr.trial import OUTCOMES, Outcome
 
 Floats = npt.NDArray[np.float64]
@@ -252,7 +253,11 @@ def run_study(problem: Problem, method: str, budget: int, seed: int) -> Trace:
     Raises:
         OptionError: an argument is unknown or out of its range.
     """
-    spec = _core.MethodSpec(method)
+    if not isinstance(problem, Problem):
+        raise OptionError(
+            f"problem is a {type(problem).__name__}; give what lehr.bench.Problem.load returned"
+        )
+    spec = method_spec(method)
     native = _core.run_study(
         problem._core,
         spec,
@@ -260,6 +265,15 @@ def run_study(problem: Problem, method: str, budget: int, seed: int) -> Trace:
         seed_number(seed),
     )
     return Trace._from_core(problem, str(spec), seed, native)
+
+
+def method_spec(method: str) -> _core.MethodSpec:
+    """A method of ours from its words. Raises OptionError."""
+    if not isinstance(method, str):
+        raise OptionError(
+            f"a method is {method!r}, a {type(method).__name__}; give its name, such as 'tba-tpe'"
+        )
+    return _core.MethodSpec(method)
 
 
 def hashed_seed(index: int) -> int:

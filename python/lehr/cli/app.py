@@ -12,7 +12,7 @@ from lehr.cli import bench as _bench
 from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
 from lehr.cli.limits import LimitOptions
-from lehr.cli.shared_options import Json
+from lehr.cli.shared_options import Json, whole_number
 from lehr.cli.spread import spread
 
 _TUNE_EXAMPLES = """Examples:
@@ -176,12 +176,14 @@ def tune(
         typer.Option("--budget", metavar="N|TIME", help="A number of trials, or a time such as 60s or 2min."),
     ] = "25",
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="random, grid, tba, tpe or tba-tpe.")
+        str, typer.Option("--method", metavar="NAME", help="random, grid, tba, tpe, tba-tpe or guided.")
     ] = "tba-tpe",
     preset: Annotated[
         str, typer.Option("--preset", metavar="NAME", help="default, or paper for the published rules.")
     ] = "default",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Start of the random numbers.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", parser=whole_number, help="Start of the random numbers.")
+    ] = 0,
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="VAR=VALUE", help="Leave a choice out of the space. Repeatable."),
@@ -265,7 +267,10 @@ def verify(
     repeats: Annotated[
         int,
         typer.Option(
-            "--repeats", metavar="N", help="Measure so often, each in a new process; the median counts."
+            "--repeats",
+            metavar="N",
+            parser=whole_number,
+            help="Measure so often, each in a new process; the median counts.",
         ),
     ] = 3,
     max_latency_p50: P50 = None,

@@ -19,6 +19,7 @@ from lehr.cli.shared_options import (
     Seeds,
     TimeLimit,
     Trials,
+    whole_number,
 )
 
 LISTS = ("--problem", "--method", "--budget", "--constraint")
@@ -223,7 +224,10 @@ def _register_runs(bench: typer.Typer, finish: _Finish) -> None:
         peer_seeds: Annotated[
             int | None,
             typer.Option(
-                "--peer-seeds", metavar="N", help="Fewer studies for the slow peers, optuna-gp and smac3."
+                "--peer-seeds",
+                metavar="N",
+                parser=whole_number,
+                help="Fewer studies for the slow peers, optuna-gp and smac3.",
             ),
         ] = None,
         processes: Processes = None,
@@ -304,7 +308,10 @@ def _register_reports(bench: typer.Typer, finish: _Finish) -> None:
         ] = None,
         seeds: Seeds = 500,
         peer_seeds: Annotated[
-            int, typer.Option("--peer-seeds", metavar="N", help="Studies in each cell of optuna-gp.")
+            int,
+            typer.Option(
+                "--peer-seeds", metavar="N", parser=whole_number, help="Studies in each cell of optuna-gp."
+            ),
         ] = 50,
         problem: Annotated[
             list[str] | None,

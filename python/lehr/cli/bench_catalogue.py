@@ -16,6 +16,7 @@ _METHODS = {
     "tba": "thermal budget annealing",
     "tpe": "constrained Tree-structured Parzen Estimator",
     "tba-tpe": "annealing first, then TPE on its history",
+    "guided": "models of why trials fail, of the metrics and of the objective",
 }
 
 

@@ -13,6 +13,7 @@ from lehr.cli.exits import Exit, InputError
 from lehr.cli.grid import aligned
 from lehr.cli.invocation import command
 from lehr.cli.output import emit, say
+from lehr.cli.places import check_writable
 from lehr.cli.progress import Show, while_shown
 from lehr.cli.units import duration_s
 
@@ -54,6 +55,8 @@ def report(options: ReportOptions) -> Exit:
         raise InputError(
             f"there is no folder {options.folder}; give a results folder of lehr sweep or lehr bench run"
         )
+    out = options.out or options.folder / "report.html"
+    check_writable(out, example="report.html")
     from lehr.bench import Store
     from lehr.bench import report as page
     from lehr.bench.store import holds_results
@@ -65,7 +68,6 @@ def report(options: ReportOptions) -> Exit:
         )
     store = Store(options.folder)
     text = page.report(store, title=options.title)
-    out = options.out or options.folder / "report.html"
     write_file(out, text.encode())
     if options.json:
         emit({"status": "ok", "report": str(out), **page.document(store)})
@@ -80,9 +82,9 @@ def results(options: ResultsOptions) -> Exit:
     check_count("--peer-seeds", options.peer_seeds)
     check_count("--processes", options.processes, most=MOST_PROCESSES)
     limit = None if options.time_limit is None else duration_s(options.time_limit, "--time-limit")
-    for path in (options.out, options.table):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"there is no folder {path.parent} for {path.name}")
+    check_writable(options.out, example="RESULTS.md")
+    if options.table is not None:
+        check_writable(options.table, option="--table", example="cells.csv")
     from lehr.bench import results as made
     from lehr.bench import results_text
     from lehr.bench.tables import write_file

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,16 +64,6 @@ class BestFile:
             "study": self.study,
             "created": self.created or datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def check_writable(path: Path) -> None:
-    """Raises InputError when :func:`write` could not succeed: better now than after the search."""
-    if path.is_dir():
-        raise InputError(f"--out: {path} is a folder; give a file in it, such as {path / 'best.json'}")
-    if not path.parent.is_dir():
-        raise InputError(f"--out: the folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"--out: the folder {path.parent} cannot be written to; choose another")
 
 
 def write(path: Path, best: BestFile) -> None:

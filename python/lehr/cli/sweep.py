@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lehr.cli.shared_options import Budgets, Json, Results, Seeds, Trials
+from lehr.cli.shared_options import Budgets, Json, Results, Seeds, Trials, whole_number
 
 LISTS = ("--problem", "--method", "--budget")
 """Options that take several values after one flag."""
@@ -68,7 +68,9 @@ def register(app: typer.Typer, finish: Callable[[Callable[[SweepOptions], int], 
         seeds: Seeds = 100,
         threads: Annotated[
             int | None,
-            typer.Option("--threads", metavar="N", help="Number of threads.  [default: all cores]"),
+            typer.Option(
+                "--threads", metavar="N", parser=whole_number, help="Number of threads.  [default: all cores]"
+            ),
         ] = None,
         table_format: Annotated[
             str | None,

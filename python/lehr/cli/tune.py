@@ -13,6 +13,7 @@ from lehr.cli.display import Display, choose
 from lehr.cli.exits import Exit, InputError, MachineError
 from lehr.cli.invocation import invoked_as
 from lehr.cli.output import complain, emit, guarded_stdout, say
+from lehr.cli.places import check_storage, check_writable
 from lehr.cli.prepare import Prepared, prepare
 from lehr.cli.settings import TuneOptions, read
 from lehr.cli.signals import Ending, ignore_interrupts, orderly_termination
@@ -32,7 +33,8 @@ def tune(options: TuneOptions) -> Exit:
 
 def _tune(options: TuneOptions, ending: Ending) -> Exit:
     settings = read(options)
-    best_file.check_writable(options.out)
+    check_writable(options.out)
+    check_storage(options.storage)
     display = choose(json=options.json)
     study: Study | None = None
     run: Run | None = None

@@ -7,23 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lehr._units import BYTES, NANOSECONDS
 from lehr.cli.exits import InputError
 
-# Scales are whole numbers, so that 0.5s is 500 ms to the last bit.
-_NANOSECONDS = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "min": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
-_BYTES = {
-    "b": 1,
-    **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
-    **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", 1)},
-}
 _QUANTITY = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-zµμ%]*)")
 _MOST_TRIALS = 1_000_000
 
@@ -43,17 +29,17 @@ class Budget:
 
 def latency_ms(text: str, option: str) -> float:
     """A duration in milliseconds; ``option`` names it in errors. Raises InputError."""
-    return _measure(text, option, _NANOSECONDS, "20ms") / 10**6
+    return _measure(text, option, NANOSECONDS, "20ms") / 10**6
 
 
 def duration_s(text: str, option: str) -> float:
     """A duration in seconds. Raises InputError."""
-    return _measure(text, option, _NANOSECONDS, "60s") / 10**9
+    return _measure(text, option, NANOSECONDS, "60s") / 10**9
 
 
 def memory_mb(text: str, option: str) -> float:
     """An amount of memory in MB of 10^6 bytes (1 MiB is 1.048576 MB). Raises InputError."""
-    return _measure(text, option, _BYTES, "512MB") / 10**6
+    return _measure(text, option, BYTES, "512MB") / 10**6
 
 
 def share(text: str, option: str) -> float:
@@ -75,7 +61,9 @@ def budget(text: str, option: str = "--budget") -> Budget:
             raise InputError(f"{option}: {text} is outside 1 to {_MOST_TRIALS} trials")
         return Budget(trials=trials)
     match = _QUANTITY.fullmatch(text.strip())
-    if match is not None and not match["unit"]:
+    if match is None:
+        raise InputError(f"{option}: {text!r} is neither a number of trials nor a time such as 60s")
+    if not match["unit"]:
         raise InputError(
             f"{option}: {text!r} is not a whole number of trials from 1; for a time say the unit: 60s"
         )
@@ -103,4 +91,4 @@ def _measure(text: str, option: str, units: Mapping[str, int], example: str) -> 
 
 def _spelling(unit: str) -> str:
     """How a unit is written: KB, KiB, MB, B; times in lower case."""
-    return unit[:-1].upper().replace("I", "i") + "B" if unit in _BYTES else unit
+    return unit[:-1].upper().replace("I", "i") + "B" if unit in BYTES else unit

@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from lehr import _core
-from lehr._checks import real, seed_number, whole
+from lehr._checks import flag, overrides, seed_number, whole
 from lehr.integrations._fold import Fold
 from lehr.integrations._judgement import VIOLATION
 from lehr.integrations._known import KnownParameters
@@ -49,7 +49,8 @@ class LehrSampler(BaseSampler):
         study.optimize(objective, n_trials=50, catch=(RuntimeError,))
 
     Args:
-        method: ``"tba-tpe"`` (annealing, then TPE on its history), ``"tba"``, ``"tpe"``, ``"random"`` or ``"grid"``.
+        method: ``"tba-tpe"`` (annealing, then TPE on its history), ``"tba"``, ``"tpe"``, ``"random"``, ``"grid"`` or
+            ``"guided"``, as :class:`lehr.Optimizer` takes them.
         seed: an integer from 0 to 2**64 - 1; random when left out.
         preset: ``"default"``, or ``"paper"`` for the rules and constants of arXiv 2604.25073 as published.
         options: settings by name, as :class:`lehr.Optimizer` takes them (``{"candidates": 48}``).
@@ -77,12 +78,10 @@ class LehrSampler(BaseSampler):
     ) -> None:
         self._method = str(method)
         self._preset = str(preset)
-        self._options = {
-            str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()
-        }
+        self._options = overrides(options)
         self._budget = whole("budget", budget, 1, 2**53)
-        self._allow_repeats = allow_repeats
-        self._learn_from_failures = learn_from_failures
+        self._allow_repeats = None if allow_repeats is None else flag("allow_repeats", allow_repeats)
+        self._learn_from_failures = flag("learn_from_failures", learn_from_failures)
         self._seed = None if seed is None else seed_number(seed)
         self._drawing_seed = secrets.randbits(64) if self._seed is None else self._seed
         self._studies = _Studies()

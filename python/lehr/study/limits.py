@@ -8,23 +8,20 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lehr._units import BYTES, NANOSECONDS
 from lehr.errors import OptionError
 
 #: What ``constraints=`` accepts: texts, one text, or upper limits by metric.
 Constraints = Sequence[str] | Mapping[str, float | str] | str | None
 
-# Whole numbers, so that 0.5 s is 500 ms to the last bit.
-_TIME = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
-# MB are megabytes of 10^6 bytes everywhere in lehr, MiB are mebibytes.
-_MEMORY = {
-    "b": 1,
-    **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
-    **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", 1)},
+_BASE_UNITS = {
+    "_ms": (NANOSECONDS, 10**6, "ms"),
+    "_s": (NANOSECONDS, 10**9, "s"),
+    "_mb": (BYTES, 10**6, "MB"),
 }
-_BASE_UNITS = {"_ms": (_TIME, 10**6, "ms"), "_s": (_TIME, 10**9, "s"), "_mb": (_MEMORY, 10**6, "MB")}
 
 _CONSTRAINT = re.compile(
     r"^\s*(?P<metric>[^\s<>=≤≥]+)\s*(?P<sign><=|>=|=<|=>|==|=|<|>|≤|≥)\s*(?P<value>.*?)\s*$"
@@ -108,6 +105,9 @@ def _split(constraints: Constraints, problems: list[str]) -> list[tuple[str, str
             else:
                 parts.append((f"{metric!r}: {value!r}", metric, True, value))
         return parts
+    if not isinstance(constraints, Iterable):
+        problems.append(f"cannot read {constraints!r}: {_EXAMPLE}")
+        return []
     parts = []
     for text in [constraints] if isinstance(constraints, str) else constraints:
         match = _CONSTRAINT.match(text) if isinstance(text, str) else None
