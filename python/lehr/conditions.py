@@ -273,7 +273,7 @@ class Parameter:
         return Comparison(">=", value, self.name)
 
     def isin(self, values: Iterable[object]) -> Condition:
-        """Holds when the variable has one of these values."""
+        """Holds when the variable has one of these values. Raises SpaceError when they are no list."""
         return Membership(values, self.name)
 
     def __repr__(self) -> str:
@@ -289,7 +289,16 @@ class Parameter:
 
 
 def param(name: str) -> Parameter:
-    """The variable of this name, to be compared: ``param("n") >= 4``, ``param("x").isin(["a", "b"])``."""
+    """The variable of this name, to be compared: ``param("n") >= 4``, ``param("x").isin(["a", "b"])``.
+
+    A comparison with ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=`` or ``isin`` makes a :class:`Condition`. A
+    :class:`Categorical` has no order, so only ``==``, ``!=`` and ``isin`` apply; the values of an :class:`Ordinal` are
+    in the order of its list.
+
+    Raises:
+        SpaceError: the name is no str. Whether there is such a variable, and whether it can have the values compared
+            with, is told by the space that the condition is used in.
+    """
     return Parameter(name)
 
 

@@ -45,8 +45,8 @@ class Optimizer:
     Args:
         space: the space to search.
         direction: ``"maximize"`` or ``"minimize"``, of the objective.
-        constraints: upper limits by metric name. A result is feasible when its outcome is ``ok`` and every metric is at
-            most its limit.
+        constraints: finite upper limits by metric name. A result is feasible when its outcome is ``ok`` and every
+            metric is at most its limit.
         budget: number of trials meant to be spent, at least 1. Asking for more is allowed.
         method: ``"random"``, ``"grid"``, ``"tba"`` (thermal budget annealing), ``"tpe"`` (constrained
             Tree-structured Parzen Estimator), ``"tba-tpe"`` (annealing first, then TPE on its history) or ``"guided"``
@@ -120,6 +120,7 @@ class Optimizer:
 
         Raises:
             ExhaustedError: every configuration of a finite space has been evaluated or is pending.
+            DeviceError: the search scores on a GPU that failed.
         """
         return Trial(*self._core.ask())
 
@@ -136,9 +137,9 @@ class Optimizer:
 
         Args:
             trial: the trial, or its number.
-            objective: a finite number for outcome ``ok``, else ``None``.
-            metrics: for outcome ``ok`` a finite number for every constrained metric; for other outcomes whatever was
-                measured.
+            objective: a finite number for outcome ``ok``, in the user's own sign, else ``None``.
+            metrics: for outcome ``ok`` a finite number for every constrained metric, in the unit of its limit; for
+                other outcomes whatever was measured of them. Others are refused.
             outcome: ``ok``, ``crashed``, ``timeout``, ``oom`` or ``early_stopped``.
             seconds: what the trial cost, at least 0, where known.
 
@@ -167,6 +168,13 @@ class Optimizer:
         seconds: float | None = None,
     ) -> Trial:
         """Record a result from elsewhere as a finished trial.
+
+        Args:
+            config: a legal configuration.
+            objective, metrics, outcome, seconds: as in `tell`.
+
+        Returns:
+            The trial, numbered after those before.
 
         Raises:
             ConfigurationError: `config` is not legal in the space.
@@ -236,7 +244,9 @@ class Optimizer:
 
     @property
     def temperature(self) -> float | None:
-        """Temperature of the annealing, in units of its start; ``None`` when it does not lead."""
+        """Temperature of the annealing (Eq. 8 of arXiv 2604.25073), in units of its start; ``None`` when it does not
+        lead.
+        """
         return self._core.temperature
 
     @property
@@ -251,7 +261,8 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
-        For c-TPE the split of the objective.
+        Ranked are feasible results by objective, then infeasible ones by violation, then those that did not run, of
+        which by default none counts as better. For c-TPE the split of the objective.
 
         Raises:
             OptionError: the method has no densities.
@@ -294,7 +305,7 @@ class Optimizer:
     # -- saving ----------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """The whole search as JSON-safe data: its options and the record of its asks and tells."""
+        """The whole search as JSON-safe data: its options and the record of its asks and tells; not the device."""
         return {
             "format": _saved.FORMAT,
             "version": _saved.VERSION,

@@ -35,7 +35,7 @@ class ParzenEstimator:
         space: the space that the configurations belong to. Its forbidden combinations do not cut the density.
         observations: legal configurations, oldest first, all with the same active variables; may be empty
             when every variable of the space is always active.
-        prior_weight: weight of the prior's kernel, >= 0; that of a recent observation is 1.
+        prior_weight: weight of the prior's kernel, finite and >= 0; that of a recent observation is 1.
 
     Raises:
         ConfigurationError: when an observation is not a legal configuration of the space.
@@ -67,7 +67,7 @@ class ParzenEstimator:
     def log_pdf(
         self, configs: Iterable[Mapping[str, Any]], device: Device = "cpu"
     ) -> npt.NDArray[np.float64]:
-        """Log densities of configurations with the same active variables as the observations, shape (n,).
+        """Natural logarithms of the densities of n configurations with the same active variables as the observations.
 
         Discrete variables contribute probabilities, continuous ones densities in their own unit, those with
         ``log`` the density of the natural logarithm.
@@ -76,6 +76,9 @@ class ParzenEstimator:
             configs: legal configurations.
             device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the GPU where one can be used and the batch is large enough
                 to pay. The results agree to about 1e-9 of their size.
+
+        Returns:
+            float64 of shape (n,).
 
         Raises:
             ConfigurationError: when a configuration is not legal.
@@ -103,8 +106,12 @@ class ParzenEstimator:
         Each has the active variables of the observations. Conditions and forbidden combinations do not
         restrict the draw: where they depend on the drawn values, check with ``config in space``.
 
+        Args:
+            n: at least 0.
+            seed: an integer from 0 to 2**64 - 1.
+
         Raises:
-            OptionError: when ``n`` or ``seed`` is not an int >= 0, or the seed is 2**64 or more.
+            OptionError: `n` or `seed` is out of its range.
         """
         count = whole("n", n, 0)
         drawn = self._core.sample(count, seed_number(seed))

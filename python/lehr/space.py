@@ -102,7 +102,16 @@ class Space:
         """Draw legal configurations: a dict, or with ``n`` a list of n dicts.
 
         Variables are drawn in order, each active one uniformly in its own scale, conditioned on the whole
-        being legal. The same seed gives the same configurations; without one they differ from call to call.
+        being legal; spaces that are extremely entangled (see :class:`Space`) are only searched for a legal one
+        where ordinary draws keep missing. The same seed gives the same configurations; without one they differ
+        from call to call.
+
+        Args:
+            n: how many, at least 0; without it one configuration, not in a list.
+            seed: an integer from 0 to 2**64 - 1.
+
+        Raises:
+            OptionError: `n` or `seed` is out of its range.
         """
         rng = _rng(seed)
         if n is None:
@@ -138,13 +147,18 @@ class Space:
         """A random legal configuration one step away, different from ``config``; None when there is none.
 
         A structural step changes one active categorical variable; a numeric step moves one other active
-        variable by N(0, scale) of its range, in its own scale. Children that become active are drawn,
-        inactive ones are removed. Without ``kind`` one of the two is drawn, and the other tried when it has
-        no legal step.
+        variable by N(0, scale) of its range, in its own scale (the moves of arXiv 2604.25073). Children that become
+        active are drawn, inactive ones are removed.
+
+        Args:
+            config: a legal configuration.
+            seed: an integer from 0 to 2**64 - 1; without one the step differs from call to call.
+            kind: which of the two; without it one is drawn, and the other tried when it has no legal step.
+            scale: standard deviation of a numeric step in units of the variable's range, above 0 and finite.
 
         Raises:
-            ConfigurationError: when ``config`` is not legal.
-            OptionError: when ``kind`` is unknown or ``scale`` is not a positive finite number.
+            ConfigurationError: `config` is not legal.
+            OptionError: `kind` is unknown, or `scale` or `seed` is out of its range.
         """
         if kind not in (None, "structural", "numeric"):
             raise OptionError(f"kind must be 'structural', 'numeric' or None, not {kind!r}.")
@@ -168,7 +182,11 @@ class Space:
 
         These are: each active categorical variable at each of its other values, each other active discrete
         variable at its next lower and next higher value. Continuous variables stay. Children that become
-        active are drawn.
+        active are drawn, from `seed` as in :meth:`sample`.
+
+        Raises:
+            ConfigurationError: `config` is not legal.
+            OptionError: `seed` is out of its range.
         """
         codes = self._encode(config)
         return [self._core.decode(found) for found in _core.all_neighbours(self._core, codes, _rng(seed))]
@@ -193,10 +211,10 @@ class Space:
 
         Args:
             resolution: thins continuous variables, and numbers with more values than this, to so many points,
-                equally spaced in their own scale with both ends included.
+                equally spaced in their own scale with both ends included; at least 1.
 
         Raises:
-            OptionError: when a continuous variable can be active and no resolution is given.
+            OptionError: a continuous variable can be active and no resolution is given, or it is below 1.
         """
         return self._core.enumerate(0 if resolution is None else whole("resolution", resolution, 1))
 

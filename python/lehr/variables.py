@@ -87,8 +87,11 @@ class _Listed(Variable):
 class Categorical(_Listed):
     """One of several choices without an order.
 
-    Choices are None, bool, int, float or str and keep their type: 1, 1.0 and True are three choices. With
-    ``when`` the variable is active only when that condition holds.
+    Args:
+        name: valid Unicode, not empty, one of its own in the space.
+        choices: at least one, each once: None, bool, int (within 64 bits), finite float or str. They keep their type:
+            1, 1.0 and True are three choices.
+        when: the variable is active only when this condition, on earlier variables, holds; always without one.
     """
 
     kind = "categorical"
@@ -103,7 +106,13 @@ class Categorical(_Listed):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ordinal(_Listed):
-    """One of several values in the order given; conditions compare them by their position in the list."""
+    """One of several values in the order given; conditions compare them by their position in the list.
+
+    Args:
+        name: as for :class:`Categorical`.
+        values: as the choices of :class:`Categorical`, in their order.
+        when: as for :class:`Categorical`.
+    """
 
     kind = "ordinal"
     _list = "values"
@@ -133,11 +142,16 @@ class _Ranged(Variable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Int(_Ranged):
-    """An int from low to high, both included and within ±2**53.
+    """An int from low to high, both included.
 
-    Values are low, low + step, low + 2 step, ... as far as they do not exceed high. With ``log`` draws are
-    uniform in the logarithm (of the range widened by one half at each end, then rounded); log excludes a step
-    other than 1.
+    Args:
+        name: as for :class:`Categorical`.
+        low: an int, or a float without a fraction, within ±2**53; at least 1 with ``log``.
+        high: the same, at least ``low``.
+        log: draws are uniform in the logarithm (of the range widened by one half at each end, then rounded).
+        step: values are low, low + step, low + 2 step, ... as far as they do not exceed high; at least 1, and 1
+            with ``log``.
+        when: as for :class:`Categorical`.
     """
 
     kind = "int"
@@ -168,8 +182,13 @@ class Int(_Ranged):
 class Float(_Ranged):
     """A float from low to high, both included.
 
-    With ``step`` the values are low, low + step, ... as far as they do not exceed high. With ``log`` draws
-    are uniform in the logarithm; log and step exclude each other.
+    Args:
+        name: as for :class:`Categorical`.
+        low: finite; above 0 with ``log``.
+        high: finite, at least ``low``.
+        log: draws are uniform in the logarithm; not together with ``step``.
+        step: above 0: the values are low, low + step, ... as far as they do not exceed high. None: every float between.
+        when: as for :class:`Categorical`.
     """
 
     kind = "float"

@@ -46,9 +46,10 @@ class Comparison:
         wins: pairs in which the first is better.
         ties: pairs of equal values.
         losses: pairs in which the second is better.
-        p_value: two-sided, Wilcoxon's signed-rank test; 1 when every pair ties, NaN without pairs.
-        effect: matched-pairs rank-biserial correlation, from -1 (the second always better) to 1 (the first always
-            better); 0 when every pair ties, NaN without pairs.
+        p_value: two-sided, Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945); 1 when every pair ties, NaN
+            without pairs.
+        effect: matched-pairs rank-biserial correlation (Kerby, Comprehensive Psychology 3, 2014), from -1 (the second
+            always better) to 1 (the first always better); 0 when every pair ties, NaN without pairs.
     """
 
     wins: int

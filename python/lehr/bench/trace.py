@@ -57,9 +57,10 @@ class StudyMetrics:
         feasible: of them, as measured.
         best: the best feasible objective as measured, the first found among equals.
         best_true: what its configuration is worth without noise; NaN when it does not run.
-        regret: simple regret, from the optimum to `best_true`, at least 0; NaN without a winner or for a false one.
+        regret: simple regret (Eq. 5 of arXiv 2604.25073), from the optimum to `best_true`, at least 0; NaN without a
+            winner or for a false one.
         false_winner: the winner met the limits by luck, its truth does not.
-        wasted: share of trials that were not feasible, 0 to 1.
+        wasted: share of trials that were not feasible, 0 to 1 (Eq. 6 there).
         wasted_seconds: spent on them.
         seconds: spent in all.
         first_feasible_trial: counted from 1.

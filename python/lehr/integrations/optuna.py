@@ -54,7 +54,7 @@ class LehrSampler(BaseSampler):
         seed: an integer from 0 to 2**64 - 1; random when left out.
         preset: ``"default"``, or ``"paper"`` for the rules and constants of arXiv 2604.25073 as published.
         options: settings by name, as :class:`lehr.Optimizer` takes them (``{"candidates": 48}``).
-        budget: number of trials meant to be spent; only the paper preset and grid search look at it.
+        budget: number of trials meant to be spent, at least 1; only the paper preset and grid search look at it.
         allow_repeats: whether values that were already evaluated may be proposed again; by default only under the
             paper preset. When everything in a finite space has been evaluated, repeats are proposed in any case.
         learn_from_failures: whether trials in state FAIL count as crashes. Without, they are ignored, as Optuna's own

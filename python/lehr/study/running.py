@@ -124,6 +124,8 @@ def run(
     Raises:
         OptionError, ConfigurationError: an argument is out of range.
         StorageError: the study cannot be stored, is in use, or was made with other options.
+        UnpicklableError: `evaluate` cannot be sent to another process; the message names the part that cannot.
+        IsolationError: this machine cannot start a process for a trial.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
     check_kinds(

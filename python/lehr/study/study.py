@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a part of the budget was spent on without a feasible result."""
+    """What a part of the budget was spent on without a feasible result.
+
+    Attributes:
+        trials: how many.
+        seconds: what they cost together.
+    """
 
     trials: int
     seconds: float

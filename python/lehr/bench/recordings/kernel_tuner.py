@@ -43,14 +43,17 @@ def parse_cache(text: str) -> Any:
 
 
 def is_cache(document: Any) -> bool:
+    """Whether a parsed file may be a cache."""
     return isinstance(document, dict) and "cache" in document and "tune_params_keys" in document
 
 
 def is_t4(document: Any) -> bool:
+    """Whether a parsed file may hold T4 results."""
     return isinstance(document, dict) and isinstance(document.get("results"), list)
 
 
 def is_t1(document: Any) -> bool:
+    """Whether a parsed file may be a T1 description."""
     return isinstance(document, dict) and "ConfigurationSpace" in document
 
 
