@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -71,7 +70,7 @@ def is_terminal(stream: IO[str]) -> bool:
         return False
 
 
-def choose(*, json: bool, names: Sequence[str] = ()) -> Display:
+def choose(*, json: bool) -> Display:
     """The display for this process: a live table in a terminal, plain lines in a pipe; under ``--json`` only stderr's
     terminal gets anything.
     """
