@@ -12,7 +12,7 @@ import pytest
 import lehr
 from lehr.bench import Problem, Store, hashed_seed, run_study, sweep
 from lehr.bench.runs import run as run_methods
-from lehr.errors import ConfigurationError, LehrError, OptionError, ResultError, StorageError
+from lehr.errors import ConfigurationError, LehrError, OptionError, ResultError
 from lehr.integrations.optuna import LehrSampler
 
 SPACE = lehr.Space([lehr.Categorical("b", ["x", "y"]), lehr.Int("n", 1, 8)])
@@ -143,41 +143,6 @@ def test_saved_searches_that_were_damaged(damage: dict[str, Any], words: str) ->
 )
 def test_densities_and_the_sampler(error: type[LehrError], words: str, action: Callable[[], object]) -> None:
     refused(error, words, action)
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "keywords"),
-    [
-        (OptionError, "evaluate is a NoneType; give a function", {"evaluate": None}),
-        (OptionError, "space is a list; give a lehr.Space", {"space": [1], "initial": [CONFIG]}),
-        (OptionError, "objective is 3; give a name", {"objective": 3}),
-        (OptionError, "name is ''; give a name", {"name": ""}),
-        (OptionError, "on_event is a int; give a function", {"on_event": 3}),
-        (OptionError, "constraints: cannot read 3: write it as", {"constraints": 3}),
-        (OptionError, "budget is '5'; give an integer of at least 1", {"budget": "5"}),
-        (OptionError, "budget is 0; give an integer of at least 1", {"budget": 0}),
-        (OptionError, "budget_seconds is '2min', a str", {"budget_seconds": "2min"}),
-        (OptionError, "memory_limit_mb is '4GB', a str", {"memory_limit_mb": "4GB"}),
-        (OptionError, "trial_timeout_s must be a finite number above 0", {"trial_timeout_s": -3}),
-        (OptionError, "confirm is -1; give an integer of at least 0", {"confirm": -1}),
-        (OptionError, "policies is a list; give actions by class", {"policies": ["crashed=stop"]}),
-        (ConfigurationError, "put the one you have in [ ]", {"initial": CONFIG}),
-        (ConfigurationError, "initial must be a list", {"initial": 3}),
-        (OptionError, "preload is 'numpy'; give a list", {"preload": "numpy"}),
-        (OptionError, "environment is a list; give a dict", {"environment": [1]}),
-        (OptionError, "device is a int; give a name", {"device": 3}),
-        (OptionError, "cpus is 3; give a list", {"cpus": 3}),
-        (OptionError, "options is a int; give settings by name", {"options": 3}),
-        (StorageError, "storage is a int; give a file", {"storage": 3}),
-    ],
-)
-def test_runs(error: type[LehrError], words: str, keywords: dict[str, Any]) -> None:
-    def run() -> None:
-        lehr.run(
-            **({"evaluate": lambda config: 1.0, "space": SPACE, "budget": 1, "storage": None} | keywords)
-        )
-
-    refused(error, words, run)
 
 
 PROBLEM = Problem.load("crashy_branin")

@@ -96,7 +96,8 @@ class Optimizer:
         self.preset = preset
         self.seed = seed_number(seed)
         self._overrides = overrides(options)
-        self._results = ResultReader(tuple(self.constraints))
+        self._metric_names = tuple(self.constraints)
+        self._results = ResultReader(self._metric_names)
         self._core = _core.Optimizer(
             space._core,
             str(method),
@@ -202,7 +203,7 @@ class Optimizer:
             OptionError: the method cannot learn, or this search has trials already.
             ResultError: a trial is not one.
         """
-        results = results_of(previous, self.space, self._results.metric_names)
+        results = results_of(previous, self.space, self._metric_names)
         self._core.learn(results)
         return len(results)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lehr._units import BYTES, NANOSECONDS
@@ -105,9 +105,6 @@ def _split(constraints: Constraints, problems: list[str]) -> list[tuple[str, str
             else:
                 parts.append((f"{metric!r}: {value!r}", metric, True, value))
         return parts
-    if not isinstance(constraints, Iterable):
-        problems.append(f"cannot read {constraints!r}: {_EXAMPLE}")
-        return []
     parts = []
     for text in [constraints] if isinstance(constraints, str) else constraints:
         match = _CONSTRAINT.match(text) if isinstance(text, str) else None

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from lehr._checks import overrides
+from lehr._checks import real
 from lehr.errors import OptionError, StorageError
 from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
-from lehr.study.arguments import check_kinds, check_numbers, distinct, planned
 from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
 from lehr.study.events import Event
@@ -18,6 +17,7 @@ from lehr.study.history import make_optimizer
 from lehr.study.limits import Constraints, parse_limits
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
+from lehr.study.results import canonical
 from lehr.study.session import Session
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
@@ -128,25 +128,12 @@ def run(
         IsolationError: this machine cannot start a process for a trial.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
-    check_kinds(
-        evaluate=evaluate,
-        space=space,
-        objective=objective,
-        name=name,
-        storage=storage,
-        preload=preload,
-        environment=environment,
-        device=device,
-        cpus=cpus,
-        on_event=on_event,
-    )
     chosen = read_policies(policies)
     most = math.inf if budget is None and budget_seconds is not None else budget or 25
     if budget is None:
-        budget = 25 if budget_seconds is None else planned(budget_seconds)
-    check_numbers(
+        budget = 25 if budget_seconds is None else _planned(budget_seconds)
+    _check_numbers(
         budget,
-        confirm,
         budget_seconds=budget_seconds,
         trial_timeout_s=trial_timeout_s,
         memory_limit_mb=memory_limit_mb,
@@ -159,11 +146,13 @@ def run(
         method=method,
         preset=preset,
         seed=seed,
-        initial=distinct(space, initial),
+        initial=_distinct(space, initial),
         acquisition=acquisition,
-        options=overrides(options),
+        options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
         accept_borderline=bool(accept_borderline),
     )
+    if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
+        raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
     if isinstance(device, str) and device not in (devices or {}) and not is_cuda(device):
         raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
@@ -215,3 +204,25 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
             f"{store.where} exists already: give this run another name, or resume=True to go on with it"
         )
     definition.require_same(stored, store.where)
+
+
+def _planned(budget_seconds: float) -> int:
+    """The number of trials that the search plans for under a budget in seconds; asking for more is allowed."""
+    return max(25, round(4 * budget_seconds)) if 0 < budget_seconds < 1e12 else 25
+
+
+def _check_numbers(budget: int, **limits: float | None) -> None:
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise OptionError(f"budget must be a whole number of trials from 1, not {budget!r}")
+    for name, value in limits.items():
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise OptionError(f"{name} must be a finite number above 0, or None, not {value!r}")
+
+
+def _distinct(space: Space, initial: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Initial configurations, checked; one that comes twice is evaluated once."""
+    seen: dict[str, dict[str, Any]] = {}
+    for config in initial:
+        space.validate(dict(config))
+        seen.setdefault(canonical(dict(config)), dict(config))
+    return tuple(seen.values())
