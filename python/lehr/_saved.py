@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lehr import _core
 from lehr.errors import LehrError
 
+if TYPE_CHECKING:
+    from lehr.optimizer import Optimizer
+
 FORMAT = "lehr.optimizer"
 VERSION = 1
+
+
+def state_of(search: Optimizer, options: Mapping[str, float]) -> dict[str, Any]:
+    """The saved form of a search that was given these options."""
+    core = search._core
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "space": json.loads(search.space.to_json()),
+        "direction": search.direction,
+        "constraints": [[name, limit] for name, limit in search.constraints.items()],
+        "budget": search.budget,
+        "method": search.method,
+        "preset": search.preset,
+        "seed": search.seed,
+        "allow_repeats": search.allow_repeats,
+        "acquisition": search.acquisition,
+        "options": options,
+        **({"learned": known} if (known := learned(core)) else {}),
+        "events": events(core),
+        "queue": core.queue(),
+    }
 
 
 def events(core: _core.Optimizer) -> list[list[Any]]:

@@ -307,23 +307,7 @@ class Optimizer:
 
     def state(self) -> dict[str, Any]:
         """The whole search as JSON-safe data: its options and the record of its asks and tells; not the device."""
-        return {
-            "format": _saved.FORMAT,
-            "version": _saved.VERSION,
-            "space": json.loads(self.space.to_json()),
-            "direction": self.direction,
-            "constraints": [[name, limit] for name, limit in self.constraints.items()],
-            "budget": self.budget,
-            "method": self.method,
-            "preset": self.preset,
-            "seed": self.seed,
-            "allow_repeats": self.allow_repeats,
-            "acquisition": self.acquisition,
-            "options": self._overrides,
-            **({"learned": learned} if (learned := _saved.learned(self._core)) else {}),
-            "events": _saved.events(self._core),
-            "queue": self._core.queue(),
-        }
+        return _saved.state_of(self, self._overrides)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
