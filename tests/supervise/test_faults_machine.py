@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import is_gone, marked_processes, wait_for_pid, wait_until_gone
+from trial_marks import is_gone, marked_processes, parent_of, wait_for_pid, wait_until_gone
 
 import lehr
 from lehr._core import CgroupTree, NativeSupervisor
@@ -284,28 +284,37 @@ def test_a_folder_that_became_read_only(tmp_path):
     assert "Read-only file system; choose another folder" in done.stderr
 
 
-def test_a_parent_and_its_helper_killed_at_the_same_instant(tmp_path):
-    """What the trial started in its session dies with it; what left it is found by nobody (docs/faults.md)."""
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_parent_and_its_helper_killed_at_the_same_instant(tmp_path, isolation):
+    """A daemon that carries nothing of ours falls to the watchdog, which was nobody's aim."""
     script = textwrap.dedent("""
         import os, sys, time
         from lehr.supervise import Supervisor
         def trial():
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    with open(sys.argv[1] + ".daemon", "w") as file:
+                        file.write(f"{os.getpid()}.")
+                    os.execve("/bin/sleep", ["sleep", "600"], {})
+                os._exit(0)
             with open(sys.argv[1], "w") as file:
                 file.write(f"{os.getpid()}.")
             time.sleep(600)
-        Supervisor().run(trial)
+        Supervisor(isolation=sys.argv[2]).run(trial)
     """)
-    command = [sys.executable, "-c", script, str(tmp_path / "pid")]
+    command = [sys.executable, "-c", script, str(tmp_path / "pid"), isolation]
     with subprocess.Popen(command, env=environment(), start_new_session=True) as parent:
-        trial = wait_for_pid(tmp_path / "pid")
-        helper = int(Path(f"/proc/{trial}/stat").read_text().rpartition(")")[2].split()[1])
-        for pid in (parent.pid, helper):
-            os.kill(pid, signal.SIGSTOP)  # stopped first, so that neither can act on the death of the other
-        for pid in (parent.pid, helper):
+        trial, daemon = (wait_for_pid(tmp_path / name) for name in ("pid", "pid.daemon"))
+        helper = parent_of(trial)
+        os.kill(parent.pid, signal.SIGSTOP)  # so that it cannot act on the death of the other
+        for pid in (helper, parent.pid):
             os.kill(pid, signal.SIGKILL)
         parent.wait(30)
-    assert is_gone(trial)
-    assert is_gone(helper)
+    left = [pid for pid in (trial, helper, daemon) if not is_gone(pid, 15.0)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
 
 
 def namespaces_or_skip() -> None:

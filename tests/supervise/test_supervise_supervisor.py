@@ -14,7 +14,7 @@ import types
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import idle_helpers
+from trial_marks import idle_helpers, processes_of
 
 from lehr import IsolationError, LehrError, OptionError, UnpicklableError
 from lehr.supervise import Supervisor
@@ -229,14 +229,19 @@ def test_two_hundred_trials_leak_nothing(new_supervisor):
     (helper,) = idle_helpers(supervisor)
     assert helper.is_ready()  # it has imported what its first trial had to, and the answer is taken
     gc.collect()  # what earlier tests left behind would close its descriptors in the middle of this one
-    before = open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))
+
+    def counts():
+        below = [len(os.listdir(f"/proc/{pid}/fd")) for pid in sorted(processes_of(helper))]
+        return open_descriptors(), threading.active_count(), below
+
+    before = counts()
     for index in range(200):
         body, args = ((bodies.double, (index,)), (bodies.leave_without_result, ()))[index % 10 == 9]
         Supervisor.run(supervisor, body, *args)  # without the check of these tests, which takes long
     (same,) = idle_helpers(supervisor)
     assert same is helper
     gc.collect()
-    after = open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))
+    after = counts()
     assert after[0] <= before[0] + 5  # a leak of one in ten trials would be twenty
     assert after[1:] == before[1:]
 

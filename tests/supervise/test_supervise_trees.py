@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import MARK, idle_helpers, marked_processes, wait_until_gone
+from trial_marks import MARK, helper_below, idle_helpers, marked_processes, wait_until_gone
 
 from lehr import IsolationError
 
@@ -87,12 +87,29 @@ def test_an_import_that_kills_every_helper_ends_in_an_error_and_leaves_nothing(
     assert supervisor.run(bodies.double, 1).outcome == "ok"
 
 
-def test_a_helper_that_dies_while_idle_is_replaced(new_supervisor):
+@pytest.mark.parametrize("whom", ["helper", "watchdog"])
+def test_a_helper_that_dies_while_idle_is_replaced(new_supervisor, whom):
     supervisor = new_supervisor()
     assert supervisor.run(bodies.double, 1).outcome == "ok"
     (helper,) = idle_helpers(supervisor)
-    os.kill(helper.pid, signal.SIGKILL)
+    os.kill(helper.pid if whom == "watchdog" else helper_below(helper.pid), signal.SIGKILL)
     assert supervisor.run(bodies.double, 2).outcome == "ok"
+
+
+def test_a_watchdog_that_is_killed_ends_the_trial_and_is_replaced(new_supervisor):
+    supervisor = new_supervisor()
+    for body in (bodies.kill_the_watchdog, bodies.kill_the_watchdog_and_leave_a_daemon):
+        ending = supervisor.run(body, timeout_s=60)
+        assert ending.outcome == "crashed"
+        assert "helper process died during the trial" in ending.evidence["reason"]
+        assert supervisor.run(bodies.double, 1).result == {"value": 2}
+
+
+def test_a_stopped_helper_is_woken_by_its_watchdog(new_supervisor):
+    """So that the trial's own end is noticed, and not only its deadline."""
+    ending = new_supervisor().run(bodies.stop_the_helper_and_return, timeout_s=60)
+    assert (ending.outcome, ending.result) == ("ok", {"value": 1})
+    assert "notes" not in ending.evidence  # nobody had to be killed for lingering
 
 
 def test_a_stopped_helper_does_not_stop_the_deadline(new_supervisor):
@@ -127,7 +144,7 @@ def parent_script(tmp_path, body: str) -> tuple[list[str], dict[str, str], str]:
     return [sys.executable, str(script), str(tmp_path / "up")], environment, mark
 
 
-def start_parent(tmp_path, body: str, processes: int = 4) -> tuple[subprocess.Popen[bytes], str]:
+def start_parent(tmp_path, body: str, processes: int = 5) -> tuple[subprocess.Popen[bytes], str]:
     command, environment, mark = parent_script(tmp_path, body)
     parent = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -137,7 +154,7 @@ def start_parent(tmp_path, body: str, processes: int = 4) -> tuple[subprocess.Po
         assert parent.poll() is None, parent.communicate()
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    assert len(marked_processes(mark)) >= processes  # parent, helper, trial, daemon
+    assert len(marked_processes(mark)) >= processes  # parent, watchdog, helper, trial, daemon
     return parent, mark
 
 
@@ -176,7 +193,7 @@ def test_a_parent_killed_while_its_helper_imports(tmp_path):
     sys.path.insert(0, os.path.dirname(sys.argv[1]))
     Supervisor().run(trial, preload=["lehr_test_slow"])
     """
-    parent, mark = start_parent(tmp_path, body, processes=2)
+    parent, mark = start_parent(tmp_path, body, processes=3)
     with parent:
         parent.kill()
         parent.wait()

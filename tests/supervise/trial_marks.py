@@ -6,6 +6,8 @@ import contextlib
 import os
 import time
 
+from lehr.supervise._tree import children_of
+
 MARK = "LEHR_TEST_MARK"
 
 
@@ -57,3 +59,19 @@ def is_gone(pid: int, limit_s: float = 5.0) -> bool:
 def idle_helpers(supervisor) -> list:
     """The helpers that wait for a trial."""
     return [helper for idle in supervisor._idle.values() for helper in idle]
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def helper_below(watchdog: int) -> int:
+    """The helper's own process: the one child of its watchdog."""
+    (helper,) = children_of(watchdog)
+    return helper
+
+
+def processes_of(helper) -> set[int]:
+    """A waiting helper and its watchdog."""
+    return {helper.pid, *children_of(helper.pid)}
