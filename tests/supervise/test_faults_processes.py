@@ -17,6 +17,7 @@ from trial_marks import is_gone, marked_processes, wait_for_pid
 
 import lehr
 from lehr import IsolationError
+from lehr._core import hurry
 from lehr.supervise import Supervisor
 
 UNUSED_USER = 61987  # neither a person's nor a system's, on any distribution
@@ -129,6 +130,31 @@ def test_a_stranger_left_by_a_killed_helper(new_supervisor, tmp_path):
     assert is_gone(wait_for_pid(tmp_path / "pid"))
 
 
+def assert_as_urgent_as_we_are(pid: int) -> None:
+    if os.geteuid() == 0:  # an ordinary user may not undo a nice value
+        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.sched_getscheduler(pid) == os.SCHED_OTHER
+    assert os.sched_getaffinity(pid) == os.sched_getaffinity(0)
+
+
+def test_whoever_is_killed_is_no_less_urgent_than_whoever_kills(tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            faults.lower_itself_report_and_sleep(str(tmp_path / "pid"))
+        finally:
+            os._exit(1)
+    try:
+        wait_for_pid(tmp_path / "pid")
+        assert len(os.sched_getaffinity(pid)) == 1
+        hurry(pid)
+        assert_as_urgent_as_we_are(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    hurry(pid)  # one that is gone is no error
+
+
 def frozen_group() -> Path | None:
     """A cgroup v1 freezer, in which a process cannot even be killed; None where this machine has none."""
     folder = Path("/sys/fs/cgroup/freezer") / f"lehr-test-{os.getpid()}"
@@ -158,10 +184,11 @@ def test_a_process_that_cannot_be_killed_is_reported_lost(new_supervisor, tmp_pa
     freezing.start()
     try:
         ending = Supervisor.run(
-            supervisor, faults.report_pid_and_sleep, str(path), timeout_s=2.0, device="cuda:0"
+            supervisor, faults.lower_itself_report_and_sleep, str(path), timeout_s=2.0, device="cuda:0"
         )
         freezing.join()
         pid = wait_for_pid(path)
+        assert_as_urgent_as_we_are(pid)  # it would give its memory back at its own priority
         assert ending.outcome == "timeout"
         assert ending.evidence["lost"] == [pid]
         assert "survived SIGKILL" in ending.evidence["notes"][0]
