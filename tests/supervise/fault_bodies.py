@@ -115,11 +115,3 @@ def report_pid_and_sleep(path):
     with open(path, "w") as file:
         file.write(f"{os.getpid()}.")
     time.sleep(600)
-
-
-def lower_itself_report_and_sleep(path):
-    """As far down as an ordinary user can go, on one processor."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    os.nice(19)
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    report_pid_and_sleep(path)

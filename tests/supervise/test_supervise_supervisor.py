@@ -97,7 +97,9 @@ def test_modules_beside_a_script_given_on_the_command_line(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     script = "import lehr_test_beside as m, lehr.supervise as s; print(s.Supervisor().run(m.body).result)"
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=True
+    )
     assert done.stdout == b"7\n"
 
 
@@ -325,6 +327,6 @@ def test_functions_of_main(way):
     elif way == "stdout closed":
         command[2] = "import os; os.close(0); os.close(1)\n" + script
     done = subprocess.run(
-        command, input=given, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, input=given, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")

@@ -33,7 +33,7 @@ def wait_until_gone(mark: str, limit_s: float) -> dict[int, str]:
     return left
 
 
-def wait_for_pid(path, limit_s: float = 30.0) -> int:
+def wait_for_pid(path, limit_s: float = 120.0) -> int:
     """The number that a process writes there, followed by a full stop."""
     give_up = time.monotonic() + limit_s
     while not (path.exists() and path.read_text().endswith(".")):
@@ -42,7 +42,7 @@ def wait_for_pid(path, limit_s: float = 30.0) -> int:
     return int(path.read_text()[:-1])
 
 
-def is_gone(pid: int, limit_s: float = 5.0) -> bool:
+def is_gone(pid: int, limit_s: float = 60.0) -> bool:
     """Whether a process is dead (a zombie counts) within the limit."""
     give_up = time.monotonic() + limit_s
     while time.monotonic() < give_up:
