@@ -172,7 +172,7 @@ class Held:
         begun, count = time.monotonic(), 0
         while count < self.body[1]:
             count += len(os.read(reader, 64))
-        self.filling_s = max(self.filling_s, time.monotonic() - begun)
+        self.filling_s = time.monotonic() - begun
 
     def bare_ms(self) -> float:
         megabytes, processes, huge = self.body
@@ -187,7 +187,7 @@ class Held:
             children.append(pid)
         self._wait_until_filled(reader)
         os.close(reader)
-        time.sleep(0.2 + 0.5 * self.filling_s)  # as long as below: pages just written are quicker to free
+        time.sleep(0.3 + 0.5 * self.filling_s)  # as long as below: pages just written are quicker to free
         begun = time.monotonic()
         for pid in children:
             os.kill(pid, signal.SIGKILL)
@@ -198,7 +198,7 @@ class Held:
     def lehr_ms(self, supervisor: Supervisor) -> float:
         while True:
             reader = os.open(self.ready, os.O_RDWR | os.O_NONBLOCK)
-            ending = supervisor.run(hold, *self.body, self.ready, timeout_s=0.2 + 1.5 * self.filling_s)
+            ending = supervisor.run(hold, *self.body, self.ready, timeout_s=0.3 + 1.5 * self.filling_s)
             try:
                 filled = len(os.read(reader, 64)) == self.body[1]
             except BlockingIOError:
@@ -206,7 +206,7 @@ class Held:
             os.close(reader)
             if filled and ending.outcome == "timeout":
                 return float(ending.evidence["kill_to_gone_ms"])
-            self.filling_s *= 1.5  # the deadline came too soon
+            self.filling_s *= 2  # the deadline came too soon
 
 
 def measure_held(supervisor: Supervisor, name: str, held: Held, repeats: int) -> dict[str, Any]:
