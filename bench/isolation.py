@@ -29,6 +29,8 @@ import platform
 import shutil
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -224,18 +226,16 @@ def measure_held(supervisor: Supervisor, name: str, held: Held, repeats: int) ->
 
 
 def beside_busy(processes: int, trials: int) -> dict[str, Any]:
-    busy = [os.fork() for _ in range(processes)]
-    if 0 in busy:
-        while True:
-            pass
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    deadline = 8.0  # long enough to fill its memory before it lowers itself
     try:
         with Supervisor() as supervisor:
-            call = functools.partial(supervisor.run, lowest_priority, timeout_s=2.0)
-            return measure(f"kill, lowest priority, beside {processes} busy", call, trials, 2.0)
+            call = functools.partial(supervisor.run, lowest_priority, timeout_s=deadline)
+            return measure(f"kill, lowest priority, beside {processes} busy", call, trials, deadline)
     finally:
-        for pid in busy:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def main() -> None:

@@ -62,6 +62,10 @@ def test_a_helper_that_is_killed_ends_the_trial_and_is_replaced(new_supervisor):
         assert ending.outcome == "crashed"
         assert "helper process died during the trial (killed by SIGKILL)" in ending.evidence["reason"]
         assert supervisor.run(bodies.double, 1).result == {"value": 2}
+    ending = supervisor.run(bodies.stop_the_watchdog_and_kill_the_helper, timeout_s=60)
+    assert ending.outcome == "crashed"
+    assert "helper process died during the trial" in ending.evidence["reason"]
+    assert supervisor.run(bodies.double, 1).result == {"value": 2}
 
 
 def test_an_import_that_kills_every_helper_ends_in_an_error_and_leaves_nothing(

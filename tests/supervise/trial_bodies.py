@@ -296,6 +296,12 @@ def kill_the_watchdog_and_leave_a_daemon():
     time.sleep(600)
 
 
+def stop_the_watchdog_and_kill_the_helper():
+    """The worst order: a daemon falls to a watchdog that cannot act."""
+    os.kill(watchdog(), signal.SIGSTOP)
+    kill_the_helper_and_leave_a_daemon()
+
+
 def stop_the_helper_and_return():
     os.kill(os.getppid(), signal.SIGSTOP)
     return {"value": 1}

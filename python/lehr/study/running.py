@@ -101,7 +101,7 @@ def run(
             first ends the run.
         method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
         trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
-            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
+            30 s at least, once five have (:mod:`lehr.study.deadline`); 1e9, the most, is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
