@@ -62,7 +62,8 @@ class Supervisor:
 
     ``namespace``: give each helper a PID namespace of its own (as root, or where user namespaces are allowed). The
     kernel then ends everything inside with the helper. Without it, each helper has a watchdog above it, and a daemon
-    outlives them only when lehr, helper and watchdog are all killed at the same instant. Trials see other process numbers there than one sees outside.
+    outlives them only when lehr, helper and watchdog are all killed at the same instant. Trials see other process
+    numbers inside than one sees outside.
 
     Waiting and killing are done by a native thread that never takes the interpreter's lock; ``run`` sleeps
     meanwhile, and Ctrl-C reaches it.
@@ -133,8 +134,8 @@ class Supervisor:
         """Call ``function(*args)`` in a process of its own, and wait for its end.
 
         ``preload``: modules that the helper imports once, ahead of all trials with the same tuple.
-        ``timeout_s``: seconds (> 0, at most 1e9) from the start of the evaluation, when function and imports are loaded,
-        to the kill of its whole process tree. Loading has a limit of its own, 120 s.
+        ``timeout_s``: seconds (> 0, at most 1e9) from the start of the evaluation, when function and imports are
+        loaded, to the kill of its whole process tree. Loading has a limit of its own, 120 s.
         ``memory_limit_mb``: megabytes of 10^6 bytes (> 0, at most 1e8) of resident anonymous and shared memory in the
         whole tree, imports included; watched every 5 to 50 ms, with RLIMIT_DATA as a backstop inside the
         trial, and kept by the kernel where a cgroup is delegated.
