@@ -83,6 +83,7 @@ FAULTS: list[tuple[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = 
     ("descriptors exhausted", faults.use_up_descriptors, (), {}),
     ("nonsense on the channel", bodies.write_garbage_to_every_descriptor, (), {}),
     ("helper killed", bodies.kill_the_helper, (), {}),
+    ("watchdog killed", bodies.kill_the_watchdog, (), {}),
 ]
 
 

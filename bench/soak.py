@@ -126,6 +126,12 @@ def kill_the_helper() -> None:
     time.sleep(600)
 
 
+def kill_the_watchdog() -> None:
+    status = Path(f"/proc/{os.getppid()}/stat").read_text()
+    os.kill(int(status.rpartition(")")[2].split()[1]), signal.SIGKILL)
+    time.sleep(600)
+
+
 def stop_the_helper() -> None:
     os.kill(os.getppid(), signal.SIGSTOP)
     time.sleep(600)
@@ -152,6 +158,7 @@ FAULTS: list[tuple[Callable[[], Any], str, dict[str, float], int]] = [
     (return_much, "crashed", {}, 1),
     (write_nonsense, "crashed", {}, 1),
     (kill_the_helper, "crashed", {}, 1),
+    (kill_the_watchdog, "crashed", {}, 1),
     (stop_the_helper, "timeout", {"timeout_s": 0.03}, 1),
 ]
 

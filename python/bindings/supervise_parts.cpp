@@ -7,6 +7,7 @@
 #include "lehr/supervise/frames.hpp"
 #include "lehr/supervise/last_words.hpp"
 #include "lehr/supervise/oom.hpp"
+#include "lehr/supervise/priority.hpp"
 #include "lehr/supervise/proc.hpp"
 #include "lehr/supervise/trajectory.hpp"
 
@@ -52,6 +53,8 @@ void bind_supervise_parts(py::module_& m) {
       .def_property_readonly("usable", &supervise::CgroupTree::usable)
       .def_property_readonly("root", &supervise::CgroupTree::root)
       .def_property_readonly("why_not", &supervise::CgroupTree::why_not);
+  m.def("hurry", &supervise::hurry, py::arg("pid"),
+        "Undo what a process, perhaps a dying one, has done to be scheduled later than we are.");
   m.def("parse_oom_record", &supervise::parse_oom_record, py::arg("record"), py::arg("pid"),
         "The text of a record of /dev/kmsg that says that `pid` was killed for memory.");
   m.def("kernel_log_readable", [] { return supervise::KernelLog().readable(); });

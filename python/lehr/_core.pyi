@@ -53,6 +53,7 @@ __all__: list[str] = [
     "encode_frame",
     "handoff_waits_for",
     "hashed_seed",
+    "hurry",
     "invalid_share",
     "isa",
     "kernel_log_readable",
@@ -886,6 +887,11 @@ def handoff_waits_for(
     """
 
 def hashed_seed(index: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+def hurry(pid: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Undo what a process, perhaps a dying one, has done to be scheduled later than we are.
+    """
+
 def invalid_share(
     problem: Problem,
     n: typing.SupportsInt | typing.SupportsIndex,

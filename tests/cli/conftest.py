@@ -59,7 +59,7 @@ class Commands:
         self.folder = folder
         self._started: list[subprocess.Popen[str]] = []
 
-    def run(self, *arguments: object, timeout: float = 120, **extra: str) -> Finished:
+    def run(self, *arguments: object, timeout: float = 600, **extra: str) -> Finished:
         """Run to the end."""
         done = subprocess.run(
             [sys.executable, "-m", "lehr", *map(str, arguments)],

@@ -170,25 +170,28 @@ def wait_for_line(process: subprocess.Popen[str], part: str) -> str:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=120)
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_killed_and_started_again_it_goes_on_to_the_same_end(
     lehr: Commands, linear_model: Path, tree: Callable[[int], list[psutil.Process]]
 ) -> None:
-    command = ("tune", linear_model, "--budget", 5, "--max-latency-p95", "60s", "--method", "random")
-    process = lehr.start(*command)
+    command = ("tune", linear_model, "--max-latency-p95", "60s", "--method", "random", "--budget")
+    process = lehr.start(*command, 500)
     wait_for_line(process, "#1")
     below = tree(process.pid)
     process.kill()
     process.wait()
     assert gone(below)
+    # How many trials it had finished when the kill struck is up to the machine; three more are to come.
+    last = len((lehr.folder / "lehr.jsonl").read_text().splitlines()) + 2
+    command = (*command, last + 1)
     done = lehr.run(*command)
     assert done.code == 0, done.err
     assert "done earlier" in done.out
     numbers = [part for line in done.out.splitlines() for part in line.split() if part.startswith("#")]
-    assert numbers[-1] == "#4"
+    assert numbers[-1] == f"#{last}"
     assert "#0" not in numbers
     resumed = lehr.run(*command, "--json").json
     unbroken = lehr.run(*command, "--storage", "other.journal", "--out", "other.json", "--json").json
@@ -212,7 +215,7 @@ def test_ctrl_c_prints_the_best_so_far_and_how_to_go_on(
     below = tree(process.pid)
     process.send_signal(kind)
     process.send_signal(kind)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == code, err
     assert err == ""
     assert "Interrupted after" in out
@@ -229,11 +232,11 @@ def test_a_background_job_that_ignores_ctrl_c_can_be_terminated(lehr: Commands, 
     finally:
         signal.signal(signal.SIGINT, before)
     journal = lehr.folder / "lehr.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (journal.exists() and journal.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.terminate()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 143, err
     document = json.loads(out)
     assert document["status"] == "interrupted"
@@ -245,7 +248,7 @@ def test_a_reader_that_leaves_is_no_error(lehr: Commands, linear_model: Path) ->
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Tuning two_layers.onnx")
     process.stdout.close()
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.returncode == 141
@@ -257,7 +260,7 @@ def test_streams_that_are_closed_or_full(lehr: Commands, linear_model: Path) -> 
     def shell(redirection: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-c", f"{command} {redirection}"], cwd=lehr.folder, env=environment(), capture_output=True,
-            text=True, timeout=120, check=False,
+            text=True, timeout=600, check=False,
         )  # fmt: skip
 
     closed = shell(">&- 2>&- <&-")
@@ -325,7 +328,7 @@ def terminal(lehr: Commands, arguments: list[str], width: int, **extra: str) -> 
     )  # fmt: skip
     os.close(slave)
     written = bytearray()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     try:
         while time.monotonic() < deadline:
             try:
@@ -335,7 +338,7 @@ def terminal(lehr: Commands, arguments: list[str], width: int, **extra: str) -> 
             if not block:
                 break
             written += block
-        assert process.wait(timeout=10) == 0, written.decode(errors="replace")
+        assert process.wait(timeout=120) == 0, written.decode(errors="replace")
     finally:
         if process.poll() is None:
             process.kill()

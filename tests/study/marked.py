@@ -24,7 +24,7 @@ def marked_processes(mark: str) -> list[int]:
     return found
 
 
-def wait_until_gone(mark: str, seconds: float = 10.0) -> None:
+def wait_until_gone(mark: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while left := marked_processes(mark):
         assert time.monotonic() < deadline, f"still running: {left}"

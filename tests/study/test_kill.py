@@ -145,7 +145,7 @@ def test_a_second_run_on_the_same_file_is_told_who_has_it(runner, tmp_path):
     order = {"storage": str(tmp_path / "s.journal"), "seed": 3, "budget": 3}
     mark = uuid.uuid4().hex
     pid = runner.start(**order, slow=60, mark=mark)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (tmp_path / "s.journal.pid").exists() or not (tmp_path / "s.journal.pid").read_text().endswith(
         "\n"
     ):

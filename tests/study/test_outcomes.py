@@ -40,7 +40,7 @@ def ended(tmp_path_factory):
         objective="score",
         constraints=["latency_ms <= 5"],
         budget=len(HOWS),
-        trial_timeout_s=1.0,
+        trial_timeout_s=3.0,
         memory_limit_mb=300,
         storage=path,
         initial=[{"how": how} for how in HOWS],

@@ -162,7 +162,7 @@ def test_a_file_size_limit_of_the_system_is_met_in_a_sentence(journal):
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 3, ended.stderr

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from trial_marks import MARK, idle_helpers, marked_processes
+from trial_marks import MARK, idle_helpers, marked_processes, processes_of
 
 from lehr.supervise import Supervisor
 
@@ -31,7 +31,7 @@ class MarkedSupervisor(Supervisor):
         idle = idle_helpers(self)
         for helper in idle:
             helper.is_ready()  # it may still be importing, and forks once for nothing at the end of that
-        helpers = {helper.pid for helper in idle}
+        helpers = set().union(*map(processes_of, idle))
         left = {pid: name for pid, name in marked_processes(self.mark).items() if pid not in helpers}
         assert not left
         assert "reason" in ending.evidence or ending.outcome == "ok"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import is_gone, marked_processes, wait_for_pid, wait_until_gone
+from trial_marks import is_gone, marked_processes, parent_of, wait_for_pid, wait_until_gone
 
 import lehr
 from lehr._core import CgroupTree, NativeSupervisor
@@ -38,7 +38,7 @@ def evaluate(config):
 
 study = lehr.run(
     evaluate, lehr.Space([lehr.Ordinal("x", [0, 1, 2, 3, 4, 5])]), objective="score", method="grid", budget=6,
-    trial_timeout_s=0.5, memory_limit_mb=500, storage=sys.argv[1],
+    trial_timeout_s=2.0, memory_limit_mb=500, storage=sys.argv[1],
 )
 print(json.dumps([[trial.config["x"], trial.outcome, trial.seconds] for trial in study.trials]))
 """
@@ -54,7 +54,7 @@ def run_study(storage: Path, prefix: tuple[str, ...] = (), **more: str) -> list[
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -261,7 +261,7 @@ def test_a_disk_that_is_full_under_the_journal(tmp_path):
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -276,7 +276,7 @@ def test_a_folder_that_became_read_only(tmp_path):
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 1
@@ -284,28 +284,37 @@ def test_a_folder_that_became_read_only(tmp_path):
     assert "Read-only file system; choose another folder" in done.stderr
 
 
-def test_a_parent_and_its_helper_killed_at_the_same_instant(tmp_path):
-    """What the trial started in its session dies with it; what left it is found by nobody (docs/faults.md)."""
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_parent_and_its_helper_killed_at_the_same_instant(tmp_path, isolation):
+    """A daemon that carries nothing of ours falls to the watchdog, which was nobody's aim."""
     script = textwrap.dedent("""
         import os, sys, time
         from lehr.supervise import Supervisor
         def trial():
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    with open(sys.argv[1] + ".daemon", "w") as file:
+                        file.write(f"{os.getpid()}.")
+                    os.execve("/bin/sleep", ["sleep", "600"], {})
+                os._exit(0)
             with open(sys.argv[1], "w") as file:
                 file.write(f"{os.getpid()}.")
             time.sleep(600)
-        Supervisor().run(trial)
+        Supervisor(isolation=sys.argv[2]).run(trial)
     """)
-    command = [sys.executable, "-c", script, str(tmp_path / "pid")]
+    command = [sys.executable, "-c", script, str(tmp_path / "pid"), isolation]
     with subprocess.Popen(command, env=environment(), start_new_session=True) as parent:
-        trial = wait_for_pid(tmp_path / "pid")
-        helper = int(Path(f"/proc/{trial}/stat").read_text().rpartition(")")[2].split()[1])
-        for pid in (parent.pid, helper):
-            os.kill(pid, signal.SIGSTOP)  # stopped first, so that neither can act on the death of the other
-        for pid in (parent.pid, helper):
+        trial, daemon = (wait_for_pid(tmp_path / name) for name in ("pid", "pid.daemon"))
+        helper = parent_of(trial)
+        os.kill(parent.pid, signal.SIGSTOP)  # so that it cannot act on the death of the other
+        for pid in (helper, parent.pid):
             os.kill(pid, signal.SIGKILL)
-        parent.wait(30)
-    assert is_gone(trial)
-    assert is_gone(helper)
+        parent.wait(120)
+    left = [pid for pid in (trial, helper, daemon) if not is_gone(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
 
 
 def namespaces_or_skip() -> None:
@@ -335,7 +344,7 @@ def test_trials_in_a_namespace_of_their_own(new_supervisor, isolation):
         (bodies.abort, (), "crashed"),
         (bodies.double, (1,), "ok"),
     ):
-        limit = 0.3 if outcome == "timeout" else 60
+        limit = 0.6 if outcome == "timeout" else 60
         assert Supervisor.run(supervisor, body, *arguments, timeout_s=limit).outcome == outcome
     ending = Supervisor.run(
         supervisor, bodies.touch_in_steps, 2000, 4, 0.002, memory_limit_mb=150, timeout_s=60
@@ -367,7 +376,7 @@ def test_a_namespace_ends_a_daemon_even_when_all_who_know_it_are_killed_at_once(
     """)
     command = [sys.executable, "-c", script, str(tmp_path / "up")]
     with subprocess.Popen(command, env=environment(LEHR_TEST_MARK=mark)) as parent:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 120
         while not (tmp_path / "up").exists():
             assert time.monotonic() < give_up
             time.sleep(0.01)
@@ -379,8 +388,8 @@ def test_a_namespace_ends_a_daemon_even_when_all_who_know_it_are_killed_at_once(
             for pid in (parent.pid, *helpers):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-        parent.wait(30)
-        assert not wait_until_gone(mark, 10.0)
+        parent.wait(120)
+        assert not wait_until_gone(mark, 60.0)
 
 
 def test_an_interpreter_that_cannot_start_is_told(monkeypatch):

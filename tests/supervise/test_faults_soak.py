@@ -17,7 +17,7 @@ def test_two_hundred_trials_with_random_faults():
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.stdout, done.stderr

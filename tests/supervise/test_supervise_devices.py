@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -150,3 +152,32 @@ def test_a_study_that_stops_when_a_device_is_quarantined(monkeypatch, tmp_path):
     )
     assert study.stopped == "policy: quarantined"
     assert [trial.outcome for trial in study.trials] == ["ok", "crashed"]
+
+
+def test_a_trial_is_repeated_on_a_clean_device(tmp_path):
+    """Somebody kills the first attempt, whose memory comes back 0.5 s later: the second does not start before."""
+    taken = tmp_path / "taken"
+
+    def used():
+        return 900.0 if taken.exists() and time.monotonic() < float(taken.read_text()) + 0.5 else 100.0
+
+    def evaluate(config):
+        if not taken.exists():
+            (tmp_path / "writing").write_text(repr(time.monotonic()))
+            (tmp_path / "writing").rename(taken)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"score": time.monotonic() - float(taken.read_text())}
+
+    study = lehr.run(
+        evaluate,
+        lehr.Space([lehr.Ordinal("x", [1, 2])]),
+        objective="score",
+        budget=1,
+        storage=None,
+        device="gpu",
+        devices={"gpu": used},
+    )
+    (trial,) = study.trials
+    assert (trial.outcome, trial.evidence["earlier_attempts"][0]["class"]) == ("ok", "killed")
+    assert trial.objective >= 0.5
+    assert trial.evidence["cost_seconds"] >= 0.5

@@ -237,10 +237,10 @@ def test_a_crash_after_the_result_is_only_a_note(supervisor):
 
 
 def test_a_process_that_will_not_leave_after_its_result(supervisor):
-    ending = supervisor.run(bodies.hang_at_exit, timeout_s=1)
-    assert ending.outcome == "ok"
+    ending = supervisor.run(bodies.hang_at_exit, timeout_s=1.5)
+    assert ending.outcome == "ok"  # though the deadline passed while lehr waited for it to leave, 2 s
     assert "still busy" in ending.evidence["notes"][0]
-    assert ending.seconds < 1
+    assert ending.seconds < 1.5
 
 
 def test_handlers_registered_by_the_trial_run(supervisor, tmp_path):

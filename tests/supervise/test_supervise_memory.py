@@ -72,6 +72,24 @@ def test_a_flood_of_output_stays_outside(supervisor):
     assert read_usage("self").peak - before.peak < 50 * MB
 
 
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_the_limit_inside_begins_after_the_imports(new_supervisor, tmp_path, monkeypatch, isolation):
+    """Runtimes reserve a lot when they are imported, which is no fault of the evaluation."""
+    text = "import resource\ndef limit(): return resource.getrlimit(resource.RLIMIT_DATA)[0]\n"
+    text += "AT_IMPORT = limit()\nHELD = bytes(50_000_000)\ndef body(): return [AT_IMPORT, limit()]\n"
+    (tmp_path / "lehr_test_limited.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    body = __import__("lehr_test_limited").body
+    supervisor = new_supervisor(isolation=isolation)
+    limits = [supervisor.run(body, memory_limit_mb=limit).result for limit in (100, 200, None)]
+    unlimited = limits[2][1]
+    assert [at_import for at_import, _ in limits] == [unlimited] * 3
+    small, large = limits[0][1], limits[1][1]
+    assert small != unlimited
+    # What the imports hold comes on top, so that twice the difference of the limits is left between them.
+    assert 100 * MB <= large - small <= 300 * MB
+
+
 THROW = """
 #include <new>
 #include <stdexcept>

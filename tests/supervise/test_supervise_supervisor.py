@@ -14,9 +14,9 @@ import types
 
 import pytest
 import trial_bodies as bodies
-from trial_marks import idle_helpers
+from trial_marks import idle_helpers, processes_of
 
-from lehr import IsolationError, LehrError, OptionError, UnpicklableError
+from lehr import IsolationError, LehrError, UnpicklableError
 from lehr.supervise import Supervisor
 
 
@@ -97,7 +97,9 @@ def test_modules_beside_a_script_given_on_the_command_line(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     script = "import lehr_test_beside as m, lehr.supervise as s; print(s.Supervisor().run(m.body).result)"
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=True
+    )
     assert done.stdout == b"7\n"
 
 
@@ -188,30 +190,11 @@ def test_what_cannot_be_sent_is_named(supervisor):
     assert isinstance(caught.value, LehrError)
     assert "the captured variable 'lock'" in caught.value.culprit
     with pytest.raises(UnpicklableError, match="argument 1"):
-        supervisor.run(bodies.double, 1, lock)
+        supervisor.run(max, 1, lock)
     with pytest.raises(UnpicklableError, match="the attribute 'lock' of argument 0"):
         supervisor.run(bodies.double, Holder())
     with pytest.raises(UnpicklableError, match="argument 0 of the partial of the function"):
         supervisor.run(functools.partial(bodies.double, (i for i in range(3))))
-
-
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-@pytest.mark.parametrize("name", ["timeout_s", "memory_limit_mb"])
-def test_limits_out_of_range(supervisor, name, value):
-    with pytest.raises(OptionError, match=name):
-        supervisor.run(bodies.double, 1, **{name: value})
-
-
-def test_wrong_options():
-    with pytest.raises(OptionError, match="thread"):
-        Supervisor(isolation="thread")
-    supervisor = Supervisor()
-    with pytest.raises(OptionError, match="preload"):
-        supervisor.run(bodies.double, 1, preload="numpy")
-    supervisor.close()
-    supervisor.close()
-    with pytest.raises(OptionError, match="closed"):
-        supervisor.run(bodies.double, 1)
 
 
 def test_an_interpreter_that_does_not_start(monkeypatch):
@@ -229,14 +212,19 @@ def test_two_hundred_trials_leak_nothing(new_supervisor):
     (helper,) = idle_helpers(supervisor)
     assert helper.is_ready()  # it has imported what its first trial had to, and the answer is taken
     gc.collect()  # what earlier tests left behind would close its descriptors in the middle of this one
-    before = open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))
+
+    def counts():
+        below = [len(os.listdir(f"/proc/{pid}/fd")) for pid in sorted(processes_of(helper))]
+        return open_descriptors(), threading.active_count(), below
+
+    before = counts()
     for index in range(200):
         body, args = ((bodies.double, (index,)), (bodies.leave_without_result, ()))[index % 10 == 9]
         Supervisor.run(supervisor, body, *args)  # without the check of these tests, which takes long
     (same,) = idle_helpers(supervisor)
     assert same is helper
     gc.collect()
-    after = open_descriptors(), threading.active_count(), len(os.listdir(f"/proc/{helper.pid}/fd"))
+    after = counts()
     assert after[0] <= before[0] + 5  # a leak of one in ten trials would be twenty
     assert after[1:] == before[1:]
 
@@ -248,7 +236,7 @@ def test_descriptors_after_endings_of_all_kinds():
             supervisor.run(bodies.stop_self, timeout_s=0.05)
             supervisor.run(bodies.double, 1, preload=("no_such_module",))
             with pytest.raises(UnpicklableError):
-                supervisor.run(threading.Lock())
+                supervisor.run(max, threading.Lock())
 
     all_kinds()
     before = open_descriptors()
@@ -339,6 +327,6 @@ def test_functions_of_main(way):
     elif way == "stdout closed":
         command[2] = "import os; os.close(0); os.close(1)\n" + script
     done = subprocess.run(
-        command, input=given, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, input=given, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")

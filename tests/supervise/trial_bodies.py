@@ -274,6 +274,39 @@ def kill_the_helper_and_leave_a_daemon():
     kill_the_helper()
 
 
+def watchdog():
+    """The parent of the helper."""
+    with open(f"/proc/{os.getppid()}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def kill_the_watchdog():
+    os.kill(watchdog(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def kill_the_watchdog_and_leave_a_daemon():
+    pid = watchdog()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(600)
+
+
+def stop_the_watchdog_and_kill_the_helper():
+    """The worst order: a daemon falls to a watchdog that cannot act."""
+    os.kill(watchdog(), signal.SIGSTOP)
+    kill_the_helper_and_leave_a_daemon()
+
+
+def stop_the_helper_and_return():
+    os.kill(os.getppid(), signal.SIGSTOP)
+    return {"value": 1}
+
+
 def stop_the_helper():
     os.kill(os.getppid(), signal.SIGSTOP)
     time.sleep(600)

@@ -6,6 +6,8 @@ import contextlib
 import os
 import time
 
+from lehr.supervise._tree import children_of
+
 MARK = "LEHR_TEST_MARK"
 
 
@@ -31,7 +33,7 @@ def wait_until_gone(mark: str, limit_s: float) -> dict[int, str]:
     return left
 
 
-def wait_for_pid(path, limit_s: float = 30.0) -> int:
+def wait_for_pid(path, limit_s: float = 120.0) -> int:
     """The number that a process writes there, followed by a full stop."""
     give_up = time.monotonic() + limit_s
     while not (path.exists() and path.read_text().endswith(".")):
@@ -40,7 +42,7 @@ def wait_for_pid(path, limit_s: float = 30.0) -> int:
     return int(path.read_text()[:-1])
 
 
-def is_gone(pid: int, limit_s: float = 5.0) -> bool:
+def is_gone(pid: int, limit_s: float = 60.0) -> bool:
     """Whether a process is dead (a zombie counts) within the limit."""
     give_up = time.monotonic() + limit_s
     while time.monotonic() < give_up:
@@ -57,3 +59,19 @@ def is_gone(pid: int, limit_s: float = 5.0) -> bool:
 def idle_helpers(supervisor) -> list:
     """The helpers that wait for a trial."""
     return [helper for idle in supervisor._idle.values() for helper in idle]
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def helper_below(watchdog: int) -> int:
+    """The helper's own process: the one child of its watchdog."""
+    (helper,) = children_of(watchdog)
+    return helper
+
+
+def processes_of(helper) -> set[int]:
+    """A waiting helper and its watchdog."""
+    return {helper.pid, *children_of(helper.pid)}

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "lehr/supervise/descriptor.hpp"
+#include "lehr/supervise/priority.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -125,10 +126,14 @@ int pid_of(int pidfd) {
   return std::max(number_in<int>(std::string_view(text).substr(at + 4)).value_or(0), 0);
 }
 
+std::vector<int> threads_of(int pid) {
+  return numbers_in_directory("/proc/" + std::to_string(pid) + "/task");
+}
+
 std::vector<int> children_of(int pid) {
   std::vector<int> found;
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const int thread : numbers_in_directory(tasks)) {
+  for (const int thread : threads_of(pid)) {
     const std::string path = tasks + "/" + std::to_string(thread) + "/children";
     const std::string text = read_file(path);
     if (text.empty() && ::access(path.c_str(), F_OK) != 0 && ::access(tasks.c_str(), F_OK) == 0) {
@@ -187,7 +192,9 @@ bool kill_process(const Process& process) noexcept {
   } catch (...) {
     return false;  // no memory to look with
   }
-  return send_signal(pidfd, SIGKILL);
+  if (!send_signal(pidfd, SIGKILL)) return false;
+  hurry(process.pid);
+  return true;
 }
 
 }  // namespace lehr::supervise

@@ -41,11 +41,13 @@ int parent_of(int pid);  // 0 when it is gone
 // The number that the process of a pidfd has here: whoever sent the descriptor may count in another
 // namespace. 0 when it is gone.
 int pid_of(int pidfd);
+std::vector<int> threads_of(int pid);
 std::vector<int> children_of(int pid);
 std::vector<Process> descendants_of(int pid);  // parents before children
 // Living processes whose environment holds `entry`, as in "NAME=value".
 std::vector<Process> processes_with(const std::string& entry);
-// SIGKILL, to this process and no other, whatever happened to its number meanwhile. False when it is gone.
+// SIGKILL, to this process and no other, whatever happened to its number meanwhile, and as much haste as it
+// takes. False when it is gone.
 bool kill_process(const Process& process) noexcept;
 
 }  // namespace lehr::supervise

@@ -97,7 +97,8 @@ void Supervisor::Work::set_timer() {
   for (const auto& helper : helpers) soonest = std::min(soonest, helper->due());
   itimerspec when{};  // zero: never
   if (std::isfinite(soonest)) {
-    const double moment = std::max(soonest, 1e-9);  // one that has passed goes off at once
+    // One that has passed goes off at once; one that no clock can hold is looked at again in a century.
+    const double moment = std::clamp(soonest, 1e-9, 4e9);
     when.it_value.tv_sec = static_cast<time_t>(moment);
     when.it_value.tv_nsec =
         std::clamp(static_cast<long>((moment - std::floor(moment)) * 1e9) + 1, 1L, 999'999'999L);

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "lehr/supervise/clock.hpp"
+#include "lehr/supervise/priority.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -189,13 +190,16 @@ void Trial::kill(KillCause cause, double now) {
   push_at_ = alone ? now + first_push_s : now;
   if (cgroup_) cgroup_->kill();
   send_signal_to_group(pidfd_, SIGKILL);
+  if (pid_ > 0 && pid_of(pidfd_.get()) == pid_) hurry(pid_);  // no stranger with its number
 }
 
 // The helper is stopped, starved, or busy with a tree that grows as fast as it kills: help it from here.
 void Trial::push(double now) {
   if (cgroup_) cgroup_->kill();
-  if (helper_ > 0)
+  if (helper_ > 0) {
+    hurry(helper_);
     for (const Process& process : descendants_of(helper_)) kill_process(process);
+  }
   const double spent = supervise::now() - now;
   push_at_ = now + std::max(push_again_s, 2 * spent);
 }

@@ -106,6 +106,9 @@ def _split(constraints: Constraints, problems: list[str]) -> list[tuple[str, str
                 parts.append((f"{metric!r}: {value!r}", metric, True, value))
         return parts
     parts = []
+    if not isinstance(constraints, Sequence | set | frozenset):
+        problems.append(f"{constraints!r:.60} is no limit: {_EXAMPLE}")
+        return []
     for text in [constraints] if isinstance(constraints, str) else constraints:
         match = _CONSTRAINT.match(text) if isinstance(text, str) else None
         if match is None:

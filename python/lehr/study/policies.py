@@ -33,6 +33,8 @@ _FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
 def read_policies(policies: Mapping[str, str] | None) -> dict[FailureClass, Action]:
     """The defaults with ``policies`` on top. Raises OptionError for a class or an action that does not exist."""
     chosen: dict[FailureClass, Action] = dict(DEFAULTS)
+    if policies is not None and not isinstance(policies, Mapping):
+        raise OptionError(f"policies is {policies!r:.60}; give a dict such as {{'oom': 'stop'}}")
     for kind, action in (policies or {}).items():
         if kind not in get_args(FailureClass):
             raise OptionError(f"policies has {kind!r}; the classes are {', '.join(get_args(FailureClass))}")

@@ -10,6 +10,16 @@ from lehr._checks import real
 from lehr.errors import OptionError, StorageError
 from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
+from lehr.study.arguments import (
+    check_budget,
+    check_callback,
+    check_evaluation,
+    check_names,
+    check_place,
+    check_surroundings,
+    chosen_for,
+    distinct,
+)
 from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Direction, Preset
 from lehr.study.events import Event
@@ -17,12 +27,11 @@ from lehr.study.history import make_optimizer
 from lehr.study.limits import Constraints, parse_limits
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
-from lehr.study.results import canonical
 from lehr.study.session import Session
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
-from lehr.supervise import Ending, TrialContext
-from lehr.supervise._device import MemoryReader, is_cuda
+from lehr.supervise import Ending, TrialContext, _options
+from lehr.supervise._device import MemoryReader
 from lehr.supervise.supervisor import Supervisor
 
 #: What an evaluation may return: metrics by name, or the objective alone.
@@ -92,7 +101,7 @@ def run(
             first ends the run.
         method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
         trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
-            30 s at least, once five have (:mod:`lehr.study.deadline`); a large number is as good as no deadline.
+            30 s at least, once five have (:mod:`lehr.study.deadline`); 1e9, the most, is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
         storage: a journal file (with a log of JSON lines beside it), an Optuna storage URL (``sqlite:///``,
             ``postgresql://``, ``redis://``...), an Optuna storage, or None to keep the study in memory.
@@ -128,16 +137,20 @@ def run(
         IsolationError: this machine cannot start a process for a trial.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
+    budget, budget_seconds = check_budget(budget, budget_seconds)
+    trial_timeout_s = _options.optional_seconds("trial_timeout_s", trial_timeout_s)
+    memory_limit_mb = _options.optional_megabytes("memory_limit_mb", memory_limit_mb)
+    check_names(objective, name)
+    check_place(storage)
+    check_surroundings(preload=preload, device=device, devices=devices, cpus=cpus, threads=threads)
+    check_callback(on_event)
+    if not isinstance(space, Space):
+        raise OptionError(f"space is {_options.shown(space)}; give a lehr.Space")
+    resume = _options.flag("resume", resume)
     chosen = read_policies(policies)
     most = math.inf if budget is None and budget_seconds is not None else budget or 25
     if budget is None:
         budget = 25 if budget_seconds is None else _planned(budget_seconds)
-    _check_numbers(
-        budget,
-        budget_seconds=budget_seconds,
-        trial_timeout_s=trial_timeout_s,
-        memory_limit_mb=memory_limit_mb,
-    )
     definition = Definition(
         space=space,
         objective=objective,
@@ -146,16 +159,18 @@ def run(
         method=method,
         preset=preset,
         seed=seed,
-        initial=_distinct(space, initial),
+        initial=distinct(space, initial),
         acquisition=acquisition,
-        options={str(name): real(f"option {name!r}", value) for name, value in (options or {}).items()},
-        accept_borderline=bool(accept_borderline),
+        options={
+            str(key): real(f"option {key!r}", value)
+            for key, value in _options.mapping("options", options, "such as {'gamma': 0.2}").items()
+        },
+        accept_borderline=_options.flag("accept_borderline", accept_borderline),
     )
     if isinstance(confirm, bool) or not isinstance(confirm, int) or confirm < 0:
         raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
-    if isinstance(device, str) and device not in (devices or {}) and not is_cuda(device):
-        raise OptionError(f"device is {device!r}, and devices has {', '.join(devices or {}) or 'none'}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
+    check_evaluation(evaluate)
     # Likewise; starts nothing yet.
     supervisor = Supervisor(
         isolation=isolation, environment=environment, devices=devices, namespace=namespace
@@ -174,13 +189,13 @@ def run(
             return supervisor.run(
                 evaluate,
                 dict(config),
-                preload=tuple(preload(dict(config)) if callable(preload) else preload),
+                preload=chosen_for(preload, config, _options.modules, "preload"),
                 timeout_s=timeout_s,
                 memory_limit_mb=memory_limit_mb,
-                device=device(dict(config)) if callable(device) else device,
+                device=chosen_for(device, config, _options.device, "device"),
                 fresh=fresh,
                 cpus=cpus,
-                threads=threads(dict(config)) if callable(threads) else threads,
+                threads=chosen_for(threads, config, _options.threads, "threads"),
                 context=TrialContext(
                     number=number,
                     feasible_found=session.study.best is not None,
@@ -209,20 +224,3 @@ def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> N
 def _planned(budget_seconds: float) -> int:
     """The number of trials that the search plans for under a budget in seconds; asking for more is allowed."""
     return max(25, round(4 * budget_seconds)) if 0 < budget_seconds < 1e12 else 25
-
-
-def _check_numbers(budget: int, **limits: float | None) -> None:
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-        raise OptionError(f"budget must be a whole number of trials from 1, not {budget!r}")
-    for name, value in limits.items():
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise OptionError(f"{name} must be a finite number above 0, or None, not {value!r}")
-
-
-def _distinct(space: Space, initial: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Initial configurations, checked; one that comes twice is evaluated once."""
-    seen: dict[str, dict[str, Any]] = {}
-    for config in initial:
-        space.validate(dict(config))
-        seen.setdefault(canonical(dict(config)), dict(config))
-    return tuple(seen.values())

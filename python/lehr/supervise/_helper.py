@@ -1,8 +1,9 @@
 """The helper: a small, long-lived process that forks trials and leaves nothing of them.
 
-It imports what the trials of its kind need and does nothing else: no user code, no session, no thread. It
-watches the process that started it in three ways: the end of its socket, a pidfd (a fork of that process may hold the
-socket open), and PR_SET_PDEATHSIG, which fires when the native supervisor's *thread* ends.
+It imports what the trials of its kind need and does nothing else: no user code, no thread. It watches lehr's
+process in two ways, the end of its socket and a pidfd (a fork of that process may hold the socket open), and its own
+parent, the watchdog (``_watchdog``), by PR_SET_PDEATHSIG. In a PID namespace its parent is outside, and there is no
+watchdog: the kernel does its work.
 """
 
 from __future__ import annotations
@@ -30,10 +31,8 @@ from lehr.supervise._linux import (
     prefer_as_oom_victim,
 )
 from lehr.supervise._tree import Reaper, drain
+from lehr.supervise._watchdog import KILL_LIMIT_S, stand_guard
 from lehr.supervise._wire import BadFrame, Channel
-
-KILL_LIMIT_S = 10.0
-"""How long a helper that ends tries to kill what is left; during a trial its parent says how long."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -80,10 +79,10 @@ class Helper:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._parent_pidfd: int | None = None
+        self._lehr: int | None = None  # a pidfd
         self._parent = os.getppid()
         self._reaper: Reaper | None = None
-        self._abandon_s = KILL_LIMIT_S
+        self._abandon_s = KILL_LIMIT_S  # during a trial, lehr says how long
         self._wakeup, self._wakeup_write = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._wakeup_write, False)
@@ -116,19 +115,17 @@ class Helper:
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
-        if self._parent_pidfd is not None:
-            poll.register(self._parent_pidfd, select.POLLIN)
-        # Without a pidfd, look at the parent ten times a second; in a namespace of our own its death is ours.
-        watched = self._parent_pidfd is not None or self._parent == 0
-        ready = {fd for fd, _ in poll.poll(None if watched else 100)}
+        if self._lehr is not None:
+            poll.register(self._lehr, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll()}
         if self._wakeup in ready:
             if signal.SIGTERM in os.read(self._wakeup, 512):
                 return False
             drain(self._wakeup)
             if self._reaper is not None and self._reaper.main_has_ended():
                 self._finish()
-        if self._parent_pidfd in ready or os.getppid() != self._parent:
-            return False  # seen even when a fork of the parent holds the socket open: no end of file then
+        if self._lehr in ready or os.getppid() != self._parent:
+            return False  # seen even when a fork of lehr's process holds the socket open: no end of file then
         if self._channel.fileno() in ready:
             messages = self._channel.receive()
             if messages is None:
@@ -157,11 +154,8 @@ class Helper:
         return True
 
     def _set_up(self, message: dict[str, Any]) -> None:
-        self._parent = message["parent"]
-        self._parent_pidfd = open_pidfd(self._parent) if self._parent else None
-        # While it imports, the helper cannot watch its parent. The thread that started it lives as long as the study.
-        if not die_with_parent(self._parent, signal.SIGKILL):
-            os._exit(0)
+        self._lehr = open_pidfd(message["lehr"]) if message["lehr"] else None
+        # While it imports, the helper looks at nothing: it dies of its parent's death.
         _child.set_path(message["sys_path"])
         sys.argv = list(message["argv"])
         self._import(message["preload"])
@@ -225,7 +219,7 @@ class Helper:
         for source, target in ((null, 0), (out, 1), (err, 2)):
             os.dup2(source, target)
         self._channel.close()
-        for fd in (null, out, err, self._wakeup, self._wakeup_write, self._parent_pidfd):
+        for fd in (null, out, err, self._wakeup, self._wakeup_write, self._lehr):
             if fd is not None and fd > 2:
                 os.close(fd)
         prefer_as_oom_victim()
@@ -242,6 +236,7 @@ class Helper:
 
 def main(control: int) -> NoReturn:
     """Entry of the helper's interpreter."""
+    stand_guard(control)
     sock = socket.socket(fileno=control)
     os.set_inheritable(control, False)
     Helper(Channel(sock)).serve()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from lehr.errors import OptionError
+from lehr.supervise import _options
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +17,12 @@ class TrialLimits:
     grace_s: float = 0.0
     abandon_s: float = 10.0
 
-    def check(self) -> None:
-        """Raises OptionError for a limit out of range."""
-        for name, value in (("timeout_s", self.timeout_s), ("memory_limit_mb", self.memory_limit_mb)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise OptionError(f"{name} is {value!r}; it must be a finite number above 0, or None")
-        if not (math.isfinite(self.grace_s) and self.grace_s >= 0):
-            raise OptionError(f"grace_s is {self.grace_s!r}; it must be a finite number of seconds from 0")
-        if not (math.isfinite(self.abandon_s) and self.abandon_s > 0):
-            raise OptionError(f"abandon_s is {self.abandon_s!r}; it must be a finite number above 0")
+    def checked(self) -> TrialLimits:
+        """The same with plain numbers. Raises OptionError for a limit out of range."""
+        return TrialLimits(
+            _options.optional_seconds("timeout_s", self.timeout_s),
+            _options.optional_megabytes("memory_limit_mb", self.memory_limit_mb),
+            self.start_limit_s,
+            _options.amount("grace_s", self.grace_s, "seconds", _options.MOST_SECONDS, zero=True),
+            self.abandon_s,
+        )

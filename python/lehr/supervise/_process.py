@@ -112,9 +112,9 @@ class HelperProcess:
         marker = f"{MARKER}={os.getpid()}-{os.urandom(8).hex()}"
         variables = {**_QUIET_IMPORTS, **os.environ, **environment}
         variables.pop(MARKER, None)
-        # Seen from a namespace of its own, a helper's parent is outside and has no number.
-        parent = 0 if namespace else os.getpid()
-        setup = {"do": "setup", "parent": parent, "preload": list(preload)}
+        # Seen from a namespace of its own, we are outside and have no number.
+        lehr = 0 if namespace else os.getpid()
+        setup = {"do": "setup", "lehr": lehr, "preload": list(preload)}
         setup |= {"sys_path": absolute_path(), "argv": list(getattr(sys, "argv", [""]))}
         self._supervisor = supervisor
         self._warming: _core.HelperAnswer | None = None
@@ -139,7 +139,7 @@ class HelperProcess:
 
     @property
     def pid(self) -> int:
-        """The helper's process."""
+        """The process that was started: the helper's watchdog, or unshare(1); the helper is its one child."""
         return self.native.pid
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from lehr import _core
 from lehr.errors import IsolationError, OptionError
+from lehr.supervise import _options
 from lehr.supervise._device import Devices, MemoryReader
 from lehr.supervise._limits import TrialLimits
 from lehr.supervise._linux import IS_LINUX
@@ -60,8 +61,9 @@ class Supervisor:
     names it as ``lost``, and the next trial gets another helper.
 
     ``namespace``: give each helper a PID namespace of its own (as root, or where user namespaces are allowed). The
-    kernel then ends everything inside with the helper, so that not even a daemon outlives lehr and its helper when both
-    are killed at the same instant. Trials see other process numbers there than one sees outside.
+    kernel then ends everything inside with the helper. Without it, each helper has a watchdog above it, and a daemon
+    outlives them only when lehr, helper and watchdog are all killed at the same instant. Trials see other process
+    numbers inside than one sees outside.
 
     Waiting and killing are done by a native thread that never takes the interpreter's lock; ``run`` sleeps
     meanwhile, and Ctrl-C reaches it.
@@ -78,21 +80,26 @@ class Supervisor:
         *,
         isolation: Literal["auto", "fork", "spawn"] = "auto",
         environment: Mapping[str, str] | None = None,
-        cgroup: str | Literal[False] | None = None,
+        cgroup: str | os.PathLike[str] | Literal[False] | None = None,
         devices: Mapping[str, MemoryReader] | None = None,
         abandon_s: float = 10.0,
         namespace: bool = False,
     ) -> None:
-        if isolation not in {"auto", "fork", "spawn"}:
-            raise OptionError(f"isolation is {isolation!r}; choose 'auto', 'fork' or 'spawn'")
+        if isolation not in ("auto", "fork", "spawn"):
+            raise OptionError(f"isolation is {_options.shown(isolation)}; choose 'auto', 'fork' or 'spawn'")
         if not IS_LINUX:
             raise IsolationError("isolated trials need Linux")
         self._isolation: Literal["fork", "spawn"] = "fork" if isolation != "spawn" else "spawn"
-        self._environment = dict(environment or {})
-        self._cgroup = cgroup
-        self._devices = Devices(devices or {})
-        self._abandon_s = abandon_s
-        self._namespace = namespace
+        if cgroup is not None and cgroup is not False and not isinstance(cgroup, str | os.PathLike):
+            raise OptionError(
+                f"cgroup is {_options.shown(cgroup)}; give a directory of the cgroup v2 tree, None to look for one, "
+                "or False for none"
+            )
+        self._environment = _options.environment(environment)
+        self._cgroup = cgroup if cgroup is None or cgroup is False else os.fspath(cgroup)
+        self._devices = Devices(_options.devices(devices))
+        self._abandon_s = _options.seconds("abandon_s", abandon_s)
+        self._namespace = _options.flag("namespace", namespace)
         self._lock = threading.Lock()
         self._native: _core.NativeSupervisor | None = None
         self._idle: dict[_Key, list[HelperProcess]] = {}
@@ -127,9 +134,9 @@ class Supervisor:
         """Call ``function(*args)`` in a process of its own, and wait for its end.
 
         ``preload``: modules that the helper imports once, ahead of all trials with the same tuple.
-        ``timeout_s``: seconds (> 0) from the start of the evaluation, when function and imports are loaded,
-        to the kill of its whole process tree. Loading has a limit of its own, 120 s.
-        ``memory_limit_mb``: megabytes of 10^6 bytes (> 0) of resident anonymous and shared memory in the
+        ``timeout_s``: seconds (> 0, at most 1e9) from the start of the evaluation, when function and imports are
+        loaded, to the kill of its whole process tree. Loading has a limit of its own, 120 s.
+        ``memory_limit_mb``: megabytes of 10^6 bytes (> 0, at most 1e8) of resident anonymous and shared memory in the
         whole tree, imports included; watched every 5 to 50 ms, with RLIMIT_DATA as a backstop inside the
         trial, and kept by the kernel where a cgroup is delegated.
         ``context``: what ``lehr.current_trial()`` returns inside.
@@ -146,23 +153,27 @@ class Supervisor:
         sent, OptionError for an option out of range, IsolationError when this machine cannot start a process.
         """
         limits = TrialLimits(timeout_s, memory_limit_mb, self._start_limit_s, grace_s, self._abandon_s)
-        limits.check()
-        if isinstance(preload, str):
-            raise OptionError(f"preload is the string {preload!r}; give a list of module names")
-        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise OptionError(f"threads is {threads!r}; it must be a whole number from 1, or None")
+        limits = limits.checked()
+        modules = _options.modules(preload)
+        threads = _options.threads(threads)
+        device = _options.device(device)
+        processors = _options.processors(cpus)
+        if context is not None and not isinstance(context, TrialContext):
+            raise OptionError(f"context is {_options.shown(context)}; give a TrialContext, or None")
+        fresh = _options.flag("fresh", fresh)
+        _options.function("the evaluation", function, args)
         if self._closed:
             raise OptionError("this supervisor is closed; create another one")
         pickled = pickle_call(function, args)
         spec = {
-            "preload": list(preload),
-            "memory_limit_mb": memory_limit_mb,
+            "preload": list(modules),
+            "memory_limit_mb": limits.memory_limit_mb,
             "context": None if context is None else context.to_json(),
             "sys_path": absolute_path(),
             "argv": list(getattr(sys, "argv", [""])),
-            "cpus": _processors(cpus),
+            "cpus": processors,
         }
-        key = _Key(tuple(preload), threads)
+        key = _Key(modules, threads)
         if fresh:
             self._drop_idle(key)
         if device is None:
@@ -318,15 +329,3 @@ def _quarantined(device: str, why: str) -> Ending:
         "started": False,
     }
     return Ending("crashed", None, evidence, 0.0)
-
-
-def _processors(cpus: Iterable[int] | None) -> list[int] | None:
-    if cpus is None:
-        return None
-    chosen = sorted(set(cpus))
-    allowed = os.sched_getaffinity(0)
-    if not chosen or not set(chosen) <= allowed:
-        raise OptionError(
-            f"cpus is {chosen}; choose from the processors that this process may use, {sorted(allowed)}"
-        )
-    return chosen
