@@ -139,7 +139,11 @@ void Optimizer::learn(std::vector<Hearsay> results) {
 std::optional<std::string> Optimizer::finished() const {
   if (!queue_.empty()) return std::nullopt;
   Rng rng = rng_for(options_, history_->size(), Purpose::propose);
-  return searcher_->finished(rng);
+  try {
+    return searcher_->finished(rng);
+  } catch (const ExhaustedError&) {
+    return std::nullopt;  // that is for the next ask to say
+  }
 }
 
 std::size_t Optimizer::recall(const Configuration& partial, const Result* result, bool settled) {
@@ -193,8 +197,8 @@ std::string Optimizer::explain() const {
   const std::size_t finished = history_->finished();
   std::string words = "Phase " + phase();
   if (!stage().empty()) words += ", stage " + stage();
-  words +=
-      ": " + std::to_string(finished) + " trials told, " + std::to_string(history_->feasible()) + " feasible";
+  words += ": " + std::to_string(finished) + (finished == 1 ? " trial told, " : " trials told, ") +
+           std::to_string(history_->feasible()) + " feasible";
   if (history_->pending() > 0) words += ", " + std::to_string(history_->pending()) + " pending";
   words += ". " + searcher_->explain();
   if (!queue_.empty())
