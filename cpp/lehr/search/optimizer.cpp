@@ -197,8 +197,8 @@ std::string Optimizer::explain() const {
   const std::size_t finished = history_->finished();
   std::string words = "Phase " + phase();
   if (!stage().empty()) words += ", stage " + stage();
-  words += ": " + std::to_string(finished) + (finished == 1 ? " trial told, " : " trials told, ") +
-           std::to_string(history_->feasible()) + " feasible";
+  words +=
+      ": " + std::to_string(finished) + " trials told, " + std::to_string(history_->feasible()) + " feasible";
   if (history_->pending() > 0) words += ", " + std::to_string(history_->pending()) + " pending";
   words += ". " + searcher_->explain();
   if (!queue_.empty())
