@@ -96,6 +96,19 @@ class TestValidity:
                 model.observe([EAGER, float(family), 0.5], True, weight)
         assert firm.probability([COMPILE, 0.0, 0.2]) < weak.probability([COMPILE, 0.0, 0.2])
 
+    def test_hearsay_that_counts_for_nothing_is_no_accident_here(self):
+        rng = np.random.default_rng(5)
+        alone, told = validity(), validity()
+        for _ in range(40):
+            told.observe([float(rng.integers(3)), float(rng.integers(4)), rng.random()], False, 0.007)
+        for model in (alone, told):
+            for family in range(4):
+                model.observe([COMPILE, float(family), 0.5], False)
+                model.observe([EAGER, float(family), 0.5], True)
+        assert told.accident == pytest.approx(alone.accident, abs=0.02)
+        for row in ([COMPILE, 1.0, 0.2], [EAGER, 1.0, 0.2], [ONNX, 1.0, 0.2]):
+            assert told.probability(row) == pytest.approx(alone.probability(row), abs=0.1)
+
     @settings(max_examples=60, deadline=None)
     @given(
         st.lists(

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lehr._checks import real
-from lehr.errors import ConfigurationError, ResultError
+from lehr.errors import ConfigurationError, OptionError, ResultError
 from lehr.space import Space
 from lehr.trial import OUTCOMES
 
 
 def results_of(
-    previous: Any, space: Space, metric_names: Sequence[str]
+    previous: Any, space: Space, metric_names: Sequence[str], direction: str
 ) -> list[tuple[dict[str, Any], str, float, list[float]]]:
     """Configuration, outcome, objective and metrics (NaN where not measured) of every finished trial that is legal in
     the space.
@@ -21,10 +21,19 @@ def results_of(
     Args:
         previous: something with ``trials``, or an iterable of trials with ``config``, ``outcome``, ``objective`` and
             ``metrics``.
+        direction: of the search that learns.
 
     Raises:
+        ConfigurationError: there are finished trials, and none of them is legal in the space.
+        OptionError: `previous` optimises in the other direction.
         ResultError: a trial is not one, or a result is not a finite number.
     """
+    other = getattr(previous, "direction", direction)
+    if isinstance(other, str) and other != direction:
+        raise OptionError(
+            f"the search to learn from is to {other} its objective, this one to {direction} it: what was best there is "
+            "worst here; give learn its trials with the sign of their objectives changed"
+        )
     results: list[tuple[dict[str, Any], str, float, list[float]]] = []
     try:
         trials = list(getattr(previous, "trials", previous))
@@ -32,6 +41,7 @@ def results_of(
         raise ResultError(
             f"learn takes an Optimizer, a study or a list of trials; this is a {type(previous).__name__}"
         ) from None
+    finished, problems = 0, list[str]()
     for trial in trials:
         try:
             config, outcome = dict(trial.config), trial.outcome
@@ -41,7 +51,11 @@ def results_of(
                 "learn takes trials with config, outcome, objective and metrics; this is a "
                 f"{type(trial).__name__}"
             ) from error
-        if outcome not in OUTCOMES or not _legal(space, config):
+        if outcome not in OUTCOMES:
+            continue
+        finished += 1
+        if problem := _problem(space, config):
+            problems.append(problem)
             continue
         score = math.nan
         if outcome == "ok":
@@ -51,6 +65,11 @@ def results_of(
             for name in metric_names
         ]
         results.append((config, outcome, score, values))
+    if problems and not results:
+        raise ConfigurationError(
+            f"none of the {finished} finished trials to learn from is legal in this space; learn from a search of the "
+            f"same one. The first: {problems[0].replace(chr(10) + '- ', ' ')}"
+        )
     return results
 
 
@@ -61,9 +80,10 @@ def _finite(what: str, value: Any) -> float:
     return number
 
 
-def _legal(space: Space, config: dict[str, Any]) -> bool:
+def _problem(space: Space, config: dict[str, Any]) -> str | None:
+    """Why a configuration is not legal in the space."""
     try:
         space.validate(config)
-    except ConfigurationError:
-        return False
-    return True
+    except ConfigurationError as error:
+        return str(error)
+    return None

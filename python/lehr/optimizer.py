@@ -200,10 +200,12 @@ class Optimizer:
             The number of results learned.
 
         Raises:
-            OptionError: the method cannot learn, or this search has trials already.
+            ConfigurationError: `previous` has finished trials, and none of them is legal here.
+            OptionError: the method cannot learn, this search has trials already, or `previous` optimises in the other
+                direction.
             ResultError: a trial is not one.
         """
-        results = results_of(previous, self.space, self._metric_names)
+        results = results_of(previous, self.space, self._metric_names, self.direction)
         self._core.learn(results)
         return len(results)
 
@@ -230,7 +232,13 @@ class Optimizer:
 
     @property
     def finished(self) -> str | None:
-        """Why nothing is left to gain, or ``None``; only ``guided`` can tell, at the cost of an ask."""
+        """Why nothing is left to gain, or ``None``; only ``guided`` can tell, at the cost of an ask.
+
+        It changes nothing: the search goes on as if it had not been asked. ``None`` while trials are pending or
+        enqueued, before anything is feasible, and where a finite space has nothing left to try, which `ask` says. A
+        later trial may show that there was something to gain after all; :func:`lehr.run` with ``early_end`` waits until
+        it was said after several trials in a row.
+        """
         return self._core.finished
 
     @property

@@ -139,7 +139,11 @@ void Optimizer::learn(std::vector<Hearsay> results) {
 std::optional<std::string> Optimizer::finished() const {
   if (!queue_.empty()) return std::nullopt;
   Rng rng = rng_for(options_, history_->size(), Purpose::propose);
-  return searcher_->finished(rng);
+  try {
+    return searcher_->finished(rng);
+  } catch (const ExhaustedError&) {
+    return std::nullopt;  // that is for the next ask to say
+  }
 }
 
 std::size_t Optimizer::recall(const Configuration& partial, const Result* result, bool settled) {

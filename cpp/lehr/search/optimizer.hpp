@@ -50,7 +50,7 @@ class Optimizer {
   // search disagrees. Before the first trial; throws OptionError later, and for methods that cannot learn.
   void learn(std::vector<Hearsay> results);
   const std::vector<Hearsay>& learned() const { return learned_; }
-  // Why nothing is left to gain, when that is so.
+  // Why nothing is left to gain, when that is so. Changes nothing.
   std::optional<std::string> finished() const;
   // To be asked next, before what the search would propose; known configurations too.
   void enqueue(const Configuration& configuration) { queue_.push_back(configuration); }

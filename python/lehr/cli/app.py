@@ -214,6 +214,13 @@ def tune(
             help="count, retry or stop; classes: crashed, timeout, oom, killed, lost. Repeatable.",
         ),
     ] = None,
+    early_end: Annotated[
+        bool,
+        typer.Option(
+            "--early-end/--no-early-end",
+            help="End when --method guided expects to gain nothing more, or always spend the whole budget.",
+        ),
+    ] = True,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")
     ] = Path("best.json"),
@@ -244,8 +251,8 @@ def tune(
         model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
         method=method, preset=preset, seed=seed, without=tuple(without or ()),
         trial_timeout=trial_timeout, memory_limit=memory_limit,
-        storage=storage, name=name, fresh=fresh, on_failure=tuple(on_failure or ()), out=out,
-        explain=explain, json=json,
+        storage=storage, name=name, fresh=fresh, on_failure=tuple(on_failure or ()),
+        early_end=early_end, out=out, explain=explain, json=json,
     )  # fmt: skip
     _finish(command.tune, options)
 

@@ -28,6 +28,7 @@ def tune(
         "trials": [trial_record(trial) for trial in study.trials],
         "seconds": study.seconds,
         "stopped": study.stopped,
+        "ended_early": study.ended_early,
         "budget": {"trials": settings.budget.trials, "seconds": settings.budget.seconds},
         "budget_lost": {
             kind: {"trials": loss.trials, "seconds": loss.seconds} for kind, loss in study.budget_lost.items()

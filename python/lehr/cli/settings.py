@@ -43,6 +43,7 @@ class TuneOptions:
     name: str | None
     fresh: bool
     on_failure: tuple[str, ...]
+    early_end: bool
     out: Path
     explain: bool
     json: bool

@@ -105,6 +105,7 @@ class Run:
             environment=environment(),
             policies=self.settings.policies,
             initial=[baseline] if baseline in self.workload.space else [],
+            early_end=self.options.early_end,
             on_event=on_event,
         )
 
@@ -167,6 +168,12 @@ class Run:
                 [*invoked_as(), *(argument for argument in sys.argv[1:] if argument != "--fresh")]
             )
             lines += ["", f"Interrupted after {count} of {self.settings.budget}. To go on: {again}"]
+        elif study.ended_early is not None:
+            before = self.settings.budget.trials
+            done = trials if before is None else f"{count} of {before} trials"
+            said = "Ended early" if self._started else "This study has ended early"
+            more = "" if self._started else " Nothing was measured now; --fresh starts anew."
+            lines += ["", f"{said} after {done}: {study.ended_early}. --no-early-end goes on.{more}"]
         elif not self._started:
             lines += [
                 f"This study was complete already ({trials}); nothing was measured. --fresh starts anew."

@@ -4,10 +4,11 @@ replaying it is enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
+from lehr.study.early import IN_A_ROW, EarlyEnd
 from lehr.study.limits import Limit
 from lehr.study.storage import Recorded
 from lehr.study.trial import StudyTrial
@@ -29,8 +30,13 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
     )
 
 
-def replay(optimizer: Optimizer, recorded: Iterable[Recorded], definition: Definition) -> dict[int, Trial]:
-    """Bring a fresh optimiser to where the recorded history ends.
+def replay(
+    optimizer: Optimizer,
+    recorded: Sequence[Recorded],
+    definition: Definition,
+    early: EarlyEnd | None = None,
+) -> dict[int, Trial]:
+    """Bring a fresh optimiser to where the recorded history ends, and ``early`` with it.
 
     A study's initial configurations are its first trials, so those that were not asked yet are queued.
 
@@ -38,15 +44,16 @@ def replay(optimizer: Optimizer, recorded: Iterable[Recorded], definition: Defin
         The optimiser's handles of the trials that were asked but never finished, by number.
     """
     waiting: dict[int, Trial] = {}
-    asked = 0
-    for record in recorded:
+    for asked, record in enumerate(recorded, 1):
         handle = optimizer.replay_ask(record.config, record.origin)
-        asked += 1
         if record.trial is None:
             waiting[record.number] = handle
-        else:
-            tell(optimizer, handle, record.trial, definition.limits)
-    for config in definition.initial[asked:]:
+            continue
+        tell(optimizer, handle, record.trial, definition.limits)
+        # Not while an unbroken run still had initial configurations before it.
+        if early is not None and asked >= len(definition.initial) and len(recorded) - asked < IN_A_ROW:
+            early.look(asked)
+    for config in definition.initial[len(recorded) :]:
         optimizer.enqueue(config)
     return waiting
 

@@ -76,6 +76,7 @@ def run(
     options: Mapping[str, float] | None = None,
     accept_borderline: bool = False,
     confirm: int = 3,
+    early_end: bool = False,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -125,6 +126,10 @@ def run(
         confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
             ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
             winner any more: ``study.confirmations`` says why.
+        early_end: whether to end before the budget is spent when the search expects to gain nothing noticeable more
+            (``guided`` alone can tell; docs/guided.md says when). The study's ``ended_early`` then says why. Where a
+            study ends does not depend on the budget nor on how often it was resumed; one that ended early goes on
+            only without this.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -180,7 +185,16 @@ def run(
         if policies is None and isinstance(noted := store.noted("policies"), dict):
             chosen = read_policies(noted)
         store.note("policies", dict(chosen))
-        session = Session(store, definition, optimizer, budget, on_event, policies=chosen, most=most)
+        session = Session(
+            store,
+            definition,
+            optimizer,
+            budget,
+            on_event,
+            policies=chosen,
+            most=most,
+            early_end=bool(early_end),
+        )
 
         def evaluated(
             number: int, config: dict[str, Any], fresh: bool = False, confirming: bool = False

@@ -11,6 +11,7 @@ from lehr.errors import ExhaustedError, StorageError
 from lehr.optimizer import Optimizer
 from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
 from lehr.study.definition import Definition
+from lehr.study.early import EarlyEnd
 from lehr.study.events import (
     Event,
     FaultFound,
@@ -49,6 +50,7 @@ class Session:
         *,
         policies: Mapping[FailureClass, Action],
         most: float,
+        early_end: bool,
     ) -> None:
         self._policies = policies
         self._most = most  # trials; infinite under a budget in seconds alone
@@ -57,7 +59,8 @@ class Session:
         self._optimizer = optimizer
         self._on_event = on_event
         recorded = store.trials(definition)
-        self._waiting = replay(optimizer, recorded, definition)
+        self._early = EarlyEnd(optimizer) if early_end else None
+        self._waiting = replay(optimizer, recorded, definition, self._early)
         self._next = len(recorded)
         self.study = Study(store, definition, budget, lambda: optimizer)
         for record in recorded:
@@ -83,6 +86,8 @@ class Session:
                     why = "budget"
                 elif self._spent(earlier, started) >= budget_seconds:
                     why = "time"
+                elif not self._waiting and self._early is not None and self._early.reason is not None:
+                    why = "early"
                 else:
                     try:
                         asked, again = self._start()
@@ -157,6 +162,8 @@ class Session:
             if self._log is not None:
                 self._log.append(trial)
             tell(self._optimizer, asked, trial, self._definition.limits)
+            if self._early is not None:
+                self._early.look(len(self.study))
         self._emit(TrialFinished(trial, self.study))
         for fault in self.study.faults:
             if not any(fault.same_as(told) for told in self._told):
@@ -164,8 +171,10 @@ class Session:
                 self._emit(FaultFound(fault, self.study))
 
     def _end(self, why: str) -> Study:
-        self.study.stopped = why
-        self._store.note("stopped", {"why": why, "trials": self._next})
+        reason = self._early.reason if why == "early" and self._early is not None else None
+        self.study.stopped, self.study.ended_early = why, reason
+        note = {"why": why, "trials": self._next}
+        self._store.note("stopped", note if reason is None else note | {"reason": reason})
         return self.study
 
     def _changed_phase(self) -> None:

@@ -45,9 +45,10 @@ class Study:
     Attributes:
         name: the study's name in its storage.
         budget: trials of the whole study, as last asked for.
-        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try),
-            ``interrupted``, ``policy: crashed`` (or another class of failure that was to stop it), or None while
-            it runs or when it was killed.
+        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try), ``early`` (nothing
+            left to gain), ``interrupted``, ``policy: crashed`` (or another class of failure that was to stop it), or
+            None while it runs or when it was killed.
+        ended_early: why the search expects to gain nothing more, in words, where ``stopped`` is ``early``.
     """
 
     def __init__(
@@ -56,7 +57,6 @@ class Study:
         definition: Definition,
         budget: int,
         optimizer: Callable[[], Optimizer],
-        stopped: str | None = None,
     ) -> None:
         self._store = store
         self._definition = definition
@@ -65,7 +65,8 @@ class Study:
         self._confirmations: dict[int, Confirmation] = {}
         self.name = store.name
         self.budget = budget
-        self.stopped = stopped
+        self.stopped: str | None = None
+        self.ended_early: str | None = None
 
     @property
     def space(self) -> Space:
@@ -170,6 +171,8 @@ class Study:
         """What was found, what it cost and what the search is doing now, in words."""
         best, miss = self.best, self.nearest_miss
         lines = [f"{len(self._trials)} of {self.budget} trials, {self.seconds:.1f} s."]
+        if self.ended_early is not None:
+            lines.append(f"Ended early: {self.ended_early}.")
         if best is not None:
             lines.append(
                 f"Best: trial {best.number}, {self.objective} {best.objective:g}, {_settings(best.config)}."
@@ -269,9 +272,8 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
         raise StorageError(f"there is no {store.where}")
     recorded = store.trials(definition)
     budget = int(store.noted("budget") or len(recorded))
-    study = Study(
-        store, definition, budget, _replayed(definition, budget, recorded), _stopped(store, recorded)
-    )
+    study = Study(store, definition, budget, _replayed(definition, budget, recorded))
+    study.stopped, study.ended_early = _stopped(store, recorded)
     for record in recorded:
         if record.trial is not None:
             study._add(record.trial)
@@ -293,12 +295,14 @@ def _replayed(definition: Definition, budget: int, recorded: list[Recorded]) -> 
     return optimizer
 
 
-def _stopped(store: StudyStore, recorded: list[Recorded]) -> str | None:
+def _stopped(store: StudyStore, recorded: list[Recorded]) -> tuple[str | None, str | None]:
+    """Why the last run ended, and why there was nothing left to gain where that was why."""
     note = store.noted("stopped")
     # A run that was killed later left the note of the run before it.
-    if isinstance(note, dict) and note.get("trials") == len(recorded):
-        return str(note.get("why"))
-    return None
+    if not isinstance(note, dict) or note.get("trials") != len(recorded):
+        return None, None
+    reason = note.get("reason")
+    return str(note.get("why")), None if reason is None else str(reason)
 
 
 def _settings(config: dict[str, Any]) -> str:

@@ -43,7 +43,11 @@ class GuidedSearch final : public Searcher {
   void gather(Rng& rng);
   void climb(Rng& rng);
   bool find_wanted();
+  bool within(const guided::Validity::Cause& cause, std::span<const double> row) const;
+  std::string ending(const guided::Validity::Cause& cause) const;
   std::string sentence(const guided::Validity& validity, const guided::Validity::Cause& cause) const;
+  std::string waiting(const std::vector<guided::Validity::Cause>& causes) const;
+  std::string missed() const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
   void weigh_hearsay();

@@ -185,8 +185,9 @@ void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, do
   }
   // An accident, or hearsay that does not hold here.
   extended_.push_back(from);
-  extended_.back().log_weight += std::log(1.0 - weight * (1.0 - accident_));
-  extended_.back().accidents += 1.0;
+  const double unexplained = 1.0 - weight * (1.0 - accident_);
+  extended_.back().log_weight += std::log(unexplained);
+  extended_.back().accidents += weight * accident_ / unexplained;
   for (std::size_t t = 0; t < from.count; ++t) {
     const Edge& term = from.terms[t];
     const std::uint32_t at = edge_of_[term.family];
