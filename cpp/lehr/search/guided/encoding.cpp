@@ -11,7 +11,7 @@ Encoding::Encoding(const Space& space) : space_(&space) {
     if (single) continue;
     const bool categorical = variable.kind == Kind::categorical;
     features_.push_back(
-        {i, categorical ? variable.choices.size() : 0, categorical ? 0 : variable.cardinality()});
+        {i, categorical ? variable.choices.size() : 0, categorical ? 0 : variable.cardinality(), variable.log});
   }
 }
 

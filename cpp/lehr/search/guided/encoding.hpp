@@ -15,6 +15,7 @@ struct Feature {
   std::size_t variable = 0;  // in the space
   std::size_t choices = 0;   // > 0: categorical
   std::size_t values = 0;    // numeric: how many it can take; 0 when continuous
+  bool logarithmic = false;  // numeric: its scale
 
   bool categorical() const { return choices > 0; }
 };

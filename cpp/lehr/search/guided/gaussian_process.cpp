@@ -64,7 +64,8 @@ GaussianProcess::GaussianProcess(std::vector<Feature> features, const GaussianPr
   spread_[noise_at] = 2.0;
   center_[whole_at] = std::log(0.4);
   for (std::size_t j = 0; j < d; ++j) {
-    center_[main_at(j)] = std::log(0.8 / std::sqrt(width) / std::max(1.0, std::sqrt(width / 8.0)));
+    const double weight = features_[j].categorical() ? 1.0 : options_.trend;
+    center_[main_at(j)] = std::log(weight * 0.8 / std::sqrt(width) / std::max(1.0, std::sqrt(width / 8.0)));
     // Lengths grow with the root of the number of variables, so that points of a large space still say
     // something about each other (Hvarfner et al., "Vanilla Bayesian optimization performs great in high
     // dimensions", 2024).

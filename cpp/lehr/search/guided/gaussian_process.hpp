@@ -20,8 +20,9 @@
 namespace lehr::guided {
 
 struct GaussianProcessOptions {
-  bool mains = true;  // the effects that add up
-  bool whole = true;  // the product
+  bool mains = true;   // the effects that add up
+  bool whole = true;   // the product
+  double trend = 1.0;  // weight of linear trends beside the effects of choices
 };
 
 class GaussianProcess {

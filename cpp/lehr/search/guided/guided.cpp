@@ -15,16 +15,31 @@ using guided::ValueOf;
 ValidityOptions validity_options(const GuidedOptions& options) {
   ValidityOptions chosen;
   chosen.pairs = options.pairs;
+  chosen.triples = options.triples;
   chosen.thresholds = options.thresholds;
   return chosen;
 }
 
-SurrogateOptions surrogate_options(const GuidedOptions& options, bool logarithm) {
+SurrogateOptions surrogate_options(const GuidedOptions& options) {
   SurrogateOptions chosen;
-  chosen.process = {options.mains, options.whole};
-  chosen.logarithm = options.logarithm && logarithm;
+  chosen.process.mains = options.mains;
+  chosen.process.whole = options.whole;
+  chosen.logarithm = options.logarithm;
   chosen.censored = options.censored;
-  chosen.unskew = options.unskew && !logarithm;
+  return chosen;
+}
+
+SurrogateOptions limit_options(const GuidedOptions& options) {
+  SurrogateOptions chosen = surrogate_options(options);
+  chosen.growth = options.growth;
+  return chosen;
+}
+
+SurrogateOptions objective_options(const GuidedOptions& options) {
+  SurrogateOptions chosen = surrogate_options(options);
+  chosen.logarithm = false;
+  chosen.unskew = options.unskew;
+  chosen.process.trend = 0.3;
   return chosen;
 }
 
@@ -36,16 +51,15 @@ GuidedSearch::GuidedSearch(const Context& context)
     : context_(context),
       encoding_(context.space),
       validity_(encoding_.features(), validity_options(context.options.guided)),
-      objective_(encoding_.features(), infinite, surrogate_options(context.options.guided, false)),
-      cost_(encoding_.features(), infinite, surrogate_options(context.options.guided, true)),
+      objective_(encoding_.features(), infinite, objective_options(context.options.guided)),
+      cost_(encoding_.features(), infinite, surrogate_options(context.options.guided)),
       coverage_(encoding_.features()),
       tpe_(context),
       hearsay_(encoding_.features(), validity_options(context.options.guided)),
       validity_prior_(encoding_.features(), validity_options(context.options.guided)),
       candidates_(context, encoding_) {
   for (const Constraint& constraint : context.options.constraints) {
-    limits_.emplace_back(encoding_.features(), constraint.limit,
-                         surrogate_options(context.options.guided, true));
+    limits_.emplace_back(encoding_.features(), constraint.limit, limit_options(context.options.guided));
   }
 }
 
@@ -84,10 +98,9 @@ void GuidedSearch::learn(const std::vector<Hearsay>& results) {
   transfers_.clear();
   const Options& options = context_.options;
   for (const Constraint& constraint : options.constraints) {
-    hearsay_limits_.emplace_back(encoding_.features(), constraint.limit,
-                                 surrogate_options(options.guided, true));
+    hearsay_limits_.emplace_back(encoding_.features(), constraint.limit, limit_options(options.guided));
   }
-  hearsay_objective_.emplace(encoding_.features(), infinite, surrogate_options(options.guided, false));
+  hearsay_objective_.emplace(encoding_.features(), infinite, objective_options(options.guided));
   const double sign = options.direction == Direction::maximize ? 1.0 : -1.0;
   for (const Hearsay& hearsay : results) {
     row_.clear();
@@ -255,20 +268,42 @@ Proposal GuidedSearch::proposal(std::size_t i, Origin origin) const {
   return {Configuration(candidates_.codes(i).begin(), candidates_.codes(i).end()), origin};
 }
 
+// Whether the next trial is for a value that had no fair one. Later on only every other trial is, so that
+// a variable of many values leaves room for what is known to be good.
+bool GuidedSearch::covers() {
+  constexpr std::size_t all_of = 10;
+  const History& history = context_.history;
+  if (!context_.options.guided.coverage || !find_wanted()) return false;
+  return !history.best() || history.size() < all_of || history.size() % 2 == 0;
+}
+
+// Whether a candidate is worth trying for the values it would cover. That a value failed once or twice is
+// little evidence against it: its company may have been the reason.
+bool GuidedSearch::deserves_trial(std::size_t i) const {
+  const GuidedOptions& options = context_.options.guided;
+  if (!anything_ran_) return true;
+  std::size_t fewest = options.guilt;
+  coverage_.for_values(candidates_.row(i), [&](std::size_t value) {
+    if (is_wanted_[value]) fewest = std::min(fewest, coverage_.failed(value));
+  });
+  return log_runs_[i] + log_fits_[i] >
+         std::log(fewest < options.guilt ? options.least_chance : options.give_up);
+}
+
 Proposal GuidedSearch::propose(Rng& rng) {
   if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
   if (const std::optional<Proposal> known = transfer()) return *known;
   if (too_wide()) return tpe_.propose(rng);
   settle();
-  covering_ = context_.options.guided.coverage && find_wanted();
+  anything_ran_ = std::find(ran_.begin(), ran_.end(), 1) != ran_.end();
+  covering_ = covers();
   gather(rng);
   if (candidates_.size() == 0) return {context_.seen.draw(rng), Origin::random};
   judge(0);
   if (covering_) {
     if (context_.options.guided.refine) climb(rng);
     const std::size_t best = argmax();
-    if (acquisition(best) > std::log(context_.options.guided.give_up))
-      return proposal(best, Origin::coverage);
+    if (deserves_trial(best)) return proposal(best, Origin::coverage);
     // No company is likely to give any of them a fair trial: put off until more is known.
     covering_ = false;
     judge(0);

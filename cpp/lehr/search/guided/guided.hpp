@@ -45,6 +45,9 @@ class GuidedSearch final : public Searcher {
   bool find_wanted();
   bool within(const guided::Validity::Cause& cause, std::span<const double> row) const;
   std::string ending(const guided::Validity::Cause& cause) const;
+  bool covers();
+  bool deserves_trial(std::size_t i) const;
+  double crowd(std::span<const double> row) const;
   std::string sentence(const guided::Validity& validity, const guided::Validity::Cause& cause) const;
   std::string waiting(const std::vector<guided::Validity::Cause>& causes) const;
   std::string missed() const;
@@ -76,10 +79,11 @@ class GuidedSearch final : public Searcher {
   std::vector<std::uint8_t> hearsay_ran_;
   std::vector<std::pair<double, Configuration>> transfers_;  // feasible there, best first
 
+  bool anything_ran_ = false;
   bool covering_ = false;  // looking for a fair trial of a wanted value
   std::vector<std::uint8_t> is_wanted_;
   guided::Candidates candidates_;
-  std::vector<double> log_runs_, log_fits_, log_gain_, log_cost_;
+  std::vector<double> log_runs_, log_fits_, log_gain_, log_crowd_;
   std::vector<double> mean_, variance_, part_rows_;
   std::vector<std::pair<double, std::size_t>> order_;
 };

@@ -16,16 +16,44 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
+// How many failures lie about a candidate: each counts by its likeness, 1 for the same configuration.
+double GuidedSearch::crowd(std::span<const double> row) const {
+  constexpr double other_value =
+      1.0;  // log likeness lost by a different choice, or by a variable that is inactive
+  constexpr double whole_range = 2.0;  // and by a position at the other end
+  const std::size_t width = encoding_.size();
+  double sum = 0.0;
+  for (std::size_t i = 0; i < ran_.size(); ++i) {
+    double apart = 0.0;
+    for (std::size_t j = 0; j < width; ++j) {
+      const double here = row[j], there = rows_[i * width + j];
+      if (std::isnan(here) || std::isnan(there)) {
+        apart += std::isnan(here) == std::isnan(there) ? 0.0 : other_value;
+      } else if (encoding_.feature(j).categorical()) {
+        apart += here == there ? 0.0 : other_value;
+      } else {
+        apart += whole_range * std::abs(here - there);
+      }
+    }
+    sum += std::exp(-apart);
+  }
+  return sum;
+}
+
 void GuidedSearch::judge(std::size_t first) {
   const GuidedOptions& options = context_.options.guided;
   log_runs_.resize(candidates_.size());
-  for (std::vector<double>* part : {&log_fits_, &log_gain_}) {
+  for (std::vector<double>* part : {&log_fits_, &log_gain_, &log_crowd_}) {
     part->resize(first);
     part->resize(candidates_.size(), 0.0);
   }
   for (std::size_t i = first; i < candidates_.size(); ++i) {
     log_runs_[i] =
         options.validity ? std::log(std::max(validity_.probability(candidates_.row(i)), 1e-12)) : 0.0;
+  }
+  if (!anything_ran_ && options.spread) {
+    for (std::size_t i = first; i < candidates_.size(); ++i)
+      log_crowd_[i] = std::log(0.5 + crowd(candidates_.row(i)));
   }
   if (!covering_) judge_gain(first);
   judge_fits(first);
@@ -101,8 +129,13 @@ void GuidedSearch::judge_fits(std::size_t first) {
 // What a candidate is worth, as a logarithm. While values are wanted: how likely it is to be a fair trial of
 // one of them, or of several.
 double GuidedSearch::acquisition(std::size_t i) const {
+  const GuidedOptions& options = context_.options.guided;
+  // While nothing ran, every value is a suspect and beliefs about causes say little: what is least like all
+  // that failed comes next, and nothing is tried again because it is thought the least bad.
+  constexpr double belief = 0.3;
+  if (!anything_ran_ && options.spread) return belief * log_runs_[i] + log_fits_[i] - log_crowd_[i];
   const double feasible = log_runs_[i] + log_fits_[i];
-  if (!covering_) return feasible + log_gain_[i];
+  if (!covering_) return (1.0 + options.caution) * feasible + log_gain_[i];
   std::size_t count = 0;
   coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted_[value]; });
   return count == 0 ? -infinite : feasible + 0.5 * std::log(static_cast<double>(count));

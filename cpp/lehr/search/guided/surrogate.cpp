@@ -19,7 +19,11 @@ constexpr double linear_spread = 0.5;
 }  // namespace
 
 Surrogate::Surrogate(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options)
-    : width_(features.size()), anchor_(anchor), options_(options), process_(features, options.process) {}
+    : features_(features),
+      width_(features.size()),
+      anchor_(anchor),
+      options_(options),
+      process_(features, options.process) {}
 
 void Surrogate::add(std::span<const double> row, double value, bool at_least) {
   if (at_least && !options_.censored) return;
@@ -54,7 +58,14 @@ double Surrogate::expected_spread() const {
   if (warp_.kind != Warp::Kind::linear) return log_spread;
   double size = std::isfinite(anchor_) ? std::abs(anchor_) : 0.0;
   for (const double value : load_values_) size = std::max(size, std::abs(value));
-  return size > 0.0 ? linear_spread * size : 1.0;
+  double spread = size > 0.0 ? linear_spread * size : 1.0;
+  // The objective may lie far from zero: what it spreads over is soon known better from the data.
+  if (std::isinf(anchor_) && load_values_.size() > 2) {
+    const auto [low, high] = std::minmax_element(load_values_.begin(), load_values_.end());
+    const double seen = *high - *low;
+    if (seen > 0.0) spread = std::min(spread, seen * (1.0 + 10.0 / static_cast<double>(load_values_.size())));
+  }
+  return spread;
 }
 
 void Surrogate::load(const std::vector<std::size_t>& which, std::span<const double> pending_rows) {
@@ -64,7 +75,7 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
   const auto take = [&](std::size_t i, double value, double variance) {
     const auto row = rows_.begin() + static_cast<std::ptrdiff_t>(i * width_);
     load_rows_.insert(load_rows_.end(), row, row + static_cast<std::ptrdiff_t>(width_));
-    load_values_.push_back(value);
+    load_values_.push_back(value - trend({rows_.data() + i * width_, width_}));
     load_variances_.push_back(variance);
   };
   for (const std::size_t i : which) {
@@ -82,12 +93,13 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
     slope_ = 0.0;
     for (const std::size_t i : which) {
       if (!at_least_[i]) continue;
-      const double bound = to_scale(values_[i]);
+      const double off = trend({rows_.data() + i * width_, width_});
+      const double bound = to_scale(values_[i]) - off;
       double mean = bound, variance = spread * spread;
       if (known) process_.predict({rows_.data() + i * width_, width_}, {&mean, 1}, {&variance, 1});
       const Tail tail =
           upper_tail_moments(mean, std::sqrt(variance + (known ? process_.noise_variance() : 0.0)), bound);
-      take(i, tail.mean, tail.variance);
+      take(i, tail.mean + off, tail.variance);
     }
   }
   take_base();
@@ -101,6 +113,19 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
   load_values_.insert(load_values_.end(), mean.begin(), mean.end());
   load_variances_.insert(load_variances_.end(), count, 0.0);
   process_.set(load_rows_, load_values_, load_variances_, spread);
+}
+
+// What grows with a variable that spans orders of magnitude grows like a power of it: latency and memory with
+// a batch, a block or a cache. This much, in logarithms from the middle of the range to its ends, is expected
+// before the data says otherwise; with no data, the limit in the middle.
+double Surrogate::trend(std::span<const double> row) const {
+  constexpr double rise = 0.5;
+  if (!grows() || warp_.kind != Warp::Kind::logarithm) return 0.0;
+  double sum = values_.empty() ? std::log(anchor_) : 0.0;
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    if (features_[j].logarithmic && !std::isnan(row[j])) sum += rise * (2.0 * row[j] - 1.0);
+  }
+  return sum;
 }
 
 bool Surrogate::based() const {
@@ -141,6 +166,7 @@ void Surrogate::take_base() {
 void Surrogate::predict(std::span<const double> rows, std::span<double> mean,
                         std::span<double> variance) const {
   process_.predict(rows, mean, variance);
+  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += trend(rows.subspan(i * width_, width_));
   if (slope_ == 0.0) return;
   const std::vector<double> means = base_means(rows);
   for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += slope_ * means[i];
@@ -151,7 +177,8 @@ void Surrogate::settle(std::span<const double> pending_rows) {
   const auto scale_for = [&](std::size_t count) {
     warp_ = count == 0 && base_ != nullptr ? base_->warp_ : Warp{};
     if (options_.unskew) warp_ = unskewed({values_.data(), count});
-    if (options_.logarithm && count > 0 && positive_ >= count && (!std::isfinite(anchor_) || anchor_ > 0.0))
+    if (options_.logarithm && (count > 0 || grows()) && positive_ >= count &&
+        (!std::isfinite(anchor_) || anchor_ > 0.0))
       warp_.kind = Warp::Kind::logarithm;
   };
   while (true) {

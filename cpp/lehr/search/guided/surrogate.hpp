@@ -3,6 +3,7 @@
 // positive, since effects on positive quantities multiply. Observations may be censored: at least so much.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -17,6 +18,7 @@ struct SurrogateOptions {
   GaussianProcessOptions process;
   bool logarithm = true;      // where everything is positive
   bool unskew = false;        // the scale on which a score is not skewed
+  bool growth = false;        // of a limited positive quantity with variables of logarithmic scale
   bool censored = true;       // censored observations count; otherwise they are dropped
   std::size_t most = 96;      // observations that predictions rest on
   std::size_t most_fit = 48;  // observations that hyperparameters rest on
@@ -31,7 +33,7 @@ class Surrogate {
   // What another search knows of the same quantity; outlives this. Values are then modelled as it predicts
   // them, times a slope and plus a constant that follow the data: it fades where it is wrong.
   void set_base(const Surrogate* base) { base_ = base; }
-  bool informed() const { return !values_.empty() || base_ != nullptr; }
+  bool informed() const { return !values_.empty() || base_ != nullptr || grows(); }
 
   // In the order told. at_least: the true value is this or more.
   void add(std::span<const double> row, double value, bool at_least = false);
@@ -51,10 +53,14 @@ class Surrogate {
   std::vector<std::size_t> chosen(std::size_t count, std::size_t most) const;
   void load(const std::vector<std::size_t>& which, std::span<const double> pending_rows);
   double expected_spread() const;
+  // Whether it is expected to grow with variables of logarithmic scale.
+  bool grows() const { return options_.growth && anchor_ > 0.0 && std::isfinite(anchor_); }
+  double trend(std::span<const double> row) const;
   bool based() const;
   std::vector<double> base_means(std::span<const double> rows) const;
   void take_base();
 
+  std::vector<Feature> features_;
   std::size_t width_;
   double anchor_;
   SurrogateOptions options_;

@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t finest = 16;  // thresholds tried on a continuous variable
 constexpr std::size_t most_pairs =
     400;  // pairs of variables; a configuration contains one value pair of each
+constexpr std::size_t most_triples = 200;  // threes of variables
+constexpr std::size_t most_triple_values = 4000;
 constexpr std::size_t most_crossed = 400;   // categorical times numeric variables
 constexpr std::size_t most_failures = 200;  // the latest ones; more say little that is new
 constexpr std::size_t beam = 32;            // hypotheses kept
@@ -36,14 +38,30 @@ Validity::Validity(std::vector<Feature> features, const ValidityOptions& options
   crossed_ = options_.value_threshold_prior > 0.0 && c * numeric_.size() <= most_crossed;
   value_contexts_ = values_;
   contexts_ = 1 + values_;
+  const auto choices = [this](std::size_t at) { return features_[categorical_[at]].choices; };
   if (pairs_) {
     pair_start_.assign(c * c, 0);
     for (std::size_t a = 0; a < c; ++a) {
       for (std::size_t b = a + 1; b < c; ++b) {
         pair_start_[a * c + b] = contexts_;
-        contexts_ += features_[categorical_[a]].choices * features_[categorical_[b]].choices;
+        contexts_ += choices(a) * choices(b);
       }
     }
+  }
+  const std::size_t pairs_end = contexts_;
+  if (options_.triples && pairs_ && c >= 3 && c * (c - 1) * (c - 2) / 6 <= most_triples) {
+    triple_start_.assign(c * c * c, 0);
+    std::size_t start = contexts_;
+    for (std::size_t a = 0; a < c; ++a) {
+      for (std::size_t b = a + 1; b < c; ++b) {
+        for (std::size_t e = b + 1; e < c; ++e) {
+          triple_start_[(a * c + b) * c + e] = start;
+          start += choices(a) * choices(b) * choices(e);
+        }
+      }
+    }
+    triples_ = start - contexts_ <= most_triple_values;
+    if (triples_) contexts_ = start;
   }
   // Families: every context as such (but the empty one, which is the accident), then stretches.
   std::size_t offset = 0;
@@ -55,7 +73,8 @@ Validity::Validity(std::vector<Feature> features, const ValidityOptions& options
   };
   add(0, 0.0);
   for (std::size_t v = 0; v < values_; ++v) add(1, options_.value_prior);
-  for (std::size_t k = 1 + values_; k < contexts_; ++k) add(1, options_.pair_prior);
+  for (std::size_t k = 1 + values_; k < pairs_end; ++k) add(1, options_.pair_prior);
+  for (std::size_t k = pairs_end; k < contexts_; ++k) add(1, options_.triple_prior);
   const std::size_t stretched = crossed_ ? 1 + values_ : 1;
   for (std::size_t context = 0; context < stretched; ++context) {
     for (std::size_t k = 0; k < numeric_.size(); ++k) {
@@ -98,9 +117,16 @@ void Validity::visit_families(std::span<const double> row, Visit visit) const {
     for (std::size_t b = a + 1; b < c; ++b) {
       const double other = row[categorical_[b]];
       if (std::isnan(other)) continue;
-      visit(pair_start_[a * c + b] + choice * features_[categorical_[b]].choices +
-                static_cast<std::size_t>(other),
-            0, 1);
+      const std::size_t pair = choice * features_[categorical_[b]].choices + static_cast<std::size_t>(other);
+      visit(pair_start_[a * c + b] + pair, 0, 1);
+      if (!triples_) continue;
+      for (std::size_t e = b + 1; e < c; ++e) {
+        const double third = row[categorical_[e]];
+        if (std::isnan(third)) continue;
+        visit(triple_start_[(a * c + b) * c + e] + pair * features_[categorical_[e]].choices +
+                  static_cast<std::size_t>(third),
+              0, 1);
+      }
     }
   }
   for (std::size_t k = 0; k < numeric_.size(); ++k) {
@@ -297,104 +323,6 @@ double Validity::probability(std::span<const double> row) const {
   }
   for (const Edge& edge : edges_) edge_of_[edge.family] = none;
   return (1.0 - accident_) * total;
-}
-
-double Validity::belief(std::size_t family) const {
-  const Edge all{static_cast<std::uint32_t>(family), 0, static_cast<std::uint32_t>(families_[family].states)};
-  double total = 0.0;
-  for (const Hypothesis& hypothesis : hypotheses_) {
-    const bool has = std::any_of(hypothesis.terms.begin(),
-                                 hypothesis.terms.begin() + static_cast<std::ptrdiff_t>(hypothesis.count),
-                                 [&](const Edge& term) { return term.family == family; });
-    total += std::exp(hypothesis.log_weight) * (has ? 1.0 : free_belief(all));
-  }
-  return total;
-}
-
-double Validity::guilt(std::size_t feature, std::size_t choice) const {
-  const auto at = std::find(categorical_.begin(), categorical_.end(), feature);
-  const auto position = static_cast<std::size_t>(at - categorical_.begin());
-  return belief(1 + first_value_[position] + choice);
-}
-
-bool Validity::within(const Cause& cause, std::size_t trial) const {
-  const double* const row = rows_.data() + trial * features_.size();
-  for (std::size_t v = 0; v < cause.values; ++v) {
-    if (row[cause.feature[v]] != static_cast<double>(cause.choice[v])) return false;
-  }
-  if (!cause.stretch) return true;
-  const double position = row[cause.numeric];
-  return cause.above ? position > cause.threshold : position < cause.threshold;
-}
-
-void Validity::count(Cause& cause) const {
-  for (std::size_t i = 0; i < ran_.size(); ++i) {
-    if (!within(cause, i)) continue;
-    ++cause.tried;
-    cause.failed += ran_[i] ? 0 : 1;
-  }
-}
-
-std::size_t Validity::variety(const Cause& cause, std::size_t feature) const {
-  std::vector<std::uint8_t> seen(features_[feature].choices, 0);
-  for (std::size_t i = 0; i < ran_.size(); ++i) {
-    const double value = rows_[i * features_.size() + feature];
-    if (!ran_[i] && within(cause, i) && !std::isnan(value)) seen[static_cast<std::size_t>(value)] = 1;
-  }
-  return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), 1));
-}
-
-std::vector<Validity::Cause> Validity::causes(double at_least) const {
-  std::vector<Cause> found;
-  const auto consider = [&](Cause cause, std::size_t family) {
-    const Family& f = families_[family];
-    const double* const sums = cumulative_.data() + f.offset + family;
-    cause.probability = belief(family);
-    if (cause.probability < at_least) return;
-    if (cause.stretch) {
-      std::size_t middle = 0;
-      while (middle + 1 < f.states && sums[middle + 1] < 0.5 * sums[f.states]) ++middle;
-      cause.threshold = (static_cast<double>(middle) + 0.5) / static_cast<double>(f.states);
-    }
-    count(cause);
-    found.push_back(cause);
-  };
-  const std::size_t c = categorical_.size();
-  const auto stretches = [&](const Cause& context, std::size_t number) {
-    for (std::size_t k = 0; k < numeric_.size(); ++k) {
-      for (const bool above : {true, false}) {
-        Cause cause = context;
-        cause.stretch = true;
-        cause.numeric = numeric_[k];
-        cause.above = above;
-        consider(cause, contexts_ + 2 * (number * numeric_.size() + k) + (above ? 0 : 1));
-      }
-    }
-  };
-  stretches({}, 0);
-  for (std::size_t a = 0; a < c; ++a) {
-    for (std::size_t choice = 0; choice < features_[categorical_[a]].choices; ++choice) {
-      Cause value;
-      value.values = 1;
-      value.feature[0] = categorical_[a];
-      value.choice[0] = choice;
-      consider(value, 1 + first_value_[a] + choice);
-      if (crossed_) stretches(value, 1 + first_value_[a] + choice);
-      if (!pairs_) continue;
-      for (std::size_t b = a + 1; b < c; ++b) {
-        for (std::size_t other = 0; other < features_[categorical_[b]].choices; ++other) {
-          Cause pair = value;
-          pair.values = 2;
-          pair.feature[1] = categorical_[b];
-          pair.choice[1] = other;
-          consider(pair, pair_start_[a * c + b] + choice * features_[categorical_[b]].choices + other);
-        }
-      }
-    }
-  }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Cause& a, const Cause& b) { return a.probability > b.probability; });
-  return found;
 }
 
 }  // namespace lehr::guided

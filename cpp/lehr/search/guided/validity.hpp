@@ -1,12 +1,13 @@
 // Why trials fail: a Bayesian network of possible causes, with credit assignment.
 //
-// A cause is a value of a categorical variable, a pair of values, or a stretch of a numeric variable above or
-// below an unknown threshold, alone or together with a value. Each exists with a small prior probability; a
-// trial fails when any of its causes exists (almost surely), or by accident: a noisy-OR (Pearl, 1988), as in
-// diagnosis. A trial that ran clears everything it contained, to the letter: success factorises over causes.
-// What failed is explained by hypotheses, small sets of causes that cover all failures, found by a beam
-// search over the failures; their weights are the joint posterior. So a value that failed twice is suspect,
-// but where it can still be innocent it is not tried again with the partners that must then be guilty.
+// A cause is a value of a categorical variable, two or three values together, or a stretch of a numeric
+// variable above or below an unknown threshold, alone or together with a value. Each exists with a small
+// prior probability; a trial fails when any of its causes exists (almost surely), or by accident: a noisy-OR
+// (Pearl, 1988), as in diagnosis. A trial that ran clears everything it contained, to the letter: success
+// factorises over causes. What failed is explained by hypotheses, small sets of causes that cover all
+// failures, found by a beam search over the failures; their weights are the joint posterior. So a value that
+// failed twice is suspect, but where it can still be innocent it is not tried again with the partners that
+// must then be guilty.
 #pragma once
 
 #include <array>
@@ -21,10 +22,12 @@
 namespace lehr::guided {
 
 struct ValidityOptions {
-  bool pairs = true;       // pairs of values
+  bool pairs = true;       // two values together
+  bool triples = true;     // three values together
   bool thresholds = true;  // stretches of numeric variables
   double value_prior = 0.08;
   double pair_prior = 0.03;
+  double triple_prior = 0.03;
   double threshold_prior = 0.08;        // of a stretch on one side of a numeric variable
   double value_threshold_prior = 0.02;  // of a stretch together with a value
   double strength = 0.999;              // how surely a cause makes a trial fail
@@ -50,9 +53,9 @@ class Validity {
   // What is believed to make trials fail, surest first.
   struct Cause {
     double probability = 0.0;
-    std::size_t values = 0;  // 0, 1 or 2 categorical values
-    std::size_t feature[2] = {0, 0};
-    std::size_t choice[2] = {0, 0};
+    std::size_t values = 0;  // how many categorical values, at most 3
+    std::array<std::size_t, 3> feature{};
+    std::array<std::size_t, 3> choice{};
     bool stretch = false;  // of a numeric feature
     std::size_t numeric = 0;
     bool above = false;      // the threshold; otherwise below
@@ -67,8 +70,8 @@ class Validity {
   double guilt(std::size_t feature, std::size_t choice) const;
 
  private:
-  // A context is nothing, a value or a pair of values; a family is a context with one shape (always, or one
-  // side of a numeric variable). The states of a family are its possible thresholds; at most one holds.
+  // A context is nothing, a value, or two or three values; a family is a context with one shape (always, or
+  // one side of a numeric variable). The states of a family are its possible thresholds; at most one holds.
   struct Family {
     std::size_t offset = 0;  // of its states
     std::size_t states = 1;
@@ -105,10 +108,12 @@ class Validity {
   std::vector<std::size_t> categorical_, numeric_;  // features
   std::vector<std::size_t> first_value_;            // per categorical: its first value's number
   std::size_t values_ = 0;
-  std::vector<std::size_t> pair_start_;  // per pair of categorical positions (a * count + b)
+  std::vector<std::size_t> pair_start_;    // per pair of categorical positions (a * count + b)
+  std::vector<std::size_t> triple_start_;  // per three of them ((a * count + b) * count + e)
   std::size_t contexts_ = 0;
   std::size_t value_contexts_ = 0;  // contexts 1 .. value_contexts_ are values
   bool pairs_ = false;
+  bool triples_ = false;
   bool crossed_ = false;           // stretches together with values
   std::vector<std::size_t> bins_;  // per numeric: number of thresholds
   std::vector<Family> families_;

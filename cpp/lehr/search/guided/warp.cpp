@@ -34,10 +34,13 @@ double skewness(std::span<const double> values) {
 
 Warp unskewed(std::span<const double> values) {
   constexpr std::size_t fewest = 5;  // below, skewness is noise
-  constexpr double tolerated = -0.5;
+  constexpr double tolerated = 0.5;
   if (values.size() < fewest) return {};
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  if (!(*high > *low) || !(skewness(values) < tolerated)) return {};
+  if (!(*high > *low)) return {};
+  const double skew = skewness(values);
+  if (*low > 0.0 && skew > tolerated) return {Warp::Kind::logarithm};
+  if (!(skew < -tolerated)) return {};
   std::vector<double> warped(values.size());
   Warp warp{Warp::Kind::regret, *high, *high - *low};
   // The less soft, the more the bad values are drawn in.

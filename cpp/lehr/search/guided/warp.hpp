@@ -16,8 +16,8 @@ struct Warp {
   double operator()(double value) const;
 };
 
-// The regret scale on which the values are not skewed to the bad side; linear when they are not so to begin
-// with.
+// The scale on which scores are not skewed: regret where they are skewed to the bad side, the logarithm where
+// they are positive and skewed to the good one, linear where neither.
 Warp unskewed(std::span<const double> values);
 
 // Third standardised moment; 0 when all are equal.
