@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace lehr::guided {
@@ -198,65 +199,82 @@ double Validity::share(const Edge& term, const Edge& edge) const {
   return mass(term.family, first, last) / std::max(mass(term.family, term.first, term.last), 1e-300);
 }
 
+// A hypothesis extended, unless it is too improbable beside what came up already; null then.
+Validity::Hypothesis* Validity::extended(const Hypothesis& from, double log_factor) {
+  const double log_weight = from.log_weight + log_factor;
+  if (!(log_weight >= best_extended_ - negligible)) return nullptr;
+  best_extended_ = std::max(best_extended_, log_weight);
+  extended_.push_back(from);
+  extended_.back().log_weight = log_weight;
+  return &extended_.back();
+}
+
 // What a hypothesis becomes when it has to explain one more failure.
 void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight) {
   const double strength = options_.strength;
   for (std::size_t t = 0; t < from.count; ++t) {
     const std::uint32_t at = edge_of_[from.terms[t].family];
     if (at != none && share(from.terms[t], edges[at]) == 1.0) {
-      extended_.push_back(from);
-      extended_.back().log_weight += weight * std::log(strength);
+      extended(from, weight * std::log(strength));
       return;
     }
   }
   // An accident, or hearsay that does not hold here.
-  extended_.push_back(from);
   const double unexplained = 1.0 - weight * (1.0 - accident_);
-  extended_.back().log_weight += std::log(unexplained);
-  extended_.back().accidents += weight * accident_ / unexplained;
+  if (Hypothesis* const left = extended(from, std::log(unexplained)))
+    left->accidents += weight * accident_ / unexplained;
   for (std::size_t t = 0; t < from.count; ++t) {
     const Edge& term = from.terms[t];
     const std::uint32_t at = edge_of_[term.family];
     if (at == none) continue;
     const double part = share(term, edges[at]);
     if (!(part > 0.0)) continue;
-    extended_.push_back(from);
-    Edge& narrowed = extended_.back().terms[t];
-    narrowed.first = std::max(term.first, edges[at].first);
-    narrowed.last = std::min(term.last, edges[at].last);
-    extended_.back().log_weight += std::log(weight * strength * part);
+    Hypothesis* const narrowed = extended(from, std::log(weight * strength * part));
+    if (narrowed == nullptr) continue;
+    narrowed->terms[t].first = std::max(term.first, edges[at].first);
+    narrowed->terms[t].last = std::min(term.last, edges[at].last);
   }
   if (from.count == Hypothesis::most) return;
-  for (const Edge& edge : edges) {
+  for (std::size_t e = 0; e < edges.size(); ++e) {
+    if (!(log_causes_[e] >= best_extended_ - negligible - from.log_weight)) continue;
     const bool has =
         std::any_of(from.terms.begin(), from.terms.begin() + static_cast<std::ptrdiff_t>(from.count),
-                    [&](const Edge& term) { return term.family == edge.family; });
+                    [&](const Edge& term) { return term.family == edges[e].family; });
     if (has) continue;
-    const double belief = free_belief(edge);
-    if (!(belief > 1e-6)) continue;
-    extended_.push_back(from);
-    Hypothesis& added = extended_.back();
-    added.terms[added.count++] = edge;
-    added.log_weight += std::log(weight * strength * belief);
+    Hypothesis* const added = extended(from, log_causes_[e]);
+    if (added != nullptr) added->terms[added->count++] = edges[e];
   }
 }
 
 void Validity::explain_failures(const std::vector<std::size_t>& failures) {
+  constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
   const std::size_t d = features_.size();
   hypotheses_.assign(1, {});
   for (const std::size_t i : failures) {
     edges_.clear();
     edges_of({rows_.data() + i * d, d}, edges_);
-    for (std::uint32_t e = 0; e < edges_.size(); ++e) edge_of_[edges_[e].family] = e;
+    log_causes_.clear();
+    for (std::uint32_t e = 0; e < edges_.size(); ++e) {
+      edge_of_[edges_[e].family] = e;
+      const double belief = free_belief(edges_[e]);
+      log_causes_.push_back(belief > 1e-6 ? std::log(weights_[i] * options_.strength * belief)
+                                          : minus_infinity);
+    }
     extended_.clear();
+    best_extended_ = minus_infinity;
     for (const Hypothesis& hypothesis : hypotheses_) extend(hypothesis, edges_, weights_[i]);
     for (const Edge& edge : edges_) edge_of_[edge.family] = none;
     // Best first; ties in the order they came up.
-    std::stable_sort(extended_.begin(), extended_.end(),
-                     [](const Hypothesis& a, const Hypothesis& b) { return a.log_weight > b.log_weight; });
+    order_.resize(extended_.size());
+    for (std::uint32_t k = 0; k < order_.size(); ++k) order_[k] = k;
+    std::sort(order_.begin(), order_.end(), [this](std::uint32_t a, std::uint32_t b) {
+      const double first = extended_[a].log_weight, second = extended_[b].log_weight;
+      return first != second ? first > second : a < b;
+    });
     hypotheses_.clear();
-    for (const Hypothesis& hypothesis : extended_) {
-      if (hypotheses_.size() == beam || hypothesis.log_weight < extended_[0].log_weight - negligible) break;
+    for (const std::uint32_t k : order_) {
+      const Hypothesis& hypothesis = extended_[k];
+      if (hypotheses_.size() == beam || hypothesis.log_weight < best_extended_ - negligible) break;
       // The same set can be reached in several orders.
       if (std::any_of(hypotheses_.begin(), hypotheses_.end(),
                       [&](const Hypothesis& kept) { return kept.same_terms(hypothesis); }))
@@ -267,7 +285,10 @@ void Validity::explain_failures(const std::vector<std::size_t>& failures) {
   double total = 0.0;
   const double best = hypotheses_[0].log_weight;
   for (const Hypothesis& hypothesis : hypotheses_) total += std::exp(hypothesis.log_weight - best);
-  for (Hypothesis& hypothesis : hypotheses_) hypothesis.log_weight -= best + std::log(total);
+  for (Hypothesis& hypothesis : hypotheses_) {
+    hypothesis.log_weight -= best + std::log(total);
+    hypothesis.weight = std::exp(hypothesis.log_weight);
+  }
 }
 
 void Validity::settle() {
@@ -293,7 +314,7 @@ void Validity::settle() {
   for (int pass = 0; pass < 2; ++pass) {
     explain_failures(failures);
     double accidents = 0.0;
-    for (const Hypothesis& h : hypotheses_) accidents += std::exp(h.log_weight) * h.accidents;
+    for (const Hypothesis& h : hypotheses_) accidents += h.weight * h.accidents;
     constexpr double prior_trials = 10.0;
     const double rate = (prior_trials * options_.accident + accidents) / (prior_trials + trials);
     const bool moved = std::abs(rate - accident_) > 0.5 * accident_;
@@ -319,7 +340,7 @@ double Validity::probability(std::span<const double> row) const {
       runs *= (1.0 - options_.strength * share(hypothesis.terms[t], edges_[at])) /
               (1.0 - options_.strength * free_belief(edges_[at]));
     }
-    total += std::exp(hypothesis.log_weight) * runs;
+    total += hypothesis.weight * runs;
   }
   for (const Edge& edge : edges_) edge_of_[edge.family] = none;
   return (1.0 - accident_) * total;

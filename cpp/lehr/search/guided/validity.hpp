@@ -89,6 +89,7 @@ class Validity {
   struct Hypothesis {
     static constexpr std::size_t most = 12;
     double log_weight = 0.0;
+    double weight = 1.0;  // normalised, once all failures are explained
     double accidents = 0.0;
     std::size_t count = 0;
     std::array<Edge, most> terms;
@@ -98,6 +99,7 @@ class Validity {
   double free_belief(const Edge& edge) const;  // that a cause covers, where nothing needs it
   double share(const Edge& term, const Edge& edge) const;
   void explain_failures(const std::vector<std::size_t>& failures);
+  Hypothesis* extended(const Hypothesis& from, double log_factor);
   void extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight);
   double belief(std::size_t family) const;
   bool within(const Cause& cause, std::size_t trial) const;
@@ -126,6 +128,9 @@ class Validity {
   std::vector<double> ran_evidence_;  // log P(what ran | state) / P(what ran | none)
   std::vector<double> cumulative_;    // odds of the states, running sums; states + 1 a family
   std::vector<Hypothesis> hypotheses_, extended_;
+  double best_extended_ = 0.0;
+  std::vector<double> log_causes_;  // of the edges of the failure to be explained
+  std::vector<std::uint32_t> order_;
   mutable std::vector<Edge> edges_;
   mutable std::vector<std::uint32_t> edge_of_;  // per family: its place in edges_, or none
   double accident_ = 0.03;

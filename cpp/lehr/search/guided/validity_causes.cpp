@@ -13,7 +13,7 @@ double Validity::belief(std::size_t family) const {
     const bool has = std::any_of(hypothesis.terms.begin(),
                                  hypothesis.terms.begin() + static_cast<std::ptrdiff_t>(hypothesis.count),
                                  [&](const Edge& term) { return term.family == family; });
-    total += std::exp(hypothesis.log_weight) * (has ? 1.0 : free_belief(all));
+    total += hypothesis.weight * (has ? 1.0 : free_belief(all));
   }
   return total;
 }
