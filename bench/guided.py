@@ -42,17 +42,26 @@ PARTS = (
     *(
         "validity",
         "pairs",
+        "triples",
         "thresholds",
         "limits",
+        "growth",
         "logarithm",
+        "unskew",
         "censored",
+        "spread",
         "coverage",
         "mains",
         "whole",
         "refine",
     ),
 )
-ABLATION = ("guided", *(f"guided/guided_{part}=0" for part in PARTS), "guided/guided_unskew=1")
+ABLATION = (
+    "guided",
+    *(f"guided/guided_{part}=0" for part in PARTS),
+    "guided/guided_caution=0",
+    "guided/guided_guilt=1",
+)
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -129,7 +129,11 @@ def test_limits_of_any_kind(limits):
 
 
 @pytest.mark.parametrize(
-    "part", ["validity", "pairs", "thresholds", "limits", "coverage", "mains", "whole", "refine"]
+    "part",
+    [
+        *("validity", "pairs", "triples", "thresholds", "limits", "growth", "unskew", "spread", "coverage"),
+        *("mains", "whole", "refine"),
+    ],
 )
 def test_every_part_can_be_switched_off(part):
     optimizer = run(search(4, options={f"guided_{part}": False}), 12)

@@ -30,6 +30,14 @@ PROBLEMS: Sequence[str] = (
     "digits_edge",
     # Random deployment-like spaces; the odd ones are for reporting, and no method was tuned on them.
     *(f"deploy_space#{seed}" for seed in (1, 3, 5, 7, 9)),
+    # Benign ones, and those on which nothing can be learned.
+    "branin",
+    "hartmann6",
+    "sphere100",
+    "rugged",
+    "none_fail",
+    "all_fail",
+    "random_fail",
 )
 
 SUBJECTS: Sequence[str] = ("tba-tpe", "tba-tpe:paper", "guided")
@@ -41,6 +49,7 @@ RIVALS: Sequence[str] = (
     "optuna-tpe-group",
     "optuna-tpe-paper",
     "optuna-gp",
+    "smac3",
     "optuna-nsga2",
     "optuna-random",
 )
