@@ -176,8 +176,13 @@ def tune(
         typer.Option("--budget", metavar="N|TIME", help="A number of trials, or a time such as 60s or 2min."),
     ] = "25",
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="random, grid, tba, tpe, tba-tpe or guided.")
-    ] = "tba-tpe",
+        str | None,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="random, grid, tba, tpe, tba-tpe or guided; by default guided, tba-tpe with --preset paper.",
+        ),
+    ] = None,
     preset: Annotated[
         str, typer.Option("--preset", metavar="NAME", help="default, or paper for the published rules.")
     ] = "default",

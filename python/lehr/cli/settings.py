@@ -33,7 +33,7 @@ class TuneOptions:
     objective: str | None
     limits: LimitOptions
     budget: str
-    method: str
+    method: str | None
     preset: str
     seed: int
     without: tuple[str, ...]
@@ -87,12 +87,17 @@ def read(options: TuneOptions) -> Settings:
     memory_limit_mb = memory_limit(options.memory_limit, limits)
     if options.model is None and not limits:
         limits = ZOO_LIMITS
+    from lehr.study.definition import default_method
+
+    preset: Literal["default", "paper"] = _one_of("--preset", options.preset, ("default", "paper"))
     return Settings(
         objective=objective,
         limits=limits,
         budget=units.budget(options.budget),
-        method=_one_of("--method", options.method, METHODS),
-        preset=_one_of("--preset", options.preset, ("default", "paper")),
+        method=default_method(preset)
+        if options.method is None
+        else _one_of("--method", options.method, METHODS),
+        preset=preset,
         trial_timeout_s=units.duration_s(options.trial_timeout, "--trial-timeout"),
         memory_limit_mb=memory_limit_mb,
         policies=policies(options.on_failure),

@@ -21,6 +21,11 @@ Direction = Literal["maximize", "minimize"]
 Preset = Literal["default", "paper"]
 
 
+def default_method(preset: str, acquisition: str = "ratio") -> Method:
+    """The method of a study whose user named none: ``guided``, unless what was named belongs to another."""
+    return "tba-tpe" if preset == "paper" or acquisition == "c-tpe" else "guided"
+
+
 @dataclass(frozen=True)
 class Definition:
     """Everything that fixes a study's sequence, except its evaluation: the budget is not part of it.

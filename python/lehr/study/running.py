@@ -21,7 +21,7 @@ from lehr.study.arguments import (
     distinct,
 )
 from lehr.study.deadline import adapted_deadline
-from lehr.study.definition import Definition, Direction, Preset
+from lehr.study.definition import Definition, Direction, Preset, default_method
 from lehr.study.events import Event
 from lehr.study.history import make_optimizer
 from lehr.study.limits import Constraints, parse_limits
@@ -53,7 +53,7 @@ def run(
     constraints: Constraints = None,
     budget: int | None = None,
     budget_seconds: float | None = None,
-    method: Method = "tba-tpe",
+    method: Method | None = None,
     preset: Preset = "default",
     seed: int = 0,
     trial_timeout_s: float | None = None,
@@ -100,7 +100,9 @@ def run(
             they are spent; the one that runs then is left to end, or to meet its own deadline: cutting it short
             would store a timeout that the configuration has not earned. With ``budget`` too, whichever is spent
             first ends the run.
-        method, preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
+        method: as for :class:`lehr.Optimizer`. None: ``"guided"``, or ``"tba-tpe"`` with the paper preset or
+            ``acquisition="c-tpe"``, which are its own.
+        preset, seed, acquisition, options: as for :class:`lehr.Optimizer`.
         trial_timeout_s: deadline of one trial in seconds. None: five times the longest trial that ran to its end,
             30 s at least, once five have (:mod:`lehr.study.deadline`); 1e9, the most, is as good as no deadline.
         memory_limit_mb: memory limit of one trial in MB of 10^6 bytes, its whole process tree counted.
@@ -161,7 +163,7 @@ def run(
         objective=objective,
         direction=direction,
         limits=parse_limits(constraints),
-        method=method,
+        method=default_method(preset, acquisition) if method is None else method,
         preset=preset,
         seed=seed,
         initial=distinct(space, initial),
