@@ -187,7 +187,7 @@ std::string GuidedSearch::missed() const {
 std::string GuidedSearch::explain() const {
   const History& history = context_.history;
   std::string words = aim(history, encoding_.size());
-  guided::Validity validity = validity_;
+  guided::Validity validity = informed_ && trust_.holds() ? *informed_ : validity_;
   validity.settle();
   std::vector<guided::Validity::Cause> causes = validity.causes(believed);
   const bool all_failed = history.finished() > 0 && std::count(ran_.begin(), ran_.end(), 1) == 0;
@@ -199,10 +199,11 @@ std::string GuidedSearch::explain() const {
   words += waiting(causes) + missed();
   for (std::size_t i = 0; i < std::min(causes.size(), most_sentences); ++i)
     words += sentence(validity, causes[i]);
-  if (hearsay_.observations() > 0) {
+  if (learned_ > 0) {
     char share[32];
-    std::snprintf(share, sizeof share, "%.0f %%", 100.0 * trust_.probability());
-    words += "\n- Learned from " + counted(hearsay_.observations(), "trial") +
+    std::snprintf(share, sizeof share, "%.0f %%",
+                  informed_ || validity_learned_ ? 100.0 * trust_.probability() : 0.0);
+    words += "\n- Learned from " + counted(learned_, "trial") +
              " of another search; what it says of failures is believed to " + share + ".";
   }
   return words;

@@ -287,6 +287,8 @@ void GaussianProcess::predict(std::span<const double> rows, std::span<double> me
         sum[lane] += alpha_[i] * cross[lane];
       }
     }
+    for (std::size_t lane = 0; lane < here; ++lane) mean[first + lane] = shift_ + scale_ * sum[lane];
+    if (variance.empty()) continue;
     solve_lower_many(work_, n_, cross_, lanes);
     for (std::size_t i = 0; i < n_; ++i) {
       for (std::size_t lane = 0; lane < lanes; ++lane)
@@ -296,7 +298,6 @@ void GaussianProcess::predict(std::span<const double> rows, std::span<double> me
       const double* const row = rows.data() + (first + lane) * d;
       double own = constant + whole_;
       for (std::size_t j = 0; j < d; ++j) own += main_[j] * effect(features_[j], row[j], row[j]);
-      mean[first + lane] = shift_ + scale_ * sum[lane];
       variance[first + lane] = scale_ * scale_ * std::max(own - explained[lane], 1e-10);
     }
   }

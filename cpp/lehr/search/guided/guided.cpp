@@ -55,8 +55,6 @@ GuidedSearch::GuidedSearch(const Context& context)
       cost_(encoding_.features(), infinite, surrogate_options(context.options.guided)),
       coverage_(encoding_.features()),
       tpe_(context),
-      hearsay_(encoding_.features(), validity_options(context.options.guided)),
-      validity_prior_(encoding_.features(), validity_options(context.options.guided)),
       candidates_(context, encoding_) {
   for (const Constraint& constraint : context.options.constraints) {
     limits_.emplace_back(encoding_.features(), constraint.limit, limit_options(context.options.guided));
@@ -83,74 +81,10 @@ void GuidedSearch::observe(std::size_t trial) {
   if (outcome == Outcome::ok) objective_.add(row_, history.score(trial));
   const double seconds = history.seconds(trial);
   if (seconds > 0.0) cost_.add(row_, seconds);
-  trust_.observe(validity_prior_, hearsay_, row_, ran);
   ran_.push_back(ran ? 1 : 0);
   rows_.insert(rows_.end(), row_.begin(), row_.end());
-  if (hearsay_.observations() == 0) validity_.observe(row_, ran);
+  observe_run(row_, ran);
   coverage_.observe(row_, outcome == Outcome::ok);
-}
-
-void GuidedSearch::learn(const std::vector<Hearsay>& results) {
-  hearsay_.clear();
-  hearsay_rows_.clear();
-  hearsay_ran_.clear();
-  hearsay_limits_.clear();
-  transfers_.clear();
-  const Options& options = context_.options;
-  for (const Constraint& constraint : options.constraints) {
-    hearsay_limits_.emplace_back(encoding_.features(), constraint.limit, limit_options(options.guided));
-  }
-  hearsay_objective_.emplace(encoding_.features(), infinite, objective_options(options.guided));
-  const double sign = options.direction == Direction::maximize ? 1.0 : -1.0;
-  for (const Hearsay& hearsay : results) {
-    row_.clear();
-    encoding_.append(hearsay.configuration, row_);
-    const Result& result = hearsay.result;
-    const bool ran = result.outcome == Outcome::ok;
-    bool feasible = ran;
-    for (std::size_t k = 0; ran && k < hearsay_limits_.size(); ++k) {
-      if (std::isnan(result.metrics[k])) continue;
-      hearsay_limits_[k].add(row_, result.metrics[k]);
-      feasible = feasible && result.metrics[k] <= options.constraints[k].limit;
-    }
-    if (ran) hearsay_objective_->add(row_, sign * result.objective);
-    hearsay_.observe(row_, ran);
-    hearsay_ran_.push_back(ran ? 1 : 0);
-    hearsay_rows_.insert(hearsay_rows_.end(), row_.begin(), row_.end());
-    if (feasible) transfers_.emplace_back(sign * result.objective, hearsay.configuration);
-  }
-  std::stable_sort(transfers_.begin(), transfers_.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  hearsay_.settle();
-  validity_prior_.settle();
-  for (std::size_t k = 0; k < limits_.size(); ++k) {
-    hearsay_limits_[k].settle();
-    if (hearsay_limits_[k].observations() > 0) limits_[k].set_base(&hearsay_limits_[k]);
-  }
-  hearsay_objective_->settle();
-  if (hearsay_objective_->observations() > 0) objective_.set_base(&*hearsay_objective_);
-}
-
-// Failures of the other search count as far as its word has proved good.
-void GuidedSearch::weigh_hearsay() {
-  const std::size_t width = encoding_.size();
-  validity_.clear();
-  for (std::size_t i = 0; i < hearsay_ran_.size(); ++i)
-    validity_.observe({hearsay_rows_.data() + i * width, width}, hearsay_ran_[i] != 0, trust_.probability());
-  for (std::size_t i = 0; i < ran_.size(); ++i)
-    validity_.observe({rows_.data() + i * width, width}, ran_[i] != 0);
-}
-
-// The first trials of a search that learned from another are the other's best results, until one is feasible
-// here; when two fail, the other knows nothing.
-std::optional<Proposal> GuidedSearch::transfer() const {
-  constexpr std::size_t most = 2;
-  const History& history = context_.history;
-  if (history.feasible() > 0 || history.size() >= most) return std::nullopt;
-  for (const auto& [score, configuration] : transfers_) {
-    if (!context_.seen.contains(configuration)) return Proposal{configuration, Origin::transfer};
-  }
-  return std::nullopt;
 }
 
 // In so many variables a few dozen results do not fit the models: the densities of TPE lead once there is
@@ -168,7 +102,7 @@ std::optional<std::string> GuidedSearch::finished(Rng& rng) {
   const Proposal next = propose(rng);
   if (next.origin != Origin::improvement) return std::nullopt;
   // The gain that counts as nothing was added to every candidate's.
-  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
+  const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   double best = -infinite;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const double above = std::expm1(log_gain_[i] - least);
@@ -185,11 +119,12 @@ void GuidedSearch::settle() {
   for (std::size_t trial = 0; trial < history.size() && history.pending() > 0; ++trial) {
     if (history.standing(trial) == Standing::pending) encoding_.append(history.codes(trial), pending_rows_);
   }
-  if (hearsay_.observations() > 0) weigh_hearsay();
   validity_.settle();
+  if (informed_) informed_->settle();
   if (context_.options.guided.cost_weight > 0.0) cost_.settle();
-  for (guided::Surrogate& limit : limits_) limit.settle();
-  objective_.settle(pending_rows_);
+  const std::size_t doubts = weigh_hearsay();
+  for (guided::Quantity& limit : limits_) limit.settle(doubts);
+  objective_.settle(doubts, pending_rows_);
 }
 
 // Values that have had no fair trial, nor are about to.

@@ -12,6 +12,7 @@
 #include "lehr/search/guided/candidates.hpp"
 #include "lehr/search/guided/coverage.hpp"
 #include "lehr/search/guided/encoding.hpp"
+#include "lehr/search/guided/quantity.hpp"
 #include "lehr/search/guided/surrogate.hpp"
 #include "lehr/search/guided/trust.hpp"
 #include "lehr/search/guided/validity.hpp"
@@ -53,16 +54,20 @@ class GuidedSearch final : public Searcher {
   std::string missed() const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
-  void weigh_hearsay();
-  std::optional<Proposal> transfer() const;
+  // That a configuration runs.
+  double runs(std::span<const double> row) const;
+  void observe_run(std::span<const double> row, bool ran);
+  // Brings up to date how far each word of the other search is trusted; how many proved false.
+  std::size_t weigh_hearsay();
+  std::optional<Proposal> transfer();
   bool too_wide() const;
   static constexpr std::size_t most_climbers = 3;  // candidates that local search starts from
 
   Context context_;
   guided::Encoding encoding_;
   guided::Validity validity_;
-  std::vector<guided::Surrogate> limits_;
-  guided::Surrogate objective_;
+  std::vector<guided::Quantity> limits_;
+  guided::Quantity objective_;
   guided::Surrogate cost_;
   guided::Coverage coverage_;
   TpeSearch tpe_;
@@ -70,14 +75,14 @@ class GuidedSearch final : public Searcher {
   std::vector<double> rows_;  // of told trials, and whether they ran
   std::vector<std::uint8_t> ran_;
 
-  // What another search reported.
-  guided::Validity hearsay_, validity_prior_;
+  // What another search reported: failures that both searches know, while its word is not lost. The metrics and
+  // the objective have theirs.
+  std::size_t learned_ = 0;  // trials
+  std::optional<guided::Validity> informed_;
   guided::Trust trust_;
-  std::vector<guided::Surrogate> hearsay_limits_;
-  std::optional<guided::Surrogate> hearsay_objective_;
-  std::vector<double> hearsay_rows_;
-  std::vector<std::uint8_t> hearsay_ran_;
+  bool validity_learned_ = false;  // that it proved good for ever, and is in validity_
   std::vector<std::pair<double, Configuration>> transfers_;  // feasible there, best first
+  std::vector<double> transfer_rows_;                        // of the first few
 
   bool anything_ran_ = false;
   bool covering_ = false;  // looking for a fair trial of a wanted value

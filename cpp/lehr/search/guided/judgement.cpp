@@ -49,7 +49,7 @@ void GuidedSearch::judge(std::size_t first) {
   }
   for (std::size_t i = first; i < candidates_.size(); ++i) {
     log_runs_[i] =
-        options.validity ? std::log(std::max(validity_.probability(candidates_.row(i)), 1e-12)) : 0.0;
+        options.validity ? std::log(std::max(runs(candidates_.row(i)), 1e-12)) : 0.0;
   }
   if (!anything_ran_ && options.spread) {
     for (std::size_t i = first; i < candidates_.size(); ++i)
@@ -71,7 +71,7 @@ void GuidedSearch::judge_gain(std::size_t first) {
   const double score = objective_.to_scale(context_.history.score(*best));
   // Gains below a part of the spread count as nothing worth a risk: where nothing is left to gain, the safest
   // configuration comes next.
-  const double least = std::log(context_.options.guided.least_gain * objective_.process().scale());
+  const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   for (std::size_t i = 0; i < count; ++i) {
     const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
     log_gain_[first + i] =
@@ -109,7 +109,7 @@ void GuidedSearch::judge_fits(std::size_t first) {
       part_rows_.insert(part_rows_.end(), row.begin(), row.end());
     }
     for (std::size_t l = 0; l < limits_.size(); ++l) {
-      const guided::Surrogate& model = limits_[l];
+      const guided::Quantity& model = limits_[l];
       if (!model.informed()) continue;
       model.predict({part_rows_.data(), count * width}, {mean.data(), count}, {variance.data(), count});
       const double limit = model.to_scale(context_.options.constraints[l].limit);

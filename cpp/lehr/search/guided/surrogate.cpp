@@ -16,6 +16,11 @@ std::size_t next_refinement(std::size_t n) { return n + std::max<std::size_t>(1,
 constexpr double log_spread = 0.7;
 constexpr double linear_spread = 0.5;
 
+// What is measured elsewhere of the same quantity is expected to be wrong by this part of its spread, and the slope
+// of its predictions to be 1 by as much as so many observations would say.
+constexpr double base_error = 0.3;
+constexpr double slope_observations = 2.0;
+
 }  // namespace
 
 Surrogate::Surrogate(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options)
@@ -32,6 +37,9 @@ void Surrogate::add(std::span<const double> row, double value, bool at_least) {
   values_.push_back(value);
   at_least_.push_back(at_least ? 1 : 0);
   censored_ += at_least ? 1 : 0;
+  if (base_ == nullptr) return;
+  base_means_.push_back(0.0);
+  base_->predict_means(row, {&base_means_.back(), 1});
 }
 
 // Of the first `count` observations at most `most`: half of them nearest to the anchor, the others the
@@ -55,6 +63,7 @@ std::vector<std::size_t> Surrogate::chosen(std::size_t count, std::size_t most) 
 }
 
 double Surrogate::expected_spread() const {
+  if (base_ != nullptr) return base_error * base_->process_.scale();
   if (warp_.kind != Warp::Kind::linear) return log_spread;
   double size = std::isfinite(anchor_) ? std::abs(anchor_) : 0.0;
   for (const double value : load_values_) size = std::max(size, std::abs(value));
@@ -72,28 +81,37 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
   load_rows_.clear();
   load_values_.clear();
   load_variances_.clear();
+  load_means_.clear();
   const auto take = [&](std::size_t i, double value, double variance) {
     const auto row = rows_.begin() + static_cast<std::ptrdiff_t>(i * width_);
     load_rows_.insert(load_rows_.end(), row, row + static_cast<std::ptrdiff_t>(width_));
     load_values_.push_back(value - trend({rows_.data() + i * width_, width_}));
     load_variances_.push_back(variance);
+    if (base_ != nullptr) load_means_.push_back(base_means_[i]);
   };
   for (const std::size_t i : which) {
     if (!at_least_[i]) take(i, to_scale(values_[i]), 0.0);
   }
   const double spread = expected_spread();
+  const auto without_base = [&] {
+    std::vector<double> values = load_values_;
+    if (base_ == nullptr) return values;
+    slope_ = fitted_slope();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] -= slope_ * load_means_[i];
+    return values;
+  };
   if (load_values_.size() < which.size()) {
     // What is censored counts as the mean of what is left of its prediction (one step of expectation
     // maximisation).
     const bool known = !load_values_.empty();
     if (known) {
-      process_.set(load_rows_, load_values_, load_variances_, spread);
+      process_.set(load_rows_, without_base(), load_variances_, spread);
       process_.condition();
     }
-    slope_ = 0.0;
+    const double slope = known && base_ != nullptr ? slope_ : 0.0;
     for (const std::size_t i : which) {
       if (!at_least_[i]) continue;
-      const double off = trend({rows_.data() + i * width_, width_});
+      const double off = trend({rows_.data() + i * width_, width_}) + (slope > 0.0 ? slope * base_means_[i] : 0.0);
       const double bound = to_scale(values_[i]) - off;
       double mean = bound, variance = spread * spread;
       if (known) process_.predict({rows_.data() + i * width_, width_}, {&mean, 1}, {&variance, 1});
@@ -102,7 +120,7 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
       take(i, tail.mean + off, tail.variance);
     }
   }
-  take_base();
+  load_values_ = without_base();
   process_.set(load_rows_, load_values_, load_variances_, spread);
   if (pending_rows.empty()) return;
   process_.condition();
@@ -128,54 +146,48 @@ double Surrogate::trend(std::span<const double> row) const {
   return sum;
 }
 
-bool Surrogate::based() const {
-  return base_ != nullptr && base_->observations() > 0 &&
-         (values_.empty() || base_->warp_.kind == warp_.kind);
+void Surrogate::predict_means(std::span<const double> rows, std::span<double> mean) const {
+  process_.predict(rows, mean, {});
+  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += trend(rows.subspan(i * width_, width_));
 }
 
-std::vector<double> Surrogate::base_means(std::span<const double> rows) const {
-  const std::size_t count = rows.size() / width_;
-  std::vector<double> mean(count), variance(count);
-  base_->predict(rows, mean, variance);
-  return mean;
-}
-
-// Takes off the loaded values what the base predicts, by the slope that fits them best; slope 1 counts as
-// much as two observations.
-void Surrogate::take_base() {
-  slope_ = 0.0;
-  if (!based()) return;
-  const std::vector<double> means = base_means(load_rows_);
-  const auto n = static_cast<double>(load_values_.size());
+// Of the base's predictions, to the loaded values.
+double Surrogate::fitted_slope() const {
+  const auto n = static_cast<double>(std::max<std::size_t>(load_means_.size(), 1));
   double value_sum = 0.0, mean_sum = 0.0;
-  for (std::size_t i = 0; i < means.size(); ++i) {
+  for (std::size_t i = 0; i < load_means_.size(); ++i) {
     value_sum += load_values_[i];
-    mean_sum += means[i];
+    mean_sum += load_means_[i];
   }
   double squares = 0.0, products = 0.0;
-  for (std::size_t i = 0; i < means.size(); ++i) {
-    squares += (means[i] - mean_sum / n) * (means[i] - mean_sum / n);
-    products += (means[i] - mean_sum / n) * (load_values_[i] - value_sum / n);
+  for (std::size_t i = 0; i < load_means_.size(); ++i) {
+    squares += (load_means_[i] - mean_sum / n) * (load_means_[i] - mean_sum / n);
+    products += (load_means_[i] - mean_sum / n) * (load_values_[i] - value_sum / n);
   }
   const double spread = base_->process_.scale();
-  const double prior = 2.0 * spread * spread;
-  slope_ = std::max(0.0, (products + prior) / (squares + prior));
-  for (std::size_t i = 0; i < means.size(); ++i) load_values_[i] -= slope_ * means[i];
+  const double prior = slope_observations * spread * spread;
+  return std::max(0.0, (products + prior) / (squares + prior));
 }
 
 void Surrogate::predict(std::span<const double> rows, std::span<double> mean,
                         std::span<double> variance) const {
   process_.predict(rows, mean, variance);
   for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += trend(rows.subspan(i * width_, width_));
-  if (slope_ == 0.0) return;
-  const std::vector<double> means = base_means(rows);
-  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += slope_ * means[i];
+  if (base_ == nullptr) return;
+  asked_means_.resize(mean.size());
+  asked_variances_.resize(mean.size());
+  base_->predict(rows, asked_means_, asked_variances_);
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    mean[i] += slope_ * asked_means_[i];
+    variance[i] += slope_ * slope_ * asked_variances_[i];
+  }
 }
 
 void Surrogate::settle(std::span<const double> pending_rows) {
   const std::size_t n = values_.size();
   const auto scale_for = [&](std::size_t count) {
-    warp_ = count == 0 && base_ != nullptr ? base_->warp_ : Warp{};
+    warp_ = base_ != nullptr ? base_->warp_ : Warp{};
+    if (base_ != nullptr) return;
     if (options_.unskew) warp_ = unskewed({values_.data(), count});
     if (options_.logarithm && (count > 0 || grows()) && positive_ >= count &&
         (!std::isfinite(anchor_) || anchor_ > 0.0))

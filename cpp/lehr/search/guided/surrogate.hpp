@@ -30,8 +30,9 @@ class Surrogate {
   // `positive_anchor` false the logarithmic scale is never used.
   Surrogate(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options = {});
 
-  // What another search knows of the same quantity; outlives this. Values are then modelled as it predicts
-  // them, times a slope and plus a constant that follow the data: it fades where it is wrong.
+  // What another search knows of the same quantity, settled; outlives this. Before the first observation.
+  // Values are then modelled on its scale, as it predicts them, times a slope and plus a constant that follow
+  // the data.
   void set_base(const Surrogate* base) { base_ = base; }
   bool informed() const { return !values_.empty() || base_ != nullptr || grows(); }
 
@@ -47,6 +48,8 @@ class Surrogate {
   void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const;
   double to_scale(double value) const { return warp_(value); }
   double noise_variance() const { return process_.noise_variance(); }
+  // Standard deviation of the values on the model's scale, by and large.
+  double scale() const { return process_.scale() + (base_ ? slope_ * base_->process_.scale() : 0.0); }
   const GaussianProcess& process() const { return process_; }
 
  private:
@@ -54,11 +57,13 @@ class Surrogate {
   void load(const std::vector<std::size_t>& which, std::span<const double> pending_rows);
   double expected_spread() const;
   // Whether it is expected to grow with variables of logarithmic scale.
-  bool grows() const { return options_.growth && anchor_ > 0.0 && std::isfinite(anchor_); }
+  bool grows() const {
+    return base_ == nullptr && options_.growth && anchor_ > 0.0 && std::isfinite(anchor_);
+  }
   double trend(std::span<const double> row) const;
-  bool based() const;
-  std::vector<double> base_means(std::span<const double> rows) const;
-  void take_base();
+  // Predictions without their variances.
+  void predict_means(std::span<const double> rows, std::span<double> mean) const;
+  double fitted_slope() const;
 
   std::vector<Feature> features_;
   std::size_t width_;
@@ -72,8 +77,10 @@ class Surrogate {
   std::size_t censored_ = 0;
   Warp warp_;
   const Surrogate* base_ = nullptr;
-  double slope_ = 0.0;  // of the base's prediction
-  std::vector<double> load_rows_, load_values_, load_variances_;
+  double slope_ = 1.0;              // of the base's prediction
+  std::vector<double> base_means_;  // the base's predictions of the observations
+  mutable std::vector<double> asked_means_, asked_variances_;
+  std::vector<double> load_rows_, load_values_, load_variances_, load_means_;  // means: of the base
 };
 
 }  // namespace lehr::guided

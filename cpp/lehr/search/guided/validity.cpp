@@ -96,6 +96,8 @@ void Validity::clear() {
   cumulative_.assign(prior_.size() + families_.size(), 0.0);
   edge_of_.assign(families_.size(), none);
   hypotheses_.clear();
+  conclusions_.clear();
+  concluded_ = 0;
   accident_ = options_.accident;
 }
 
@@ -246,10 +248,20 @@ void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, do
   }
 }
 
+// The product of what extend() multiplied by, but for trials that failed: it telescopes.
+double Validity::prior_of(const Hypothesis& hypothesis) const {
+  double total = 0.0;
+  for (std::size_t t = 0; t < hypothesis.count; ++t)
+    total += std::log(std::max(free_belief(hypothesis.terms[t]), 1e-300));
+  return total;
+}
+
 void Validity::explain_failures(const std::vector<std::size_t>& failures) {
   constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
   const std::size_t d = features_.size();
   hypotheses_.assign(1, {});
+  if (!conclusions_.empty()) hypotheses_ = conclusions_;
+  for (Hypothesis& hypothesis : hypotheses_) hypothesis.log_weight += prior_of(hypothesis);
   for (const std::size_t i : failures) {
     edges_.clear();
     edges_of({rows_.data() + i * d, d}, edges_);
@@ -303,7 +315,7 @@ void Validity::settle() {
   std::vector<std::size_t> failures;
   double trials = 0.0;
   for (std::size_t i = 0; i < ran_.size(); ++i) {
-    if (!ran_[i]) failures.push_back(i);
+    if (!ran_[i] && i >= concluded_) failures.push_back(i);
     trials += weights_[i];
   }
   if (failures.size() > most_failures)
@@ -321,6 +333,13 @@ void Validity::settle() {
     accident_ = rate;
     if (!moved) break;
   }
+}
+
+void Validity::conclude() {
+  settle();
+  conclusions_ = hypotheses_;
+  for (Hypothesis& hypothesis : conclusions_) hypothesis.log_weight -= prior_of(hypothesis);
+  concluded_ = observations();
 }
 
 double Validity::probability(std::span<const double> row) const {

@@ -42,6 +42,9 @@ class Validity {
   void observe(std::span<const double> row, bool ran, double weight = 1.0);
   void clear();
   std::size_t observations() const { return weights_.size(); }
+  // Explains the failures observed so far once and for all; those to come are explained on top. For a long
+  // history that does not change.
+  void conclude();
 
   // Brings the beliefs up to date with what was observed.
   void settle();
@@ -100,6 +103,7 @@ class Validity {
   double share(const Edge& term, const Edge& edge) const;
   void explain_failures(const std::vector<std::size_t>& failures);
   Hypothesis* extended(const Hypothesis& from, double log_factor);
+  double prior_of(const Hypothesis& hypothesis) const;  // as a logarithm, given what ran
   void extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight);
   double belief(std::size_t family) const;
   bool within(const Cause& cause, std::size_t trial) const;
@@ -131,6 +135,8 @@ class Validity {
   double best_extended_ = 0.0;
   std::vector<double> log_causes_;  // of the edges of the failure to be explained
   std::vector<std::uint32_t> order_;
+  std::vector<Hypothesis> conclusions_;  // with weights that lack prior_of()
+  std::size_t concluded_ = 0;            // observations
   mutable std::vector<Edge> edges_;
   mutable std::vector<std::uint32_t> edge_of_;  // per family: its place in edges_, or none
   double accident_ = 0.03;
