@@ -178,6 +178,7 @@ class Evaluator:
     def _time(self, call: Callable[[], object], batch: int) -> LatencyReport:
         trial = current_trial()
         plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
+        plan = plan.within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found
         limits = latency.latency_limits(self._limits(), plan, feasible_found=found)
         report = latency.time_call(call, limits, plan, batch_size=batch)

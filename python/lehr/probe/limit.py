@@ -10,7 +10,7 @@ from typing import Literal
 from lehr.errors import OptionError
 
 Rule = Literal["sequential", "paper", "fixed"]
-DEFAULT_SPELL = 3.5
+DEFAULT_SPELL = 16.0
 """``Limit.spell``, as bench/verdict_coverage.py calibrates it: slow spells of 5 calls on average are covered."""
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 

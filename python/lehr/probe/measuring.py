@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -35,15 +36,16 @@ def measure(
     stream: Any = None,
     limit: Limit | Sequence[Limit] | None = None,
     confidence: float = 0.99,
-    max_seconds: float = 10.0,
+    max_seconds: float | None = None,
     min_samples: int = 20,
-    max_samples: int = 1000,
+    max_samples: int | None = None,
     enough_seconds: float | None = None,
     hasty: bool = True,
     percentiles: Percentiles = ("p50", "p95", "p99"),
     warmup_calls: int = 500,
     warmup_seconds: float = 0.2,
     retries: int = 0,
+    retry_seconds: float | None = None,
     forked: bool = False,
     in_flight: int = 16,
     capture: bool = True,
@@ -65,8 +67,9 @@ def measure(
             ``user_compute_stream``), or None for the default stream. With ``device="cuda"`` only.
         limit: what is asked; several limits are settled together.
         confidence: of the verdicts and of the percentiles' intervals, in (0.5, 1).
-        max_seconds: of the timed calls of one attempt.
-        min_samples, max_samples: bounds on the timed calls of one attempt.
+        max_seconds: of the timed calls of one attempt; None for 30 with a limit, 10 without.
+        min_samples, max_samples: bounds on the timed calls of one attempt; ``max_samples`` None for 3000 with a limit
+            on p95 and in proportion beyond it (15,000 on p99), 1000 otherwise.
         enough_seconds: where nothing is asked (no limit, or only fixed rules), stop after this time once there
             are ``min_samples``; None for no such bound.
         hasty: whether an infeasible limit ends it before there are ``min_samples``, and so before there is a
@@ -76,6 +79,7 @@ def measure(
         retries: how often to measure again when other processes disturbed a measurement (see
             :class:`~lehr.probe.Conditions`); the least disturbed attempt is reported. One that meets every limit
             all the same is not repeated: others only make calls slower.
+        retry_seconds: no further attempt begins this long after the first one began; None for no such bound.
         forked: whether this process was forked from one with memory of its own (see
             :class:`~lehr.probe.Memory`).
         in_flight: on ``cuda``, how many calls may be on the stream at once; 1 waits for each before the next.
@@ -102,6 +106,13 @@ def measure(
         raise OptionError(f"confidence must lie between 0.5 and 1, not {confidence!r}")
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise OptionError(f"retries must be a whole number from 0, not {retries!r}")
+    if retry_seconds is not None and not retry_seconds >= 0:
+        raise OptionError(f"retry_seconds must be a number from 0, or None, not {retry_seconds!r}")
+    if max_seconds is None:
+        max_seconds = 30.0 if limits else 10.0
+    if max_samples is None:
+        rarest = min((1 - one.share for one in limits), default=1.0)
+        max_samples = max(1000, round(150 / rarest), min_samples)
     if stream is not None and device == "cpu":
         raise OptionError("a stream belongs to device='cuda'")
     if not 1 <= in_flight <= 1024:
@@ -125,6 +136,7 @@ def measure(
         capture=capture,
     )
     best: LatencyReport | None = None
+    begun = time.monotonic()
     for attempt in range(1, retries + 2):
         report = _attempt(fn, limits, settings)
         if best is None or _disturbance(report) < _disturbance(best):
@@ -134,6 +146,8 @@ def measure(
             break
         if report.verdicts and all(one.answer == "feasible" for one in report.verdicts):
             best = replace(report, attempts=attempt)
+            break
+        if retry_seconds is not None and time.monotonic() - begun >= retry_seconds:
             break
     assert best is not None
     return best
