@@ -223,7 +223,7 @@ def test_slow_configurations_stop_early_with_what_was_measured(tmp_path: Path) -
     metrics = caught.value.metrics
     assert metrics["latency_samples"] < 20
     assert metrics["latency_p95_ms"] == metrics["latency_p99_ms"] == metrics["latency_mean_ms"] > 0
-    assert "is not met at 95% confidence" in caught.value.reason
+    assert "is not met at 90% confidence" in caught.value.reason
 
 
 def test_the_paper_s_timeout_is_a_preset(tmp_path: Path) -> None:
@@ -313,6 +313,16 @@ def test_what_is_to_be_shipped_is_measured_with_nothing_assumed() -> None:
     assert (strict.rule, strict.tail_index, strict.hasty) == ("sequential", 0.0, False)
     assert strict.max_samples > LatencyPlan().max_samples
     assert strict.retries > 0
+
+
+def test_all_attempts_fit_into_the_trial() -> None:
+    strict = LatencyPlan().strict()
+    assert strict.within(None) == strict
+    bounded = strict.within(30.0)
+    # The last attempt begins before retry_s has passed, and takes max_s at most.
+    assert bounded.retry_s + bounded.max_s < 30.0
+    assert (bounded.max_samples, bounded.retries) == (strict.max_samples, strict.retries)
+    assert strict.within(1e6) == strict
 
 
 def test_a_winner_s_second_measurement_is_strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

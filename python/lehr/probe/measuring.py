@@ -16,7 +16,7 @@ from lehr.errors import OptionError
 from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.limit import Limit, share_of
-from lehr.probe.memory import Memory, device_memory, host_memory
+from lehr.probe.memory import HostWatch, Memory, device_memory
 from lehr.probe.native import NativeCallee
 from lehr.probe.on_gpu import driver_library, stream_handle
 from lehr.probe.report import Answer, Ended, LatencyReport, Percentile, Verdict, Warmup
@@ -187,6 +187,12 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
     watch, meter = Watch(device=settings.device), EnergyMeter(settings.device)
+    memory = HostWatch(forked=settings.forked)
+
+    def tick(samples: int) -> None:
+        watch.tick(samples)
+        memory.tick()
+
     callee = fn.capsule if isinstance(fn, NativeCallee) else fn
     options: dict[str, Any] = {
         "warmup_calls": settings.warmup_calls,
@@ -201,7 +207,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         "max_seconds": settings.max_seconds,
         "enough_seconds": settings.enough_seconds,
         "hasty": settings.hasty,
-        "watch": watch.tick,
+        "watch": tick,
     }
     notes: list[str] = []
     on_device = Memory()
@@ -221,11 +227,12 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
             measured = _core.probe_measure(callee, tick_ms=50.0, **options)
     except BaseException:
         watch.end(0)  # gives NVML back
+        memory.end()
         raise
     samples, calls, warm_ms, warm_ended, ended, told = measured
     energy = meter.end()
     conditions = watch.end(len(samples))
-    host_mb, host_source = host_memory(forked=settings.forked)
+    on_host = memory.end()
     answers = iter(told)
     if conditions.throttled:
         count = sum(stop - start for start, stop in conditions.throttled)
@@ -248,7 +255,12 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         ended=_ended(ended),
         warmup=Warmup(calls, warm_ms, warm_ended),
         conditions=conditions,
-        memory=replace(on_device, host_peak_mb=host_mb, host_source=host_source),
+        memory=replace(
+            on_host,
+            device_mb=on_device.device_mb,
+            device_growth_mb=on_device.device_growth_mb,
+            device_source=on_device.device_source,
+        ),
         energy=energy,
         notes=tuple(notes),
     )
