@@ -1092,6 +1092,7 @@ def probe_measure(
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
+    moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     watch: typing.Any = None,
     tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
 ) -> tuple[
@@ -1128,6 +1129,7 @@ def probe_measure_gpu(
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
+    moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     in_flight: typing.SupportsInt | typing.SupportsIndex,
     patience_s: typing.SupportsFloat | typing.SupportsIndex,
     capture: bool,

@@ -17,6 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from lehr import ConfigurationError, EarlyStop, ModelError, TrialContext
 from lehr.deploy import PRELOAD, Evaluator, LatencyPlan, environment, latency, zoo
 from lehr.deploy.accuracy import fidelity
+from lehr.deploy.evaluate import moot_ms
 from lehr.supervise import Supervisor
 
 QUICK = LatencyPlan(max_samples=20, enough_s=0.1, max_s=5, warmup_s=0.05)
@@ -313,6 +314,13 @@ def test_what_is_to_be_shipped_is_measured_with_nothing_assumed() -> None:
     assert (strict.rule, strict.tail_index, strict.hasty) == ("sequential", 0.0, False)
     assert strict.max_samples > LatencyPlan().max_samples
     assert strict.retries > 0
+
+
+def test_latency_is_moot_where_another_limit_is_missed() -> None:
+    limits = {"latency_p95_ms": 20.0, "memory_peak_mb": 100.0, "-throughput_items_s": -4000.0}
+    assert moot_ms(limits, batch=8, memory_mb=50.0) == 2.0
+    assert moot_ms(limits, batch=8, memory_mb=101.0) == 0.0
+    assert moot_ms({"latency_p95_ms": 20.0}, batch=8, memory_mb=101.0) is None
 
 
 def test_all_attempts_fit_into_the_trial() -> None:

@@ -202,6 +202,7 @@ def test_ctrl_c_works(callee: str) -> None:
         ({"device": "tpu"}, "unknown device"),
         ({"stream": 5}, "stream"),
         ({"retries": -1}, "retries"),
+        ({"moot_ms": -1.0}, "moot_ms"),
         ({"retry_seconds": -1.0}, "retry_seconds"),
         ({"percentiles": ("95",)}, "p95"),
     ],
@@ -222,6 +223,19 @@ def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: "others were busy")
     assert measure(lambda: None, max_samples=20, retries=5, retry_seconds=0.0).attempts == 1
     assert measure(lambda: None, max_samples=20, retries=2, retry_seconds=1e6).attempts == 3
+
+
+def test_what_is_moot_is_not_settled() -> None:
+    def slow() -> None:
+        time.sleep(0.001)
+
+    report = measure(slow, limit=Limit("p95", 1e5), moot_ms=0.5, min_samples=25)
+    assert report.ended == "moot"
+    assert 25 <= len(report.samples_ms) < 90
+    assert report.verdict is not None
+    assert report.verdict.answer == "borderline"
+    assert measure(slow, limit=Limit("p95", 1e5), moot_ms=1e6).ended == "settled"
+    assert measure(slow, limit=Limit("p95", 1e-3), moot_ms=0.5).ended == "settled"  # that was sooner
 
 
 def test_bounds_fit_what_is_asked() -> None:

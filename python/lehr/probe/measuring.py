@@ -41,6 +41,7 @@ def measure(
     max_samples: int | None = None,
     enough_seconds: float | None = None,
     hasty: bool = True,
+    moot_ms: float | None = None,
     percentiles: Percentiles = ("p50", "p95", "p99"),
     warmup_calls: int = 500,
     warmup_seconds: float = 0.2,
@@ -74,6 +75,8 @@ def measure(
             are ``min_samples``; None for no such bound.
         hasty: whether an infeasible limit ends it before there are ``min_samples``, and so before there is a
             percentile to tell.
+        moot_ms: a mean latency above which the limits are of no interest (a throughput is missed then, say): once
+            ``min_samples`` show it, measuring ends, and what is open is ``borderline``. None for no such latency.
         percentiles: which to report.
         warmup_calls, warmup_seconds: bounds of the warm-up.
         retries: how often to measure again when other processes disturbed a measurement (see
@@ -128,6 +131,7 @@ def measure(
         max_samples=max_samples,
         enough_seconds=math.inf if enough_seconds is None else enough_seconds,
         hasty=hasty,
+        moot_mean=math.inf if moot_ms is None else moot_ms,
         percentiles=percentiles,
         warmup_calls=warmup_calls,
         warmup_ms=1e3 * warmup_seconds,
@@ -171,6 +175,7 @@ class _Settings:
     max_samples: int
     enough_seconds: float
     hasty: bool
+    moot_mean: float
     percentiles: Percentiles
     warmup_calls: int
     warmup_ms: float
@@ -207,6 +212,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         "max_seconds": settings.max_seconds,
         "enough_seconds": settings.enough_seconds,
         "hasty": settings.hasty,
+        "moot_mean": settings.moot_mean,
         "watch": tick,
     }
     notes: list[str] = []
@@ -267,7 +273,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
 
 
 def _ended(word: str) -> Ended:
-    assert word in ("settled", "early", "samples", "time")
+    assert word in ("settled", "early", "moot", "samples", "time")
     return word  # type: ignore[return-value]
 
 
