@@ -1093,6 +1093,7 @@ def probe_measure(
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
+    min_seconds: typing.SupportsFloat | typing.SupportsIndex,
     watch: typing.Any = None,
     tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
 ) -> tuple[
@@ -1130,6 +1131,7 @@ def probe_measure_gpu(
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
+    min_seconds: typing.SupportsFloat | typing.SupportsIndex,
     in_flight: typing.SupportsInt | typing.SupportsIndex,
     patience_s: typing.SupportsFloat | typing.SupportsIndex,
     capture: bool,

@@ -14,10 +14,11 @@ import pytest
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from lehr import ConfigurationError, EarlyStop, ModelError, TrialContext
+from lehr import ConfigurationError, DeviceError, EarlyStop, ModelError, TrialContext
 from lehr.deploy import PRELOAD, Evaluator, LatencyPlan, environment, latency, zoo
 from lehr.deploy.accuracy import fidelity
 from lehr.deploy.evaluate import moot_ms
+from lehr.probe.energy import EnergyMeter
 from lehr.supervise import Supervisor
 
 QUICK = LatencyPlan(max_samples=20, enough_s=0.1, max_s=5, warmup_s=0.05)
@@ -321,6 +322,17 @@ def test_latency_is_moot_where_another_limit_is_missed() -> None:
     assert moot_ms(limits, batch=8, memory_mb=50.0) == 2.0
     assert moot_ms(limits, batch=8, memory_mb=101.0) == 0.0
     assert moot_ms({"latency_p95_ms": 20.0}, batch=8, memory_mb=101.0) is None
+
+
+def test_energy_that_is_limited_and_not_counted_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "lehr.probe.measuring.EnergyMeter", lambda device: EnergyMeter(device, tmp_path / "none")
+    )
+    limited = Evaluator.for_zoo(tmp_path, plan=QUICK, limits={"energy_j_per_item": 1.0})
+    with pytest.raises(DeviceError, match="energy_j_per_item is limited, and cannot be measured: no energy"):
+        limited(config(model="mlp"))
 
 
 def test_all_attempts_fit_into_the_trial() -> None:

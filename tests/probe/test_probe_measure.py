@@ -203,6 +203,8 @@ def test_ctrl_c_works(callee: str) -> None:
         ({"stream": 5}, "stream"),
         ({"retries": -1}, "retries"),
         ({"moot_ms": -1.0}, "moot_ms"),
+        ({"min_seconds": -1.0}, "min_seconds"),
+        ({"min_seconds": 5.0, "max_seconds": 1.0}, "min_seconds"),
         ({"retry_seconds": -1.0}, "retry_seconds"),
         ({"percentiles": ("95",)}, "p95"),
     ],
@@ -236,6 +238,15 @@ def test_what_is_moot_is_not_settled() -> None:
     assert report.verdict.answer == "borderline"
     assert measure(slow, limit=Limit("p95", 1e5), moot_ms=1e6).ended == "settled"
     assert measure(slow, limit=Limit("p95", 1e-3), moot_ms=0.5).ended == "settled"  # that was sooner
+
+
+def test_no_settled_limit_ends_it_before_its_time() -> None:
+    report = measure(lambda: time.sleep(0.002), limit=Limit("p95", 1e-3), min_seconds=0.1)
+    assert report.ended == "settled"
+    assert report.samples_ms.sum() > 90.0
+    assert report.verdict is not None
+    assert report.verdict.settled_at is not None
+    assert report.verdict.settled_at < len(report.samples_ms)
 
 
 def test_bounds_fit_what_is_asked() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import lehr
 from lehr import _core
 from lehr.errors import OptionError
 from lehr.probe import nvml
@@ -165,7 +166,7 @@ def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
 
     for name, value in (("intel-rapl:0", 9_000_000), ("intel-rapl:1", 1_000_000), ("intel-rapl:0:0", 0)):
         zone(name, value)
-    meter = EnergyMeter("cpu", tmp_path)
+    meter = EnergyMeter("cpu", tmp_path, least_s=0.0)
     for name, value in (
         ("intel-rapl:0", 500_000),
         ("intel-rapl:1", 3_000_000),
@@ -175,6 +176,46 @@ def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
     energy = meter.end()
     assert energy.joules == pytest.approx(1.5 + 2.0)
     assert "RAPL" in energy.source
+
+
+def test_energy_is_told_over_enough_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 1)
+    clock = [50.0]
+    monkeypatch.setattr("lehr.probe.energy.time.monotonic", lambda: clock[0])
+    meter = EnergyMeter("cpu", tmp_path)
+    clock[0] += 0.005
+    assert meter.end().joules is None
+    assert "0.005 s are too short" in meter.end().source
+    clock[0] += 0.1
+    assert meter.end().joules == 0.0
+
+
+def test_joules_per_item_can_be_limited_and_optimised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 0)
+    monkeypatch.setattr(
+        "lehr.probe.measuring.EnergyMeter", lambda device: EnergyMeter(device, tmp_path, least_s=0.0)
+    )
+
+    def call() -> None:  # 8 J
+        counter.write_text(str(int(counter.read_text()) + 8_000_000))
+
+    space = lehr.Space([lehr.Categorical("batch_size", [1, 2, 4])])
+    limit = {"energy_j_per_item": 5.0}
+    optimizer = lehr.Optimizer(
+        space, direction="minimize", constraints=limit, budget=3, method="random", seed=0
+    )
+    for batch in (1, 2, 4):
+        metrics = measure(call, batch_size=batch, max_samples=20).metrics()
+        assert metrics["energy_j_per_item"] == pytest.approx(8 / batch)
+        optimizer.add(
+            {"batch_size": batch}, objective=metrics["energy_j_per_item"], metrics=metrics, outcome="ok"
+        )
+    assert [trial.feasible for trial in optimizer.trials] == [False, True, True]
+    assert optimizer.best is not None
+    assert optimizer.best.config == {"batch_size": 4}
 
 
 NVML = """
@@ -226,7 +267,7 @@ def test_nvml() -> None:
         assert library.driver() == "580.1"
         with pytest.raises(nvml.NvmlError, match=r"opening GPU 3 failed: made up \(2\)"):
             library.celsius(3)
-    meter = EnergyMeter("cuda")
+    meter = EnergyMeter("cuda", least_s=0.0)
     energy = meter.end()
     assert energy.joules == 1.5
     assert "NVML" in energy.source

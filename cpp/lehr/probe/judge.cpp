@@ -25,6 +25,9 @@ Judge::Judge(std::vector<Verdict> verdicts, const EarlyRule& early, const Bounds
   if (bounds.min_samples < 1 || bounds.max_samples < bounds.min_samples || bounds.max_samples > 100'000'000) {
     throw OptionError("samples must be bounded by 1 <= min_samples <= max_samples <= 100000000");
   }
+  if (!(bounds.min_seconds >= 0) || bounds.min_seconds > bounds.max_seconds) {
+    throw OptionError("min_seconds must lie between 0 and max_seconds");
+  }
   if (!(bounds.moot_mean >= 0)) throw OptionError("moot_ms must be a number from 0");
   if (!(bounds.enough_seconds > 0)) throw OptionError("enough_seconds must be above 0");
   if (!(bounds.max_seconds > 0) || !(bounds.max_seconds <= 1e6)) {
@@ -39,15 +42,17 @@ Ended Judge::after(std::span<const double> samples, double seconds) {
     const double sum = std::accumulate(samples.begin(), samples.begin() + EarlyRule::samples, 0.0);
     if (sum / EarlyRule::samples > early_.threshold) return Ended::early;
   }
+  const bool enough = n >= bounds_.min_samples && seconds >= bounds_.min_seconds;
   std::size_t feasible = 0;
   for (Verdict& verdict : verdicts_) {
     const Answer answer = verdict.look(samples);
-    if (answer == Answer::infeasible && (bounds_.hasty || n >= bounds_.min_samples)) return Ended::settled;
+    if (answer == Answer::infeasible && (enough || (bounds_.hasty && bounds_.min_seconds <= 0))) {
+      return Ended::settled;
+    }
     feasible += answer == Answer::feasible ? 1 : 0;
   }
-  if (!verdicts_.empty() && feasible == verdicts_.size() && n >= bounds_.min_samples) return Ended::settled;
-  if (std::isfinite(bounds_.moot_mean) && n >= bounds_.min_samples &&
-      surely_above(samples, bounds_.moot_mean)) {
+  if (!verdicts_.empty() && feasible == verdicts_.size() && enough) return Ended::settled;
+  if (std::isfinite(bounds_.moot_mean) && enough && surely_above(samples, bounds_.moot_mean)) {
     return Ended::moot;
   }
   if (n >= bounds_.max_samples) return Ended::samples;

@@ -15,6 +15,8 @@ struct Bounds {
   std::size_t min_samples = 20;
   std::size_t max_samples = 1000;
   double max_seconds = 10;
+  // No settled limit ends it sooner: what is read over the whole run, energy say, needs its time.
+  double min_seconds = 0;
   // Where nothing is asked, measuring ends after this time once there are min_samples.
   double enough_seconds = std::numeric_limits<double>::infinity();
   // Whether an infeasible limit ends it before there are min_samples as well.

@@ -87,10 +87,12 @@ def time_call(
     *,
     batch_size: int = 1,
     moot_ms: float | None = None,
+    min_seconds: float = 0.0,
 ) -> LatencyReport:
     """Measure one call against these limits as the plan says.
 
     A ``hasty`` plan does not go on settling them where the mean is above ``moot_ms``: another limit is missed then.
+    ``min_seconds`` is how long to go on whatever is settled, within ``plan.max_s``.
     """
     # p99 needs 100 calls before it can be told at all, and five times those of p95 to be settled.
     rare = any(limit.percentile == "p99" for limit in limits.values())
@@ -107,6 +109,7 @@ def time_call(
         enough_seconds=plan.enough_s,
         hasty=plan.hasty,
         moot_ms=moot_ms if plan.hasty else None,
+        min_seconds=min(min_seconds, plan.max_s),
         retries=plan.retries,
         retry_seconds=plan.retry_s,
         percentiles=tuple(PERCENTILES.values()),

@@ -42,6 +42,7 @@ def measure(
     enough_seconds: float | None = None,
     hasty: bool = True,
     moot_ms: float | None = None,
+    min_seconds: float = 0.0,
     percentiles: Percentiles = ("p50", "p95", "p99"),
     warmup_calls: int = 500,
     warmup_seconds: float = 0.2,
@@ -77,6 +78,8 @@ def measure(
             percentile to tell.
         moot_ms: a mean latency above which the limits are of no interest (a throughput is missed then, say): once
             ``min_samples`` show it, measuring ends, and what is open is ``borderline``. None for no such latency.
+        min_seconds: of the timed calls of one attempt, whatever was settled before, unless ``max_samples`` come first:
+            counters of energy need their time.
         percentiles: which to report.
         warmup_calls, warmup_seconds: bounds of the warm-up.
         retries: how often to measure again when other processes disturbed a measurement (see
@@ -132,6 +135,7 @@ def measure(
         enough_seconds=math.inf if enough_seconds is None else enough_seconds,
         hasty=hasty,
         moot_mean=math.inf if moot_ms is None else moot_ms,
+        min_seconds=min_seconds,
         percentiles=percentiles,
         warmup_calls=warmup_calls,
         warmup_ms=1e3 * warmup_seconds,
@@ -176,6 +180,7 @@ class _Settings:
     enough_seconds: float
     hasty: bool
     moot_mean: float
+    min_seconds: float
     percentiles: Percentiles
     warmup_calls: int
     warmup_ms: float
@@ -213,6 +218,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         "enough_seconds": settings.enough_seconds,
         "hasty": settings.hasty,
         "moot_mean": settings.moot_mean,
+        "min_seconds": settings.min_seconds,
         "watch": tick,
     }
     notes: list[str] = []
