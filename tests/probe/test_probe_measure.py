@@ -227,26 +227,13 @@ def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measure(lambda: None, max_samples=20, retries=2, retry_seconds=1e6).attempts == 3
 
 
-def test_what_is_moot_is_not_settled() -> None:
-    def slow() -> None:
-        time.sleep(0.001)
-
-    report = measure(slow, limit=Limit("p95", 1e5), moot_ms=0.5, min_samples=25)
-    assert report.ended == "moot"
-    assert 25 <= len(report.samples_ms) < 90
-    assert report.verdict is not None
-    assert report.verdict.answer == "borderline"
-    assert measure(slow, limit=Limit("p95", 1e5), moot_ms=1e6).ended == "settled"
-    assert measure(slow, limit=Limit("p95", 1e-3), moot_ms=0.5).ended == "settled"  # that was sooner
-
-
 def test_no_settled_limit_ends_it_before_its_time() -> None:
-    report = measure(lambda: time.sleep(0.002), limit=Limit("p95", 1e-3), min_seconds=0.1)
+    begun = time.monotonic()
+    report = measure(lambda: None, limit=Limit("p95", 1e-9), min_seconds=0.2, max_samples=100_000_000)
+    assert time.monotonic() - begun >= 0.2
     assert report.ended == "settled"
-    assert report.samples_ms.sum() > 90.0
     assert report.verdict is not None
-    assert report.verdict.settled_at is not None
-    assert report.verdict.settled_at < len(report.samples_ms)
+    assert report.verdict.answer == "infeasible"
 
 
 def test_bounds_fit_what_is_asked() -> None:

@@ -208,11 +208,10 @@ def test_joules_per_item_can_be_limited_and_optimised(
         space, direction="minimize", constraints=limit, budget=3, method="random", seed=0
     )
     for batch in (1, 2, 4):
-        metrics = measure(call, batch_size=batch, max_samples=20).metrics()
-        assert metrics["energy_j_per_item"] == pytest.approx(8 / batch)
-        optimizer.add(
-            {"batch_size": batch}, objective=metrics["energy_j_per_item"], metrics=metrics, outcome="ok"
-        )
+        joules = measure(call, batch_size=batch, max_samples=20).metrics()["energy_j_per_item"]
+        assert joules == pytest.approx(8 / batch)
+        metrics = {"energy_j_per_item": joules}
+        optimizer.add({"batch_size": batch}, objective=joules, metrics=metrics, outcome="ok")
     assert [trial.feasible for trial in optimizer.trials] == [False, True, True]
     assert optimizer.best is not None
     assert optimizer.best.config == {"batch_size": 4}
