@@ -189,13 +189,18 @@ Answer Verdict::look(std::span<const double> samples) {
   return answer_;
 }
 
+double Verdict::told_discount(const Dependence& by) const {
+  const bool fewer = static_cast<double>(exceedances()) < (1 - question_.share) * static_cast<double>(seen_);
+  return std::max(question_.spell, fewer ? by.unseen : by.seen);
+}
+
 Evidence Verdict::evidence(std::span<const double> samples) const {
   const Dependence by = seen_dependence(samples);
-  return {log_feasible(by.unseen), log_infeasible(by.seen), std::max(question_.spell, by.seen)};
+  return {log_feasible(by.unseen), log_infeasible(by.seen), told_discount(by)};
 }
 
 double Verdict::probability(std::span<const double> samples) const {
-  const double divisor = std::max(question_.spell, seen_dependence(samples).seen);
+  const double divisor = told_discount(seen_dependence(samples));
   const double beyond = static_cast<double>(exceedances()), within = static_cast<double>(seen_) - beyond;
   return std::exp(
       log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, 1 - question_.share).below);

@@ -103,6 +103,7 @@ class Verdict {
   // beyond.
   double reach() const;
   double far_spell() const noexcept { return std::max(1.0, far_share * question_.spell); }
+  double told_discount(const Dependence& by) const;
   bool contradicted(const Level& level) const;
   bool far_beyond(std::span<const double> samples) const;
 
