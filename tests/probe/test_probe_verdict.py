@@ -179,6 +179,18 @@ def test_dependence_is_seen() -> None:
     assert _core.probe_dependence(independent[:4], 10.0, 1.5)[0] > 2
 
 
+def test_a_drift_far_from_the_limit_does_not_matter() -> None:
+    rng = np.random.default_rng(6)
+    drifting = 12 * np.exp(0.005 * autoregressive(rng, 0.995, 3000))
+    stalled = np.where(rng.random(3000) < 0.01, 1.9, 1.0) * drifting  # one in a hundred is beyond the limit
+    seen, unseen = _core.probe_dependence(stalled, LIMIT, 1.0)
+    assert seen > 50
+    assert unseen < 2
+    assert decide(stalled)[0] == "feasible"
+    # What is near the limit does: the same drift across it.
+    assert _core.probe_dependence(drifting, float(np.quantile(drifting, 0.97)), 1.0)[1] > 10
+
+
 def test_autocorrelation_time_of_known_processes() -> None:
     rng = np.random.default_rng(4)
     for rho, expected in ((0.0, 1.0), (0.5, 3.0), (0.8, 9.0)):
