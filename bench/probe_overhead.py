@@ -51,7 +51,7 @@ def probe(callee: Any) -> Callable[[int], None]:
         _core.probe_measure(
             callee, warmup_calls=1, warmup_ms=1.0, questions=[], early_threshold=float("inf"),
             min_samples=calls, max_samples=calls, max_seconds=1e3, enough_seconds=float("inf"), hasty=True,
-            watch=None, tick_ms=50.0,
+            moot_mean=float("inf"), min_seconds=0.0, watch=None, tick_ms=50.0,
         )  # fmt: skip
 
     return run

@@ -17,6 +17,7 @@ void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_probe_gpu(pybind11::module_& m);
 void bind_probe_measure(pybind11::module_& m);
+void bind_probe_memory(pybind11::module_& m);
 void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
 void bind_guided(pybind11::module_& m);

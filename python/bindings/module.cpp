@@ -22,5 +22,6 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_supervise_parts(m);
   lehr::python::bind_probe_gpu(m);
   lehr::python::bind_probe_measure(m);
+  lehr::python::bind_probe_memory(m);
   lehr::python::bind_probe_verdict(m);
 }

@@ -22,6 +22,8 @@ const char* word(probe::Ended ended) {
       return "settled";
     case probe::Ended::early:
       return "early";
+    case probe::Ended::moot:
+      return "moot";
     case probe::Ended::samples:
       return "samples";
     case probe::Ended::time:

@@ -75,6 +75,13 @@ void bind_probe_verdict(py::module_& m) {
         return probe::log_evidence_above(beyond, within, null);
       },
       py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) > null from counts.");
+  m.def(
+      "probe_evidence_unseen",
+      [](double beyond, double within, double null, double spells, double reach) {
+        return probe::log_evidence_unseen(beyond, within, null, spells, reach);
+      },
+      py::arg("beyond"), py::arg("within"), py::arg("null"), py::arg("spells"), py::arg("reach"),
+      "Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.");
   m.def("probe_quantile", &quantile, py::arg("sorted"), py::arg("share"), py::arg("confidence"),
         py::arg("discount") = 1.0, "A percentile with its interval from order statistics.");
   m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),

@@ -38,6 +38,7 @@ __all__: list[str] = [
     "TableProblem",
     "Temperature",
     "Trajectory",
+    "TreeWatch",
     "TrialAnswer",
     "Validity",
     "Variable",
@@ -71,8 +72,10 @@ __all__: list[str] = [
     "probe_callee",
     "probe_decide",
     "probe_dependence",
+    "probe_descendants",
     "probe_evidence_above",
     "probe_evidence_below",
+    "probe_evidence_unseen",
     "probe_measure",
     "probe_measure_gpu",
     "probe_quantile",
@@ -818,6 +821,24 @@ class CgroupTree:
     @property
     def why_not(self) -> str: ...
 
+class TreeWatch:
+    """
+    Polls the memory of a process and its descendants.
+    """
+    def __init__(
+        self,
+        root: str,
+        pid: typing.SupportsInt | typing.SupportsIndex,
+        period_ms: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None:
+        """
+        Start polling; `root` is where /proc lies, as in ''.
+        """
+    def stop(self) -> tuple[int, int, int]:
+        """
+        (largest sum in bytes, descendants then, polls); ends the polling, may be called again.
+        """
+
 def accept_score(
     current: typing.SupportsFloat | typing.SupportsIndex,
     proposed: typing.SupportsFloat | typing.SupportsIndex,
@@ -1001,6 +1022,11 @@ def probe_dependence(
     Samples that say as much as one independent one: where exceedances were seen, and where not.
     """
 
+def probe_descendants(root: str, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
+    """
+    Processes that a process started, and those that they started.
+    """
+
 def probe_evidence_above(
     beyond: typing.SupportsFloat | typing.SupportsIndex,
     within: typing.SupportsFloat | typing.SupportsIndex,
@@ -1017,6 +1043,17 @@ def probe_evidence_below(
 ) -> float:
     """
     Log e-value for P(beyond) < null from counts.
+    """
+
+def probe_evidence_unseen(
+    beyond: typing.SupportsFloat | typing.SupportsIndex,
+    within: typing.SupportsFloat | typing.SupportsIndex,
+    null: typing.SupportsFloat | typing.SupportsIndex,
+    spells: typing.SupportsFloat | typing.SupportsIndex,
+    reach: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.
     """
 
 def probe_measure(
@@ -1039,6 +1076,8 @@ def probe_measure(
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
+    moot_mean: typing.SupportsFloat | typing.SupportsIndex,
+    min_seconds: typing.SupportsFloat | typing.SupportsIndex,
     watch: typing.Any = None,
     tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
 ) -> tuple[
@@ -1075,6 +1114,8 @@ def probe_measure_gpu(
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
     hasty: bool,
+    moot_mean: typing.SupportsFloat | typing.SupportsIndex,
+    min_seconds: typing.SupportsFloat | typing.SupportsIndex,
     in_flight: typing.SupportsInt | typing.SupportsIndex,
     patience_s: typing.SupportsFloat | typing.SupportsIndex,
     capture: bool,

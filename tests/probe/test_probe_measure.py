@@ -202,6 +202,10 @@ def test_ctrl_c_works(callee: str) -> None:
         ({"device": "tpu"}, "unknown device"),
         ({"stream": 5}, "stream"),
         ({"retries": -1}, "retries"),
+        ({"moot_ms": -1.0}, "moot_ms"),
+        ({"min_seconds": -1.0}, "min_seconds"),
+        ({"min_seconds": 5.0, "max_seconds": 1.0}, "min_seconds"),
+        ({"retry_seconds": -1.0}, "retry_seconds"),
         ({"percentiles": ("95",)}, "p95"),
     ],
 )
@@ -215,6 +219,30 @@ def test_retries_are_for_disturbed_measurements(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: next(disturbances))
     report = measure(lambda: None, max_samples=20, retries=5)
     assert report.attempts == 3
+
+
+def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: "others were busy")
+    assert measure(lambda: None, max_samples=20, retries=5, retry_seconds=0.0).attempts == 1
+    assert measure(lambda: None, max_samples=20, retries=2, retry_seconds=1e6).attempts == 3
+
+
+def test_no_settled_limit_ends_it_before_its_time() -> None:
+    begun = time.monotonic()
+    report = measure(lambda: None, limit=Limit("p95", 1e-9), min_seconds=0.2, max_samples=100_000_000)
+    assert time.monotonic() - begun >= 0.2
+    assert report.ended == "settled"
+    assert report.verdict is not None
+    assert report.verdict.answer == "infeasible"
+
+
+def test_bounds_fit_what_is_asked() -> None:
+    assert len(measure(lambda: None).samples_ms) == 1000
+    open_ones = Limit("p95", 1e5), Limit("p50", 1e5)
+    assert len(measure(lambda: None, limit=open_ones, max_samples=25).samples_ms) == 25
+    rare = measure(lambda: None, limit=Limit("p99", 1e5))
+    assert rare.verdict is not None
+    assert rare.verdict.answer == "feasible"  # which takes more calls than 1000
 
 
 def test_reports_are_json() -> None:

@@ -6,16 +6,21 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import lehr
+from lehr import _core
 from lehr.errors import OptionError
 from lehr.probe import nvml
 from lehr.probe.conditions import Watch, contention, throttled_spans
 from lehr.probe.energy import EnergyMeter
-from lehr.probe.memory import device_memory, host_memory
+from lehr.probe.measuring import measure
+from lehr.probe.memory import cgroup_memory, device_memory, host_memory
 from lehr.probe.survey import as_json, lines, survey
+from lehr.supervise import Supervisor
 from lehr.supervise._device import Devices
 
 
@@ -94,6 +99,66 @@ def test_memory_of_a_forked_process(tmp_path: Path) -> None:
     )
 
 
+def test_the_tree_s_memory_is_polled_where_there_is_a_tree() -> None:
+    alone = measure(lambda: None, max_samples=20).memory
+    assert alone.host_source == "VmHWM"
+    assert alone.host_peak_mb is not None
+    code = "held = b'x' * 300_000_000; print(flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )  # in this process' tree
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        memory = measure(lambda: None, max_samples=20).memory
+        child.communicate(b"\n")
+    assert memory.host_peak_mb is not None
+    assert memory.host_peak_mb > 300.0
+    assert "5 ms apart" in memory.host_source or "held at once" in memory.host_source
+    if memory.host_peak_mb > alone.host_peak_mb + 1:  # unless earlier tests made this process fat
+        assert "of this process and 1 more" in memory.host_source
+
+
+def test_a_tree_watch_sees_what_came_and_went(tmp_path: Path) -> None:
+    def process(pid: int, children: str, kilobytes: int) -> None:
+        write(tmp_path, f"proc/{pid}/task/{pid}/children", children)
+        write(
+            tmp_path,
+            f"proc/{pid}/status",
+            f"Name: x\nRssAnon:\t{kilobytes} kB\nRssFile: 7 kB\nRssShmem: 1 kB",
+        )
+
+    process(10, "11 12 ", 100)
+    process(11, "13 ", 200)
+    process(12, "", 300)
+    process(13, "", 400)
+    root = str(tmp_path)
+    assert _core.probe_descendants(root, 10) == [11, 12, 13]
+    watch = _core.TreeWatch(root, 10, 1.0)
+    process(12, "", 0)
+    peak, descendants, polls = watch.stop()
+    assert (peak, descendants) == (1024 * (100 + 200 + 300 + 400 + 4), 3)
+    assert polls >= 2
+    assert watch.stop()[:2] == (peak, descendants)
+    shutil.rmtree(tmp_path / "proc")
+    assert _core.probe_descendants(root, 10) == []
+    assert _core.TreeWatch(root, 10, 1.0).stop()[0] == 0
+    with pytest.raises(OptionError, match="period_ms"):
+        _core.TreeWatch(root, 10, 0.0)
+
+
+def test_the_group_s_memory(tmp_path: Path) -> None:
+    assert cgroup_memory(tmp_path) == (None, "unknown: /proc/self/cgroup cannot be read")
+    write(tmp_path, "proc/self/cgroup", "1:cpu:/\n0::/lehr/trial")
+    assert cgroup_memory(tmp_path) == (None, "none: cgroup v2 is not mounted")
+    write(tmp_path, "sys/fs/cgroup/cgroup.controllers", "memory")
+    assert "has no memory.peak" in cgroup_memory(tmp_path)[1]
+    write(tmp_path, "sys/fs/cgroup/lehr/trial/memory.peak", 5_000_000)
+    assert cgroup_memory(tmp_path) == (5.0, "memory.peak of /lehr/trial")
+    write(tmp_path, "proc/self/cgroup", "0::/")
+    assert "root group" in cgroup_memory(tmp_path)[1]
+
+
 def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
     def zone(name: str, value: int) -> None:
         write(tmp_path, f"sys/class/powercap/{name}/energy_uj", value)
@@ -101,7 +166,7 @@ def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
 
     for name, value in (("intel-rapl:0", 9_000_000), ("intel-rapl:1", 1_000_000), ("intel-rapl:0:0", 0)):
         zone(name, value)
-    meter = EnergyMeter("cpu", tmp_path)
+    meter = EnergyMeter("cpu", tmp_path, least_s=0.0)
     for name, value in (
         ("intel-rapl:0", 500_000),
         ("intel-rapl:1", 3_000_000),
@@ -111,6 +176,45 @@ def test_rapl_wraps_around_and_counts_packages_once(tmp_path: Path) -> None:
     energy = meter.end()
     assert energy.joules == pytest.approx(1.5 + 2.0)
     assert "RAPL" in energy.source
+
+
+def test_energy_is_told_over_enough_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 1)
+    clock = [50.0]
+    monkeypatch.setattr("lehr.probe.energy.time.monotonic", lambda: clock[0])
+    meter = EnergyMeter("cpu", tmp_path)
+    clock[0] += 0.005
+    assert meter.end().joules is None
+    assert "0.005 s are too short" in meter.end().source
+    clock[0] += 0.1
+    assert meter.end().joules == 0.0
+
+
+def test_joules_per_item_can_be_limited_and_optimised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 0)
+    monkeypatch.setattr(
+        "lehr.probe.measuring.EnergyMeter", lambda device: EnergyMeter(device, tmp_path, least_s=0.0)
+    )
+
+    def call() -> None:  # 8 J
+        counter.write_text(str(int(counter.read_text()) + 8_000_000))
+
+    space = lehr.Space([lehr.Categorical("batch_size", [1, 2, 4])])
+    limit = {"energy_j_per_item": 5.0}
+    optimizer = lehr.Optimizer(
+        space, direction="minimize", constraints=limit, budget=3, method="random", seed=0
+    )
+    for batch in (1, 2, 4):
+        joules = measure(call, batch_size=batch, max_samples=20).metrics()["energy_j_per_item"]
+        assert joules == pytest.approx(8 / batch)
+        metrics = {"energy_j_per_item": joules}
+        optimizer.add({"batch_size": batch}, objective=joules, metrics=metrics, outcome="ok")
+    assert [trial.feasible for trial in optimizer.trials] == [False, True, True]
+    assert optimizer.best is not None
+    assert optimizer.best.config == {"batch_size": 4}
 
 
 NVML = """
@@ -162,7 +266,7 @@ def test_nvml() -> None:
         assert library.driver() == "580.1"
         with pytest.raises(nvml.NvmlError, match=r"opening GPU 3 failed: made up \(2\)"):
             library.celsius(3)
-    meter = EnergyMeter("cuda")
+    meter = EnergyMeter("cuda", least_s=0.0)
     energy = meter.end()
     assert energy.joules == 1.5
     assert "NVML" in energy.source
@@ -202,6 +306,29 @@ def test_a_cuda_device_is_quarantined_until_its_memory_is_back(
         assert devices.enter("cuda:0") is None
     with pytest.raises(OptionError, match="device is 'cuda:x'"):
         devices.turn("cuda:x")
+
+
+def test_a_trial_on_a_device_that_cannot_be_read_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEHR_NVML", str(tmp_path / "none.so"))
+    with Supervisor() as supervisor:
+        ending = supervisor.run(len, "abc", device="cuda")
+        assert (ending.outcome, ending.result) == ("ok", 3)
+        told = ending.evidence["device_memory"]
+        assert told["device"] == "cuda"
+        assert told["missing"].startswith("not measured: there is no NVML")
+        assert "device_memory" not in supervisor.run(len, "abc").evidence
+
+
+@pytest.mark.usefixtures("fake_nvml")
+def test_a_trial_on_a_device_tells_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = tmp_path / "used"
+    monkeypatch.setenv("FAKE_NVML_USED", str(used))
+    used.write_text("100000000")
+    with Supervisor() as supervisor:
+        ending = supervisor.run(used.write_text, "130000000", device="cuda:0")
+    assert ending.evidence["device_memory"] == {"device": "cuda:0", "before_mb": 100.0, "after_mb": 130.0}
 
 
 @pytest.mark.usefixtures("fake_nvml")

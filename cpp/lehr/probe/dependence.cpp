@@ -68,6 +68,19 @@ double discount(std::vector<double>& score, double margin) {
   return std::max((1 + first) / (1 - first), time_of(score, squares));
 }
 
+// Samples beyond the level whose dependence is looked at: fewer would show none.
+constexpr std::size_t enough_beyond = 30;
+
+// Halfway, by factors, from the median to the limit, but at least the 80th percentile, and no higher than
+// that enough samples are beyond.
+double high_threshold(std::span<const double> samples, double limit) {
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t last = sorted.size() - 1, high = sorted.size() * 4 / 5;
+  const double halfway = std::sqrt(std::max(sorted[last / 2], 0.0) * limit);
+  return std::max(sorted[high], std::min(halfway, sorted[last - std::min(last, enough_beyond)]));
+}
+
 }  // namespace
 
 double autocorrelation_time(std::span<const double> values) {
@@ -83,10 +96,10 @@ Dependence dependence(std::span<const double> samples, double limit, double marg
   if (samples.size() > longest) samples = samples.last(longest);
 
   std::vector<double> score = ranks(samples);
-  const double n = static_cast<double>(score.size());
   std::vector<double> high(score.size());
-  std::transform(score.begin(), score.end(), high.begin(),
-                 [&](double rank) { return rank > 0.3 * n ? 1.0 : 0.0; });
+  const double threshold = high_threshold(samples, limit);
+  std::transform(samples.begin(), samples.end(), high.begin(),
+                 [&](double value) { return value > threshold ? 1.0 : 0.0; });
   std::vector<double> beyond(score.size());
   std::transform(samples.begin(), samples.end(), beyond.begin(),
                  [&](double value) { return value > limit ? 1.0 : 0.0; });

@@ -23,8 +23,11 @@ struct Dependence {
   // The score is the rank, and the exceedance of the limit as well: for exceedances that were seen, which a
   // slow start or a slow spell may have made all at once.
   double seen;
-  // The score is the exceedance of the samples' own 80th percentile, and of the limit: for those that were
-  // not seen. High values come in shorter runs than ranks wander.
+  // The score is the exceedance of a level halfway from the median to the limit (at least the 80th
+  // percentile, and with 30 samples beyond), and of the limit: for those that were not seen. High values come
+  // in shorter runs than ranks wander, and where the limit is far a drift of the usual latency by a percent
+  // says nothing about it; on the edge of feasibility the level lies between the median and the limited
+  // percentile.
   double unseen;
 };
 // `wary` multiplies the margin of `seen`.

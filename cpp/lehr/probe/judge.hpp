@@ -15,10 +15,15 @@ struct Bounds {
   std::size_t min_samples = 20;
   std::size_t max_samples = 1000;
   double max_seconds = 10;
+  // No settled limit ends it sooner: what is read over the whole run, energy say, needs its time.
+  double min_seconds = 0;
   // Where nothing is asked, measuring ends after this time once there are min_samples.
   double enough_seconds = std::numeric_limits<double>::infinity();
   // Whether an infeasible limit ends it before there are min_samples as well.
   bool hasty = true;
+  // A mean latency above which the answer is of no use, since something else then turns the callee down: once
+  // there are min_samples whose mean is above it by four standard errors, measuring ends.
+  double moot_mean = std::numeric_limits<double>::infinity();
 };
 
 // The paper's trial timeout (arXiv 2604.25073): when the mean of the first three samples is above
@@ -28,7 +33,7 @@ struct EarlyRule {
   double threshold = std::numeric_limits<double>::infinity();
 };
 
-enum class Ended { running, settled, early, samples, time, stopped };
+enum class Ended { running, settled, early, moot, samples, time, stopped };
 
 class Judge {
  public:

@@ -15,6 +15,8 @@ namespace {
 constexpr double never = 0.7;
 // Margins for exceedances that were seen, where there may be slow spells; calibrated as the margin is.
 constexpr double wary = 2.5;
+// Calls, in spells, from which on the discount for a run that may be of one spell fades.
+constexpr double fading = 4;
 // Samples that must all lie far beyond the limit (as many as the paper's trial timeout looks at).
 constexpr std::size_t far_samples = 3;
 
@@ -42,6 +44,19 @@ double log_evidence_above(double beyond, double within, double null) {
   return mass - std::log1p(-null) - at_null;
 }
 
+double log_evidence_unseen(double beyond, double within, double null, double spells, double reach) {
+  constexpr int steps = 32;
+  const double most = std::min(null, reach);
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i <= steps; ++i) {
+    const double unseen = most * i / steps;
+    if (unseen >= reach || (unseen >= null && beyond > 0)) break;  // no such process; evidence is infinite
+    const double base = unseen >= null ? 0 : log_evidence_below(beyond, within, null - unseen);
+    least = std::min(least, base - spells * std::log1p(-unseen / reach));
+  }
+  return least;
+}
+
 Verdict::Verdict(const Question& question) : question_(question) {
   const auto refuse = [](const std::string& what) { throw OptionError(what); };
   if (!(question.limit > 0) || !std::isfinite(question.limit))
@@ -53,42 +68,81 @@ Verdict::Verdict(const Question& question) : question_(question) {
   if (!(question.margin >= 0) || question.margin > 10) refuse("the margin must lie between 0 and 10");
   if (!(question.tail_index >= 0) || question.tail_index > 10)
     refuse("the tail index must lie between 0 and 10");
-  const double null = 1 - question.share;
-  levels_.push_back({question.limit, null, 1, 0});
-  if (question.tail_index > 0) {
+  below_ = levels_below();
+  above_ = levels_above();
+}
+
+Verdict::Levels Verdict::levels_below() const {
+  const double null = 1 - question_.share, spell = question_.spell;
+  const double far = far_spell();
+  Levels levels{{question_.limit, null, 1, spell}};
+  if (question_.tail_index > 0) {
     for (const double fraction : {2.0, 4.0, 8.0}) {
-      const double raised = null * std::pow(fraction, question.tail_index);
-      if (raised <= 0.8) levels_.push_back({question.limit / fraction, raised, 0, 0});
+      const double raised = null * std::pow(fraction, question_.tail_index);
+      if (raised <= 0.8) levels.push_back({question_.limit / fraction, raised, 0, far});
     }
-    const double rest = static_cast<double>(levels_.size()) - 1;
-    for (Level& level : levels_) level.weight = rest > 0 ? 0.5 / rest : 1;
-    if (rest > 0) levels_.front().weight = 0.5;
   }
+  const double rest = static_cast<double>(levels.size()) - 1;
+  for (Level& level : levels) level.weight = rest > 0 ? 0.5 / rest : 1;
+  if (rest > 0) levels.front().weight = 0.5;
+  return levels;
 }
 
-Dependence Verdict::discount(std::span<const double> samples) const {
+Verdict::Levels Verdict::levels_above() const {
+  const double null = 1 - question_.share, spell = question_.spell;
+  const double far = far_spell();
+  if (far == spell) return {{question_.limit, null, 1, spell}};
+  return {{question_.limit, null, 0.5, spell}, {far_factor * question_.limit, null, 0.5, far}};
+}
+
+Dependence Verdict::seen_dependence(std::span<const double> samples) const {
   // Where there may be slow spells, all exceedances of a short run may be of one.
-  const Dependence found =
-      dependence(samples, question_.limit, question_.margin, question_.spell > 1 ? wary : 1);
-  return {std::max(question_.spell, found.seen), std::max(question_.spell, found.unseen)};
+  return dependence(samples, question_.limit, question_.margin, question_.spell > 1 ? wary : 1);
 }
 
-double Verdict::log_feasible(double divisor) const {
+double Verdict::reach() const {
+  const double effective = static_cast<double>(seen_) / far_spell();
+  const double count = static_cast<double>(near_) / far_spell() + 1;
+  return std::min(1.0, (count + 2 * std::sqrt(count)) / effective);
+}
+
+// Where the tail falls as assumed, of the samples beyond a fraction of the limit no more than one in k^a are
+// beyond the limit, by two standard errors and one sample.
+bool Verdict::contradicted(const Level& level) const {
+  const double beyond = static_cast<double>(exceedances());
+  const double share = below_.front().null / level.null;
+  const double expected = share * static_cast<double>(level.beyond);
+  return share < 1 && beyond > expected + 2 * std::sqrt(expected) + 1;
+}
+
+double Verdict::log_feasible(double discount) const {
+  const double n = static_cast<double>(seen_), divisor = std::max(discount, far_spell());
   double total = -std::numeric_limits<double>::infinity();
-  for (const Level& level : levels_) {
-    const double beyond = static_cast<double>(level.beyond), within = static_cast<double>(seen_) - beyond;
-    if (beyond >= level.null * (beyond + within)) continue;  // says the opposite
-    total = log_sum(
-        total, std::log(level.weight) + log_evidence_below(beyond / divisor, within / divisor, level.null));
+  for (const Level& level : below_) {
+    const double beyond = static_cast<double>(level.beyond), within = n - beyond;
+    if (beyond >= level.null * n || contradicted(level)) continue;
+    const double found =
+        level.spell > far_spell()
+            ? log_evidence_unseen(beyond / divisor, within / divisor, level.null, n / level.spell, reach())
+            : log_evidence_below(beyond / divisor, within / divisor, level.null);
+    total = log_sum(total, std::log(level.weight) + found);
   }
   return total;
 }
 
-double Verdict::log_infeasible(double divisor) const {
-  const double beyond = static_cast<double>(levels_.front().beyond),
-               within = static_cast<double>(seen_) - beyond;
-  if (beyond <= levels_.front().null * (beyond + within)) return -std::numeric_limits<double>::infinity();
-  return log_evidence_above(beyond / divisor, within / divisor, levels_.front().null);
+double Verdict::log_infeasible(double discount) const {
+  const double n = static_cast<double>(seen_);
+  double total = -std::numeric_limits<double>::infinity();
+  for (const Level& level : above_) {
+    const double beyond = static_cast<double>(level.beyond), within = n - beyond;
+    if (beyond <= level.null * n) continue;  // says the opposite
+    // A short run may be of one spell; in a longer one spells have shown themselves.
+    const double least = std::clamp(level.spell * fading * level.spell / n, far_spell(), level.spell);
+    const double divisor = std::max(discount, least);
+    total = log_sum(
+        total, std::log(level.weight) + log_evidence_above(beyond / divisor, within / divisor, level.null));
+  }
+  return total;
 }
 
 // With a tail that falls as x^-a, P(latency > k limit) <= (1 - q) / k^a on a feasible device: the first
@@ -96,7 +150,7 @@ double Verdict::log_infeasible(double divisor) const {
 // to do with each other. That the next ones do as well is asked for on top.
 bool Verdict::far_beyond(std::span<const double> samples) const {
   if (question_.tail_index <= 0 || samples.size() < far_samples) return false;
-  const double power = 2 * levels_.front().null / (1 - question_.confidence);
+  const double power = 2 * (1 - question_.share) / (1 - question_.confidence);
   const double threshold = question_.limit * std::pow(std::max(power, 1.0), 1 / question_.tail_index);
   return std::all_of(samples.begin(), samples.begin() + far_samples,
                      [&](double value) { return value > threshold; });
@@ -104,8 +158,13 @@ bool Verdict::far_beyond(std::span<const double> samples) const {
 
 Answer Verdict::look(std::span<const double> samples) {
   if (samples.size() <= seen_) return answer_;
-  for (Level& level : levels_) {
-    for (const double value : samples.subspan(seen_)) level.beyond += value > level.threshold ? 1 : 0;
+  for (Levels* const levels : {&below_, &above_}) {
+    for (Level& level : *levels) {
+      for (const double value : samples.subspan(seen_)) level.beyond += value > level.threshold ? 1 : 0;
+    }
+  }
+  for (const double value : samples.subspan(seen_)) {
+    near_ += value > question_.limit / far_factor ? 1 : 0;
   }
   seen_ = samples.size();
   if (answer_ != Answer::open) return answer_;
@@ -120,8 +179,8 @@ Answer Verdict::look(std::span<const double> samples) {
     return Answer::open;
   };
   // Independent samples would say most: only when those would settle it, is it worth seeing what these are.
-  Answer found = settle({question_.spell, question_.spell});
-  if (found != Answer::open) found = settle(discount(samples));
+  Answer found = settle({1, 1});
+  if (found != Answer::open) found = settle(seen_dependence(samples));
   if (far_beyond(samples)) found = Answer::infeasible;
   if (found != Answer::open) {
     answer_ = found;
@@ -130,17 +189,21 @@ Answer Verdict::look(std::span<const double> samples) {
   return answer_;
 }
 
+double Verdict::told_discount(const Dependence& by) const {
+  const bool fewer = static_cast<double>(exceedances()) < (1 - question_.share) * static_cast<double>(seen_);
+  return std::max(question_.spell, fewer ? by.unseen : by.seen);
+}
+
 Evidence Verdict::evidence(std::span<const double> samples) const {
-  const Dependence by = discount(samples);
-  return {log_feasible(by.unseen), log_infeasible(by.seen), by.seen};
+  const Dependence by = seen_dependence(samples);
+  return {log_feasible(by.unseen), log_infeasible(by.seen), told_discount(by)};
 }
 
 double Verdict::probability(std::span<const double> samples) const {
-  const double divisor = discount(samples).seen;
-  const double beyond = static_cast<double>(levels_.front().beyond),
-               within = static_cast<double>(seen_) - beyond;
+  const double divisor = told_discount(seen_dependence(samples));
+  const double beyond = static_cast<double>(exceedances()), within = static_cast<double>(seen_) - beyond;
   return std::exp(
-      log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, levels_.front().null).below);
+      log_incomplete_beta(beyond / divisor + 0.5, within / divisor + 0.5, 1 - question_.share).below);
 }
 
 }  // namespace lehr::probe

@@ -9,6 +9,7 @@
 // each side spends the whole alpha = 1 - confidence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -27,13 +28,18 @@ struct Question {
   // least as fast as x^-a, that is P(latency > k t) <= P(latency > t) / k^a for k >= 1 (a = 1 is so heavy a
   // tail that it has no mean). Samples far from the limit then say more than that they did not cross it.
   double tail_index = 0;
-  // Calls for which a slow spell lasts that the verdict has to survive without having seen one: the least
-  // discount. Dependence that shows in the samples is accounted for anyway.
+  // Calls that a slow spell lasts on average, which the verdict has to survive without having seen one; 1 for
+  // none. Spells that slow calls by more than far_factor are taken to last for far_share of that, so that
+  // calls far from the limit say more. Dependence that shows in the samples is accounted for anyway.
   double spell = 1;
   // Standard errors by which the lag-one correlation is taken to be higher than estimated; its value is
   // calibrated by bench/verdict_coverage.py.
   double margin = 1;
 };
+
+// As calibrated by bench/verdict_coverage.py.
+inline constexpr double far_share = 3.5 / 16;
+inline constexpr double far_factor = 2;
 
 struct Evidence {
   double log_feasible;    // log e-value against P(latency > limit) > 1 - q, discounted
@@ -50,6 +56,13 @@ constexpr std::size_t next_look(std::size_t n) { return n + 1 + n / 32; }
 double log_evidence_below(double beyond, double within, double null);
 // The same for alternatives uniform on (null, 1).
 double log_evidence_above(double beyond, double within, double null);
+
+// As log_evidence_below, where a part of the rate may be that of slow spells of which none was seen yet: the
+// least evidence over all ways to divide `null` into a part u that only spells have and the rest. Against the
+// rest speak the counts. Against u speaks that no spell was met: calls in spells make up u / reach at least,
+// where `reach` is the share of calls that a spell could push beyond the limit, and `spells` is how many
+// spells would have had their turn, one after the other.
+double log_evidence_unseen(double beyond, double within, double null, double spells, double reach);
 
 class Verdict {
  public:
@@ -69,23 +82,34 @@ class Verdict {
   // Posterior probability that the limit is met (Jeffreys' prior, discounted counts).
   double probability(std::span<const double> samples) const;
   // How many samples are beyond the limit.
-  std::size_t exceedances() const noexcept { return levels_.front().beyond; }
+  std::size_t exceedances() const noexcept { return below_.front().beyond; }
 
  private:
+  // Evidence is a weighted mean over levels, each of them valid by itself.
   struct Level {
-    double threshold;  // the limit or a fraction of it
-    double null;       // P(latency > threshold) at the edge of feasibility
+    double threshold;  // the limit, a fraction of it, or a multiple
+    double null;       // P(latency > threshold) at the edge of feasibility, at most
     double weight;
+    double spell;  // calls that a spell lasts that matters here
     std::size_t beyond = 0;
   };
-  Dependence discount(std::span<const double> samples) const;
-  double log_feasible(double divisor) const;
-  double log_infeasible(double divisor) const;
+  using Levels = std::vector<Level>;
+  Levels levels_below() const;
+  Levels levels_above() const;
+  Dependence seen_dependence(std::span<const double> samples) const;
+  double log_feasible(double discount) const;
+  double log_infeasible(double discount) const;
+  // At most (by two standard errors) which share of calls is so near the limit that a spell could push them
+  // beyond.
+  double reach() const;
+  double far_spell() const noexcept { return std::max(1.0, far_share * question_.spell); }
+  double told_discount(const Dependence& by) const;
+  bool contradicted(const Level& level) const;
   bool far_beyond(std::span<const double> samples) const;
 
   Question question_;
-  std::vector<Level> levels_;
-  std::size_t seen_ = 0;
+  Levels below_, above_;  // for either verdict; the limit comes first
+  std::size_t seen_ = 0, near_ = 0;
   Answer answer_ = Answer::open;
   std::size_t settled_at_ = 0;
 };

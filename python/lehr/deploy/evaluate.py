@@ -16,14 +16,16 @@ from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import DataSource, prepare
 from lehr.deploy.session import open_session
 from lehr.deploy.zoo import Variant
-from lehr.errors import ConfigurationError
+from lehr.errors import ConfigurationError, DeviceError
 from lehr.probe.report import LatencyReport
 from lehr.supervise import EarlyStop, current_trial
 
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 """What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
 
+ENERGY = "energy_j_per_item"
 _LARGEST_BATCH, _CALL_MS = 64, 20.0
+_ENERGY_S = 0.1  # a hundred steps of RAPL's counters
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,15 @@ class Evaluator:
         ``latency_mean_ms``, ``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms`` a call over
         ``latency_samples`` calls (percentiles that the count does not support are absent);
         ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
-        ``model_size_mb``; ``load_s``. Under ``facts``, strings: the provider that ran, what accuracy means
-        here, what is odd, and as ``disturbed`` what other processes did to the latency. Under ``verdicts``, by
-        limited percentile: whether the limit is met, and how sure that is (:class:`lehr.probe.Verdict`).
+        ``model_size_mb``; ``load_s``; ``energy_j_per_item`` where the machine counts energy. Under ``facts``,
+        strings: the provider that ran, what accuracy means here, what is odd, and as ``disturbed`` what other
+        processes did to the latency. Under ``verdicts``, by limited percentile: whether the limit is met, and how
+        sure that is (:class:`lehr.probe.Verdict`).
 
         Raises:
             EarlyStop: a latency limit is missed by so much that this was settled before its percentile could be
                 told, or it cannot be measured in time.
+            DeviceError: energy is limited, and this machine does not count it.
             Exception: whatever quantiser or runtime raised, unchanged.
         """
         model = self.model_of(config)
@@ -178,9 +182,19 @@ class Evaluator:
     def _time(self, call: Callable[[], object], batch: int) -> LatencyReport:
         trial = current_trial()
         plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
+        plan = plan.within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found
         limits = latency.latency_limits(self._limits(), plan, feasible_found=found)
-        report = latency.time_call(call, limits, plan, batch_size=batch)
+        report = latency.time_call(
+            call,
+            limits,
+            plan,
+            batch_size=batch,
+            moot_ms=moot_ms(self._limits(), batch, peak_memory_mb()),
+            min_seconds=_ENERGY_S if ENERGY in self._limits() else 0.0,
+        )
+        if ENERGY in self._limits() and report.energy.joules is None:
+            raise DeviceError(f"{ENERGY} is limited, and cannot be measured: {report.energy.source}")
         timings = report.metrics()
         unsupported = [name for name in limits if name not in timings]
         if unsupported:
@@ -196,3 +210,14 @@ class Evaluator:
                 partial,
             )
         return report
+
+
+def moot_ms(limits: Mapping[str, float], batch: int, memory_mb: float) -> float | None:
+    """The mean latency above which a limit of another kind is missed, so that those of latency need no settling.
+
+    0 where one is missed already; None where there is no such limit.
+    """
+    if memory_mb > limits.get("memory_peak_mb", memory_mb):
+        return 0.0
+    throughput = -limits.get("-throughput_items_s", 0.0)
+    return 1e3 * batch / throughput if throughput > 0 else None

@@ -16,28 +16,30 @@ PERCENTILES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms
 class LatencyPlan:
     """How long to measure, and by which rule a limit is judged.
 
-    Without a limited percentile, timing ends after ``max_samples`` calls, or after ``enough_s`` seconds once there are
-    ``min_samples`` (20 support a p95). With one, it ends when the limit is settled, and at the bounds in any case:
-    what is open then is borderline. ``hasty`` plans end as soon as a limit is settled as missed, with too few
-    calls to tell a percentile. A call that has begun is finished. ``retries`` is how often to measure again when other
-    processes disturbed it.
+    Without a limited percentile, timing ends after 100 calls, or after ``enough_s`` seconds once there are
+    ``min_samples`` (20 support a p95), or after five times ``enough_s``. With one, it ends when the limit is settled:
+    clear cases soon, and what is near the limit after as much as ten times the calls of a fixed protocol. What is open
+    after ``max_samples`` calls or ``max_s`` seconds is borderline. ``hasty`` plans end as soon as a limit is settled as
+    missed, with too few calls to tell a percentile. A call that has begun is finished. ``retries`` is how often to
+    measure again when other processes disturbed it, within ``retry_s`` seconds.
 
     ``rule``, ``tail_index`` and ``spell`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that
-    falls (``tail_index=1``) and no slow spells, and make do with 95 % ``confidence``: what it finds is measured
+    falls (``tail_index=1``) and no slow spells, and make do with 90 % ``confidence``: what it finds is measured
     again without that, as ``strict`` gives it.
     """
 
     warmup_s: float = 0.2
     min_samples: int = 20
-    max_samples: int = 150
+    max_samples: int = 1000
     enough_s: float = 0.4
-    max_s: float = 2.0
+    max_s: float = 15.0
     rule: Rule = "sequential"
     tail_index: float = 1.0
     spell: float = 1.0
-    confidence: float = 0.95
+    confidence: float = 0.9
     hasty: bool = True
     retries: int = 0
+    retry_s: float = 20.0
 
     def strict(self) -> LatencyPlan:
         """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it."""
@@ -47,11 +49,17 @@ class LatencyPlan:
             tail_index=0.0,
             spell=DEFAULT_SPELL,
             confidence=0.99,
-            max_samples=20 * self.max_samples,
-            max_s=5 * self.max_s,
+            max_samples=3 * self.max_samples,
+            max_s=5 / 3 * self.max_s,
             hasty=False,
             retries=2,
         )
+
+    def within(self, seconds: float | None) -> LatencyPlan:
+        """The plan bounded so that all attempts fit into a trial that may take so long, with time left for the rest."""
+        if seconds is None:
+            return self
+        return replace(self, max_s=min(self.max_s, 0.4 * seconds), retry_s=min(self.retry_s, 0.3 * seconds))
 
 
 def latency_limits(
@@ -73,24 +81,37 @@ def latency_limits(
 
 
 def time_call(
-    call: Callable[[], object], limits: Mapping[str, Limit], plan: LatencyPlan, *, batch_size: int = 1
+    call: Callable[[], object],
+    limits: Mapping[str, Limit],
+    plan: LatencyPlan,
+    *,
+    batch_size: int = 1,
+    moot_ms: float | None = None,
+    min_seconds: float = 0.0,
 ) -> LatencyReport:
-    """Measure one call against these limits as the plan says."""
-    # p99 needs 100 calls before it can be told at all.
-    least = 100 if any(limit.percentile == "p99" for limit in limits.values()) else 20
+    """Measure one call against these limits as the plan says.
+
+    A ``hasty`` plan does not go on settling them where the mean is above ``moot_ms``: another limit is missed then.
+    ``min_seconds`` is how long to go on whatever is settled, within ``plan.max_s``.
+    """
+    # p99 needs 100 calls before it can be told at all, and five times those of p95 to be settled.
+    rare = any(limit.percentile == "p99" for limit in limits.values())
+    least = 100 if rare else 20
+    most = plan.max_samples * (5 if rare else 1) if limits else min(100, plan.max_samples)
     return measure(
         call,
         batch_size=batch_size,
         limit=tuple(limits.values()),
         confidence=plan.confidence,
-        max_seconds=plan.max_s,
+        max_seconds=plan.max_s if limits else min(plan.max_s, 5 * plan.enough_s),
         min_samples=max(plan.min_samples, least),
-        max_samples=max(
-            min(100, plan.max_samples) if not limits else plan.max_samples, plan.min_samples, least
-        ),
+        max_samples=max(most, plan.min_samples, least),
         enough_seconds=plan.enough_s,
         hasty=plan.hasty,
+        moot_ms=moot_ms if plan.hasty else None,
+        min_seconds=min(min_seconds, plan.max_s),
         retries=plan.retries,
+        retry_seconds=plan.retry_s,
         percentiles=tuple(PERCENTILES.values()),
         warmup_seconds=plan.warmup_s,
     )

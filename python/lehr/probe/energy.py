@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from lehr.probe import nvml
+
+LEAST_SECONDS = {"cpu": 0.01, "cuda": 1.0}
+"""Over less time, no energy is told: RAPL's counters move once a millisecond, NVML's about ten times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,15 @@ class Energy:
 class EnergyMeter:
     """Reads the counter when made and again at :meth:`end`.
 
-    Counters cover the whole package or GPU, whoever uses it.
+    Counters cover the whole package or GPU, whoever uses it. ``least_s`` is for tests and surveys.
     """
 
-    def __init__(self, device: str = "cpu", root: str | Path = "/", gpu: int = 0) -> None:
+    def __init__(
+        self, device: str = "cpu", root: str | Path = "/", gpu: int = 0, *, least_s: float | None = None
+    ) -> None:
         self._device, self._gpu = device, gpu
+        self._least = LEAST_SECONDS[device] if least_s is None else least_s
+        self._started = time.monotonic()
         self._zones = sorted((Path(root) / "sys/class/powercap").glob("intel-rapl:[0-9]*"))
         # Top-level zones only (intel-rapl:0): their parts (intel-rapl:0:1) are counted in them.
         self._zones = [zone for zone in self._zones if zone.name.count(":") == 1]
@@ -37,6 +45,13 @@ class EnergyMeter:
             return Energy(None, self._before)
         if isinstance(after, str):
             return Energy(None, after)
+        seconds = time.monotonic() - self._started
+        if seconds < self._least:
+            return Energy(
+                None,
+                f"no energy: {seconds:.2g} s are too short for its counter, which needs {self._least:g} s "
+                "(min_seconds)",
+            )
         if self._device == "cuda":
             return Energy((after[0] - self._before[0]) / 1e3, "NVML energy counter of the whole GPU")
         total = 0.0

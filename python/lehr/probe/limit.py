@@ -10,8 +10,8 @@ from typing import Literal
 from lehr.errors import OptionError
 
 Rule = Literal["sequential", "paper", "fixed"]
-DEFAULT_SPELL = 3.5
-"""``Limit.spell``, as bench/verdict_coverage.py calibrates it: slow spells of 5 calls on average are covered."""
+DEFAULT_SPELL = 16.0
+"""``Limit.spell``, as bench/verdict_coverage.py calibrates it: slow spells of 20 calls on average are covered."""
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 
 
@@ -40,10 +40,12 @@ class Limit:
             P(latency > t) / k ** a. Calls far within the limit then count for more, and clear cases are
             settled after a third of the calls. 1 is a tail so heavy that it has no mean; a
             machine that stalls for many times the usual latency in over 5 % of all calls still breaks it.
-        spell: by how much samples are discounted at least, for slow spells of which none was seen yet: that many
-            calls say as much as one. The default keeps verdicts true where spells last for 5 calls on average, and 1 is
-            for calls that have no spells: a limit is then settled as met after a third of the calls. What
-            dependence the samples show is accounted for anyway.
+        spell: how many calls slow spells may last on average of which none was seen yet: that many calls near the
+            limit say as much as one that they are not there. Spells that slow calls by more than a factor of two are
+            taken to last for a fifth of that, so calls that are mostly below half of the limit settle it without. The
+            default keeps verdicts true for spells of 20 calls (5 beyond the factor of two) where they make up 8 % of
+            the time; 1 is for calls that have no spells: a limit that is near is then settled as met after a
+            tenth of the calls. What dependence the samples show is accounted for anyway.
         rule: ``sequential`` is the test; ``paper`` the fixed 100 calls of arXiv 2604.25073 with its trial
             timeout (the first three calls take more than 5 times the limit on average, 3 times once
             ``feasible_found``); ``fixed`` the 100 calls alone. The latter two give no verdict but the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from lehr.errors import OptionError
 from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.limit import Limit, share_of
-from lehr.probe.memory import Memory, device_memory, host_memory
+from lehr.probe.memory import HostWatch, Memory, device_memory
 from lehr.probe.native import NativeCallee
 from lehr.probe.on_gpu import driver_library, stream_handle
 from lehr.probe.report import Answer, Ended, LatencyReport, Percentile, Verdict, Warmup
@@ -35,15 +36,18 @@ def measure(
     stream: Any = None,
     limit: Limit | Sequence[Limit] | None = None,
     confidence: float = 0.99,
-    max_seconds: float = 10.0,
+    max_seconds: float | None = None,
     min_samples: int = 20,
-    max_samples: int = 1000,
+    max_samples: int | None = None,
     enough_seconds: float | None = None,
     hasty: bool = True,
+    moot_ms: float | None = None,
+    min_seconds: float = 0.0,
     percentiles: Percentiles = ("p50", "p95", "p99"),
     warmup_calls: int = 500,
     warmup_seconds: float = 0.2,
     retries: int = 0,
+    retry_seconds: float | None = None,
     forked: bool = False,
     in_flight: int = 16,
     capture: bool = True,
@@ -65,17 +69,23 @@ def measure(
             ``user_compute_stream``), or None for the default stream. With ``device="cuda"`` only.
         limit: what is asked; several limits are settled together.
         confidence: of the verdicts and of the percentiles' intervals, in (0.5, 1).
-        max_seconds: of the timed calls of one attempt.
-        min_samples, max_samples: bounds on the timed calls of one attempt.
+        max_seconds: of the timed calls of one attempt; None for 30 with a limit, 10 without.
+        min_samples, max_samples: bounds on the timed calls of one attempt; ``max_samples`` None for 3000 with a limit
+            on p95 and in proportion beyond it (15,000 on p99), 1000 otherwise.
         enough_seconds: where nothing is asked (no limit, or only fixed rules), stop after this time once there
             are ``min_samples``; None for no such bound.
         hasty: whether an infeasible limit ends it before there are ``min_samples``, and so before there is a
             percentile to tell.
+        moot_ms: a mean latency above which the limits are of no interest (a throughput is missed then, say): once
+            ``min_samples`` show it, measuring ends, and what is open is ``borderline``. None for no such latency.
+        min_seconds: of the timed calls of one attempt, whatever was settled before, unless ``max_samples`` come first:
+            counters of energy need their time.
         percentiles: which to report.
         warmup_calls, warmup_seconds: bounds of the warm-up.
         retries: how often to measure again when other processes disturbed a measurement (see
             :class:`~lehr.probe.Conditions`); the least disturbed attempt is reported. One that meets every limit
             all the same is not repeated: others only make calls slower.
+        retry_seconds: no further attempt begins this long after the first one began; None for no such bound.
         forked: whether this process was forked from one with memory of its own (see
             :class:`~lehr.probe.Memory`).
         in_flight: on ``cuda``, how many calls may be on the stream at once; 1 waits for each before the next.
@@ -102,6 +112,13 @@ def measure(
         raise OptionError(f"confidence must lie between 0.5 and 1, not {confidence!r}")
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise OptionError(f"retries must be a whole number from 0, not {retries!r}")
+    if retry_seconds is not None and not retry_seconds >= 0:
+        raise OptionError(f"retry_seconds must be a number from 0, or None, not {retry_seconds!r}")
+    if max_seconds is None:
+        max_seconds = 30.0 if limits else 10.0
+    if max_samples is None:
+        rarest = min((1 - one.share for one in limits), default=1.0)
+        max_samples = max(1000, round(150 / rarest), min_samples)
     if stream is not None and device == "cpu":
         raise OptionError("a stream belongs to device='cuda'")
     if not 1 <= in_flight <= 1024:
@@ -117,6 +134,8 @@ def measure(
         max_samples=max_samples,
         enough_seconds=math.inf if enough_seconds is None else enough_seconds,
         hasty=hasty,
+        moot_mean=math.inf if moot_ms is None else moot_ms,
+        min_seconds=min_seconds,
         percentiles=percentiles,
         warmup_calls=warmup_calls,
         warmup_ms=1e3 * warmup_seconds,
@@ -125,6 +144,7 @@ def measure(
         capture=capture,
     )
     best: LatencyReport | None = None
+    begun = time.monotonic()
     for attempt in range(1, retries + 2):
         report = _attempt(fn, limits, settings)
         if best is None or _disturbance(report) < _disturbance(best):
@@ -134,6 +154,8 @@ def measure(
             break
         if report.verdicts and all(one.answer == "feasible" for one in report.verdicts):
             best = replace(report, attempts=attempt)
+            break
+        if retry_seconds is not None and time.monotonic() - begun >= retry_seconds:
             break
     assert best is not None
     return best
@@ -157,6 +179,8 @@ class _Settings:
     max_samples: int
     enough_seconds: float
     hasty: bool
+    moot_mean: float
+    min_seconds: float
     percentiles: Percentiles
     warmup_calls: int
     warmup_ms: float
@@ -173,6 +197,12 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
     watch, meter = Watch(device=settings.device), EnergyMeter(settings.device)
+    memory = HostWatch(forked=settings.forked)
+
+    def tick(samples: int) -> None:
+        watch.tick(samples)
+        memory.tick()
+
     callee = fn.capsule if isinstance(fn, NativeCallee) else fn
     options: dict[str, Any] = {
         "warmup_calls": settings.warmup_calls,
@@ -187,7 +217,9 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         "max_seconds": settings.max_seconds,
         "enough_seconds": settings.enough_seconds,
         "hasty": settings.hasty,
-        "watch": watch.tick,
+        "moot_mean": settings.moot_mean,
+        "min_seconds": settings.min_seconds,
+        "watch": tick,
     }
     notes: list[str] = []
     on_device = Memory()
@@ -207,11 +239,12 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
             measured = _core.probe_measure(callee, tick_ms=50.0, **options)
     except BaseException:
         watch.end(0)  # gives NVML back
+        memory.end()
         raise
     samples, calls, warm_ms, warm_ended, ended, told = measured
     energy = meter.end()
     conditions = watch.end(len(samples))
-    host_mb, host_source = host_memory(forked=settings.forked)
+    on_host = memory.end()
     answers = iter(told)
     if conditions.throttled:
         count = sum(stop - start for start, stop in conditions.throttled)
@@ -234,14 +267,19 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         ended=_ended(ended),
         warmup=Warmup(calls, warm_ms, warm_ended),
         conditions=conditions,
-        memory=replace(on_device, host_peak_mb=host_mb, host_source=host_source),
+        memory=replace(
+            on_host,
+            device_mb=on_device.device_mb,
+            device_growth_mb=on_device.device_growth_mb,
+            device_source=on_device.device_source,
+        ),
         energy=energy,
         notes=tuple(notes),
     )
 
 
 def _ended(word: str) -> Ended:
-    assert word in ("settled", "early", "samples", "time")
+    assert word in ("settled", "early", "moot", "samples", "time")
     return word  # type: ignore[return-value]
 
 

@@ -14,7 +14,7 @@ from lehr.probe.limit import Limit
 from lehr.probe.memory import Memory
 
 Answer = Literal["feasible", "infeasible", "borderline"]
-Ended = Literal["settled", "early", "samples", "time"]
+Ended = Literal["settled", "early", "moot", "samples", "time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class LatencyReport:
         device: ``cpu`` or ``cuda``.
         percentiles: by name, refused ones included.
         verdicts: one a limit, in the order of the limits.
-        ended: why measuring stopped: ``settled``, ``early`` (the paper's timeout), ``samples`` or ``time``.
+        ended: why measuring stopped: ``settled``, ``early`` (the paper's timeout), ``moot`` (see ``moot_ms``),
+            ``samples`` or ``time``.
         warmup: the calls before.
         conditions: clock frequency, throttling, contention.
         memory, energy: with their sources, or why there is none.

@@ -108,7 +108,7 @@ def _conditions(root: str | Path) -> list[Ability]:
 
 
 def _energy(root: str | Path) -> Ability:
-    found = EnergyMeter("cpu", root).end()
+    found = EnergyMeter("cpu", root, least_s=0.0).end()
     return Ability("energy", found.joules is not None, found.source)
 
 

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from lehr.errors import OptionError
 from lehr.supervise._tree import state_of
@@ -51,6 +52,8 @@ class Devices:
         self._slack_mb = slack_mb
         self._turns = {device: threading.Lock() for device in readers}
         self._before: dict[str, float | None] = {}
+        self._latest: dict[str, float | None] = {}
+        self._unread: dict[str, str] = {}
         self._quarantine: dict[str, str] = {}
         self._lost: dict[str, list[int]] = {}
 
@@ -91,6 +94,7 @@ class Devices:
         """After a trial, whose processes are gone but for ``lost`` ones. Returns why the device is quarantined now."""
         if lost:
             self._lost[device] = list(lost)
+            self._read(device)
             self._quarantine[device] = f"process {lost[0]}, which uses {device}, cannot be killed"
             return self._quarantine[device]
         before = self._before.get(device)
@@ -108,16 +112,29 @@ class Devices:
             used = self._read(device)
         return None
 
+    def told(self, device: str) -> dict[str, Any]:
+        """Evidence: memory of the device around the last trial, in MB by whoever used it, or why that is not known."""
+        before, after = self._before.get(device), self._latest.get(device)
+        if before is None or after is None:
+            return {
+                "device": device,
+                "missing": f"not measured: {self._unread.get(device, 'it was not read')}",
+            }
+        return {"device": device, "before_mb": round(before, 2), "after_mb": round(after, 2)}
+
     def clear(self, device: str) -> None:
         """Use the device again: whoever calls this knows better."""
         self._quarantine.pop(device, None)
         self._lost.pop(device, None)
 
     def _read(self, device: str) -> float | None:
+        used = None
         try:
-            return float(self._readers[device]())
-        except Exception:  # a driver that cannot be asked proves nothing about the device
-            return None
+            used = float(self._readers[device]())
+        except Exception as error:  # a driver that cannot be asked proves nothing about the device
+            self._unread[device] = str(error) or type(error).__name__
+        self._latest[device] = used
+        return used
 
 
 def _is_alive(pid: int) -> bool:

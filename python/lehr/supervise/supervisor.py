@@ -187,6 +187,7 @@ class Supervisor:
                 lost = ending.evidence.get("lost", [])
             finally:
                 trouble = self._devices.leave(device, lost)
+            ending.evidence["device_memory"] = self._devices.told(device)
             if trouble is not None:
                 ending.evidence["quarantined"] = {"device": device, "why": trouble}
             return ending

@@ -76,6 +76,8 @@ class Ending:
     - ``kill_to_gone_ms``: from lehr's SIGKILL to the last process of the tree reaped
     - ``lost``: pids that survived SIGKILL for 10 s, which means that they hang in the kernel
     - ``kernel_log``: the kernel's own record of killing the process for memory
+    - ``device_memory``: of a trial that was given a device, ``before_mb`` and ``after_mb``, what was in use there by
+    whoever used it; or ``missing``, why that is not known (no driver, say)
     - ``quarantined``: the device that may not be used now, and ``why``; ``started``: False where the trial was not
     - ``isolation``: 'fork' or 'spawn', and ``isolation_note`` where spawn had to stand in for fork
     - ``signature``: a short stable string, equal for trials that failed in the same way
