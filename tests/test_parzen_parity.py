@@ -48,6 +48,10 @@ def draw(distribution: BaseDistribution, rng: np.random.Generator, n: int) -> Va
     values = low * (high / low) ** unit if distribution.log else low + (high - low) * unit
     if distribution.step is not None:
         values = low + np.round((values - low) / distribution.step) * distribution.step
+    if isinstance(distribution, FloatDistribution) and distribution.log:
+        # NumPy's logarithms of an array and of a number differ in the last digit, and Optuna's density of a bound is
+        # then zero.
+        low, high = low * (1.0 + 1e-12), high * (1.0 - 1e-12)
     return np.clip(values, low, high)
 
 

@@ -126,9 +126,11 @@ def test_it_ends_at_the_same_trial_after_a_run_that_died(ended, in_process, jour
     class Died(BaseException):
         pass
 
+    last = len(ended) - back + 1
+
     def dies(config, seen=[]):  # noqa: B006
         seen.append(config)
-        if len(seen) == len(ended) - back + 1:
+        if len(seen) == last:
             raise Died
         return evaluate(config)
 

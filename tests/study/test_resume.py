@@ -13,7 +13,12 @@ import pytest
 import lehr
 from lehr.study import StudyOpened, TrialStarted
 
-OPTIONS = {"objective": "score", "constraints": ["latency_ms <= 20", "memory_mb <= 300"], "seed": 11}
+OPTIONS = {
+    "objective": "score",
+    "constraints": ["latency_ms <= 20", "memory_mb <= 300"],
+    "method": "tba-tpe",
+    "seed": 11,
+}
 
 
 def sequence(study):

@@ -155,7 +155,12 @@ def test_time_is_counted_across_sessions_and_no_trial_is_cut_short(in_process, j
 
 def test_events_tell_the_course_of_a_run(space, journal, in_process):
     events = []
-    options = {"objective": "score", "constraints": ["latency_ms <= 20"], "storage": journal}
+    options = {
+        "objective": "score",
+        "constraints": ["latency_ms <= 20"],
+        "storage": journal,
+        "method": "tba-tpe",
+    }
     study = lehr.run(evaluations.modelled, space, budget=25, on_event=events.append, **options)
     assert isinstance(events[0], StudyOpened)
     told = [event for event in events if isinstance(event, TrialStarted | TrialFinished)]
