@@ -101,7 +101,7 @@ def test_memory_of_a_forked_process(tmp_path: Path) -> None:
 
 def test_the_tree_s_memory_is_polled_where_there_is_a_tree() -> None:
     alone = measure(lambda: None, max_samples=20).memory
-    assert alone.host_source == "VmHWM"
+    assert alone.host_source.startswith("VmHWM")  # and no more, unless earlier tests made this process fat
     assert alone.host_peak_mb is not None
     code = "held = b'x' * 300_000_000; print(flush=True); input()"
     child = subprocess.Popen(

@@ -16,8 +16,8 @@ std::size_t next_refinement(std::size_t n) { return n + std::max<std::size_t>(1,
 constexpr double log_spread = 0.7;
 constexpr double linear_spread = 0.5;
 
-// What is measured elsewhere of the same quantity is expected to be wrong by this part of its spread, and the slope
-// of its predictions to be 1 by as much as so many observations would say.
+// What is measured elsewhere of the same quantity is expected to be wrong by this part of its spread, and the
+// slope of its predictions to be 1 by as much as so many observations would say.
 constexpr double base_error = 0.3;
 constexpr double slope_observations = 2.0;
 
@@ -28,7 +28,12 @@ Surrogate::Surrogate(const std::vector<Feature>& features, double anchor, const 
       width_(features.size()),
       anchor_(anchor),
       options_(options),
-      process_(features, options.process) {}
+      process_(features, options.process) {
+  // Every observation costs in proportion to the number of variables.
+  constexpr std::size_t few_variables = 10;
+  if (width_ > few_variables)
+    options_.most = std::max(options_.most_fit, options_.most * few_variables / width_);
+}
 
 void Surrogate::add(std::span<const double> row, double value, bool at_least) {
   if (at_least && !options_.censored) return;
@@ -111,7 +116,8 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
     const double slope = known && base_ != nullptr ? slope_ : 0.0;
     for (const std::size_t i : which) {
       if (!at_least_[i]) continue;
-      const double off = trend({rows_.data() + i * width_, width_}) + (slope > 0.0 ? slope * base_means_[i] : 0.0);
+      const double off =
+          trend({rows_.data() + i * width_, width_}) + (slope > 0.0 ? slope * base_means_[i] : 0.0);
       const double bound = to_scale(values_[i]) - off;
       double mean = bound, variance = spread * spread;
       if (known) process_.predict({rows_.data() + i * width_, width_}, {&mean, 1}, {&variance, 1});
