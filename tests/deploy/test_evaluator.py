@@ -324,6 +324,23 @@ def test_latency_is_moot_where_another_limit_is_missed() -> None:
     assert moot_ms({"latency_p95_ms": 20.0}, batch=8, memory_mb=101.0) is None
 
 
+@pytest.mark.parametrize(("ended", "held"), [("moot", {}), ("samples", {"latency_p95_ms": "borderline"})])
+def test_a_latency_left_open_since_it_is_moot_is_not_held_against_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Any, held: dict[str, str]
+) -> None:
+    def left_open(*given: Any, **named: Any) -> Any:
+        report = measured(*given, **named)
+        verdicts = tuple(replace(one, answer="borderline") for one in report.verdicts)
+        return replace(report, ended=ended, verdicts=verdicts)
+
+    measured = latency.time_call
+    monkeypatch.setattr(latency, "time_call", left_open)
+    evaluator = Evaluator.for_zoo(tmp_path / "work", limits={"latency_p95_ms": 1e5})
+    metrics = evaluator(config(model="mlp"))
+    assert {name: one["answer"] for name, one in metrics["verdicts"].items()} == held
+    assert metrics["latency_p95_ms"] < 1e5
+
+
 def test_energy_that_is_limited_and_not_counted_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
