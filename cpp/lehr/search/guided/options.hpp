@@ -21,9 +21,9 @@ struct GuidedOptions {
   bool whole = true;         // the product over all variables in them
   bool refine = true;        // local search on the acquisition
   double cost_weight = 0.0;  // power of the predicted seconds that improvement is divided by
-  double least_gain = 1e-3;  // part of the objective's spread below which a gain is worth no risk
+  double least_gain = 3e-3;  // part of the objective's spread below which a gain is worth no risk
   std::size_t widest = 30;   // variables beyond which TPE leads
-  double caution = 0.6;      // power beyond 1 of the chance to be feasible that a gain is weighed with
+  double caution = 1.0;      // power beyond 1 of the chance to be feasible that a gain is weighed with
   // A value whose best company runs and fits with less than this chance is put off: give_up once it failed
   // `guilt` times, least_chance before.
   double give_up = 0.25;
