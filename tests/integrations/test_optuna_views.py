@@ -44,6 +44,7 @@ def journal(tmp_path_factory) -> Path:
         budget=24,
         storage=path,
         name="edge",
+        method="tba-tpe",
         seed=3,
     )
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,7 +117,9 @@ def test_the_tree_s_memory_is_polled_where_there_is_a_tree() -> None:
     assert memory.host_peak_mb > 300.0
     assert "5 ms apart" in memory.host_source or "held at once" in memory.host_source
     if memory.host_peak_mb > alone.host_peak_mb + 1:  # unless earlier tests made this process fat
-        assert "of this process and 1 more" in memory.host_source
+        assert re.search(
+            r"of this process and [1-9]\d* more", memory.host_source
+        )  # a runtime may have its own
 
 
 def test_a_tree_watch_sees_what_came_and_went(tmp_path: Path) -> None:
