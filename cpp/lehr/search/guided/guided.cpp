@@ -101,14 +101,16 @@ std::optional<std::string> GuidedSearch::finished(Rng& rng) {
     return std::nullopt;
   const Proposal next = propose(rng);
   if (next.origin != Origin::improvement) return std::nullopt;
-  // The gain that counts as nothing was added to every candidate's.
+  // What is not worth a risk may still be worth a trial: an end takes a third of that gain. The gain that
+  // counts as nothing was added to every candidate's.
+  constexpr double noticeable = 0.3;
   const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   double best = -infinite;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const double above = std::expm1(log_gain_[i] - least);
     if (above > 0.0) best = std::max(best, log_runs_[i] + log_fits_[i] + std::log(above));
   }
-  if (best > 0.0) return std::nullopt;
+  if (best > std::log(noticeable)) return std::nullopt;
   return "no configuration is expected to improve on trial " + std::to_string(*history.best()) +
          " by a noticeable part of what the objective spreads over";
 }
