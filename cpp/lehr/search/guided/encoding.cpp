@@ -10,8 +10,8 @@ Encoding::Encoding(const Space& space) : space_(&space) {
     const bool single = variable.discrete() ? variable.cardinality() == 1 : variable.low == variable.high;
     if (single) continue;
     const bool categorical = variable.kind == Kind::categorical;
-    features_.push_back(
-        {i, categorical ? variable.choices.size() : 0, categorical ? 0 : variable.cardinality(), variable.log});
+    features_.push_back({i, categorical ? variable.choices.size() : 0,
+                         categorical ? 0 : variable.cardinality(), variable.log});
   }
 }
 

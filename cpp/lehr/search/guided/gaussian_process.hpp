@@ -38,8 +38,8 @@ class GaussianProcess {
   // Makes ready for predictions.
   void condition();
 
-  // Of the latent function, without noise, in the units of the values. Any number of rows. An empty `variance` is
-  // not computed, which is faster.
+  // Of the latent function, without noise, in the units of the values. Any number of rows. An empty
+  // `variance` is not computed, which is faster.
   void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const;
   double noise_variance() const;
   double scale() const { return scale_; }  // standard deviation of the values, by and large

@@ -75,8 +75,8 @@ class GuidedSearch final : public Searcher {
   std::vector<double> rows_;  // of told trials, and whether they ran
   std::vector<std::uint8_t> ran_;
 
-  // What another search reported: failures that both searches know, while its word is not lost. The metrics and
-  // the objective have theirs.
+  // What another search reported: failures that both searches know, while its word is not lost. The metrics
+  // and the objective have theirs.
   std::size_t learned_ = 0;  // trials
   std::optional<guided::Validity> informed_;
   guided::Trust trust_;

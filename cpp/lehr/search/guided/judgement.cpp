@@ -48,8 +48,7 @@ void GuidedSearch::judge(std::size_t first) {
     part->resize(candidates_.size(), 0.0);
   }
   for (std::size_t i = first; i < candidates_.size(); ++i) {
-    log_runs_[i] =
-        options.validity ? std::log(std::max(runs(candidates_.row(i)), 1e-12)) : 0.0;
+    log_runs_[i] = options.validity ? std::log(std::max(runs(candidates_.row(i)), 1e-12)) : 0.0;
   }
   if (!anything_ran_ && options.spread) {
     for (std::size_t i = first; i < candidates_.size(); ++i)

@@ -13,7 +13,7 @@ constexpr std::size_t most_pairs =
     400;  // pairs of variables; a configuration contains one value pair of each
 constexpr std::size_t most_triples = 200;  // threes of variables
 constexpr std::size_t most_triple_values = 4000;
-constexpr std::size_t most_crossed = 64;   // categorical times numeric variables
+constexpr std::size_t most_crossed = 64;    // categorical times numeric variables
 constexpr std::size_t most_failures = 200;  // the latest ones; more say little that is new
 constexpr std::size_t beam = 32;            // hypotheses kept
 constexpr double negligible = 9.0;          // log weights so far below the best are dropped
