@@ -196,7 +196,7 @@ def mean(calls: list[int]) -> float:
     return round(statistics.fmean(calls), 1) if calls else 0.0
 
 
-def run(  # noqa: PLR0917
+def run(
     noise: Noise, devices: int, confidence: float, cap: int, least: int, seed: int
 ) -> list[dict[str, object]]:
     rng = np.random.default_rng(seed)

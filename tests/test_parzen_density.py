@@ -211,7 +211,7 @@ def test_fitting_again_forgets_the_old() -> None:
     n=st.integers(0, 40),
     seed=st.integers(0, 2**32),
 )
-def test_draws_are_legal_and_finite(  # noqa: PLR0917
+def test_draws_are_legal_and_finite(
     low: float, width: float, steps: int, step: float, n: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ import pytest
 from lehr.cli import best_file
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import InputError
-from lehr.cli.limits import Limit
+from lehr.limits import Limit
 from lehr.cli.places import check_writable
 
 
@@ -19,7 +19,7 @@ def best() -> BestFile:
         config={"model": "resnet", "batch_size": 8, "fuse": True, "lr": 0.5, "extra": None},
         objective="throughput",
         metrics={"throughput_items_s": 1000.0, "latency_p95_ms": 8.5},
-        limits=(Limit("latency_p95_ms", 20.0), Limit("accuracy", 0.9, upper=False)),
+        limits=(Limit("latency_p95_ms", 20.0), Limit("accuracy", 0.9, side=">=")),
         model={"zoo": "resnet", "sha256": "ab" * 32},
         machine={"cpu": "a processor", "cores": 2},
         versions={"onnxruntime": "1.31.1"},
@@ -87,7 +87,7 @@ def changed(**fields: Any) -> str:
         (changed(metrics={"x": "1"}), "metric x is '1'"),
         (changed(metrics={"x": float("nan")}), "not a finite number"),
         (changed(limits=[{"metric": "x", "sign": "=", "value": 1}]), "a limit is not of the form"),
-        (changed(limits=[{"metric": "x", "sign": "<=", "value": None}]), "limit on x"),
+        (changed(limits=[{"metric": "x", "sign": "<=", "value": None}]), "a limit is not of the form"),
         (changed(limits=3), "damaged"),
         (changed(model={"path": "m.onnx"}), "sha256"),
         (changed(model={"sha256": "x"}), "neither a file nor"),

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from lehr.cli import live, rows
 from lehr.cli.display import Plan
-from lehr.cli.limits import OBJECTIVES, Limit
+from lehr.cli.limits import OBJECTIVES
+from lehr.limits import Limit
 from lehr.cli.plain import PlainLines
 from lehr.cli.units import Budget
 from lehr.study import StudyTrial, TrialFinished
@@ -17,7 +18,7 @@ from lehr.study import StudyTrial, TrialFinished
 PLAN = Plan(
     "Tuning something.",
     OBJECTIVES["accuracy"],
-    (Limit("latency_p95_ms", 20.0), Limit("throughput_items_s", 4000.0, upper=False)),
+    (Limit("latency_p95_ms", 20.0), Limit("throughput_items_s", 4000.0, side=">=")),
     Budget(trials=40),
 )
 

@@ -373,7 +373,7 @@ def test_a_winner_s_second_measurement_is_strict(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("lehr.deploy.latency.time_call", spied)
     evaluator = Evaluator.for_zoo(tmp_path, plan=QUICK)
     for confirming in (False, True):
-        context = TrialContext(0, constraints={"latency_p95_ms": 1e5}, confirming=confirming)
+        context = TrialContext(0, limits={"latency_p95_ms": 1e5}, confirming=confirming)
         monkeypatch.setattr("lehr.deploy.evaluate.current_trial", lambda context=context: context)
         assert "latency_p95_ms" in evaluator(config(model="mlp"))["verdicts"]
     assert plans == [QUICK, QUICK.strict()]

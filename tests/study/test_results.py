@@ -12,7 +12,7 @@ import pytest
 from lehr.study import Limit
 from lehr.study.results import json_safe, read_partial, read_result
 
-LIMITS = (Limit("latency_ms", 20.0), Limit("accuracy", 0.9, upper=False))
+LIMITS = (Limit("latency_ms", 20.0), Limit("accuracy", 0.9, side=">="))
 
 
 def test_keeps_every_finite_number_and_the_facts():

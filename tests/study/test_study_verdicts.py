@@ -9,45 +9,7 @@ import pytest
 
 import lehr
 from lehr import OptionError, StorageError
-from lehr.study import Limit, WinnerMeasured, load_study
-from lehr.study.verdicts import held_figures
-
-UPPER, LOWER = Limit("latency_ms", 20.0), Limit("rate", 5.0, upper=False)
-
-
-def held(answer: str, value: float, *, accept: bool = False) -> tuple[float, bool]:
-    facts = {"verdicts": {"latency_ms": {"answer": answer, "reason": "why"}}}
-    figures, reasons = held_figures({"latency_ms": value}, facts, [UPPER], accept_borderline=accept)
-    return figures["latency_ms"], bool(reasons)
-
-
-def test_settled_verdicts_outweigh_the_figure() -> None:
-    assert held("feasible", 19.0) == (19.0, False)
-    assert held("feasible", 21.0) == (20.0, False)
-    assert held("infeasible", 30.0) == (30.0, False)
-    assert held("infeasible", 19.0) == (20.02, True)
-
-
-def test_borderline_is_a_small_violation_unless_it_is_accepted() -> None:
-    assert held("borderline", 19.0) == (20.02, True)
-    assert held("borderline", 25.0) == (25.0, True)
-    assert held("borderline", 19.0, accept=True) == (19.0, False)
-    assert held("borderline", 25.0, accept=True) == (20.0, False)
-
-
-def test_lower_limits_likewise() -> None:
-    facts = {"verdicts": {"rate": {"answer": "borderline"}}}
-    figures, reasons = held_figures({"rate": 6.0}, facts, [LOWER], accept_borderline=False)
-    assert figures["rate"] == pytest.approx(4.995)
-    assert reasons == {"-rate": "borderline: rate >= 5 is borderline"}
-
-
-@pytest.mark.parametrize("facts", [{}, {"verdicts": 3}, {"verdicts": {"latency_ms": "feasible"}},
-                                   {"verdicts": {"latency_ms": {"answer": "perhaps"}}}])  # fmt: skip
-def test_what_is_no_verdict_changes_nothing(facts: dict[str, Any]) -> None:
-    figures, reasons = held_figures({"latency_ms": 21.0}, facts, [UPPER], accept_borderline=True)
-    assert (figures, reasons) == ({"latency_ms": 21.0}, {})
-
+from lehr.study import WinnerMeasured, load_study
 
 SPACE = lehr.Space([lehr.Int("x", 0, 4)])
 
@@ -184,7 +146,7 @@ def test_it_all_survives_the_journal(in_process: None, journal: Any) -> None:
     assert loaded.confirmations == study.confirmations
     assert loaded.best is not None
     assert loaded.best.config["x"] == 3
-    assert [one.held for one in loaded.trials] == [one.held for one in study.trials]
+    assert [one.judged for one in loaded.trials] == [one.judged for one in study.trials]
     resumed = run(answered(ALL), journal)  # nothing left to do: nobody is measured twice
     assert resumed.confirmations == study.confirmations
     with pytest.raises(StorageError, match="accept_borderline is False there and True here"):

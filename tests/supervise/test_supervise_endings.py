@@ -33,7 +33,7 @@ def test_a_closure_is_sent_by_value(supervisor):
 def test_a_trial_knows_its_context(supervisor):
     context = TrialContext(3, True, {"latency_ms": 20.0}, 60.0, None)
     ending = supervisor.run(bodies.context_as_dict, context=context)
-    assert TrialContext(**ending.result) == context
+    assert TrialContext.from_json(ending.result) == context
     assert supervisor.run(bodies.context_as_dict).result is None
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from lehr._files import write_whole
 from lehr.cli.exits import InputError, MachineError
-from lehr.cli.limits import OBJECTIVES, Limit
+from lehr.cli.limits import OBJECTIVES
+from lehr.limits import Limit
 
 FORMAT = "lehr.best"
 VERSION = 1
@@ -134,7 +135,7 @@ def _parsed(document: Mapping[str, Any]) -> BestFile:
         metrics={
             name: _finite(f"metric {name}", value) for name, value in _mapping(document, "metrics").items()
         },
-        limits=tuple(_limit(entry) for entry in document["limits"]),
+        limits=tuple(map(Limit.from_json, document["limits"])),
         model=model,
         data=data,
         machine=_mapping(document, "machine", {}),
@@ -158,14 +159,3 @@ def _finite(what: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{what} is {value!r}, not a finite number")
     return float(value)
-
-
-def _limit(entry: object) -> Limit:
-    if (
-        not isinstance(entry, dict)
-        or not isinstance(entry.get("metric"), str)
-        or entry.get("sign") not in {"<=", ">="}
-    ):
-        raise ValueError("a limit is not of the form {metric, sign, value}")
-    metric: str = entry["metric"]
-    return Limit(metric, _finite(f"the limit on {metric}", entry.get("value")), entry["sign"] == "<=")

@@ -7,8 +7,9 @@ import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
-from lehr.cli.limits import Limit, Objective
+from lehr.cli.limits import Objective
 from lehr.cli.units import Budget
+from lehr.limits import Limit
 
 if TYPE_CHECKING:
     from lehr.study import Event
@@ -28,7 +29,7 @@ class Plan:
     def lines(self) -> tuple[str, ...]:
         """The run in words."""
         goal = "highest" if self.objective.direction == "maximize" else "lowest"
-        limits = ", ".join(map(str, self.limits)) or "no limits"
+        limits = ", ".join(limit.shown() for limit in self.limits) or "no limits"
         return (
             self.title,
             f"Objective: {goal} {self.objective.name}. Limits: {limits}. Budget: {self.budget}.",

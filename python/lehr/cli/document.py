@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lehr.cli import misses
-
 if TYPE_CHECKING:
     from lehr.cli.tune import Run
     from lehr.study import Study, StudyTrial
@@ -80,7 +78,7 @@ def _found(trial: StudyTrial | None) -> dict[str, Any] | None:
 
 
 def _near(study: Study) -> dict[str, Any] | None:
-    near = misses.nearest(study)
+    near = study.nearest_miss
     if near is None:
         return None
-    return {**trial_record(near.trial), "misses": [entry.as_json() for entry in near.missed]}
+    return {**trial_record(near), "misses": [one.as_json() for one in near.judged.misses]}

@@ -1,35 +1,11 @@
-"""Metrics as people read them: name, unit, digits."""
+"""Figures, durations and configurations on a line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How one metric is shown: title in sentences, heading of a column, unit."""
-
-    title: str
-    heading: str
-    unit: str = ""
-
-
-class _Metrics(dict[str, Metric]):
-    def __missing__(self, name: str) -> Metric:
-        return Metric(name, name)
-
-
-METRICS: Mapping[str, Metric] = _Metrics(
-    accuracy=Metric("accuracy", "acc"),
-    throughput_items_s=Metric("throughput", "items/s", "/s"),
-    latency_p50_ms=Metric("p50 latency", "p50 ms", "ms"),
-    latency_p95_ms=Metric("p95 latency", "p95 ms", "ms"),
-    latency_p99_ms=Metric("p99 latency", "p99 ms", "ms"),
-    memory_peak_mb=Metric("peak memory", "MB", "MB"),
-    model_size_mb=Metric("model size", "size", "MB"),
-)
+from lehr.metrics import figure, metric
 
 #: Values that say what they are without the variable's name.
 _SELF_EVIDENT = ("model", "quantization")
@@ -38,40 +14,6 @@ _SHORT = {
     "num_threads": "t",
     "graph_optimization": "opt=",
 }
-
-
-def number(metric: str, value: float | None) -> str:
-    """A metric's value without its unit; a dash where it was not measured."""
-    if value is None:
-        return "-"
-    if metric == "accuracy":
-        return f"{value:.3f}"
-    if metric == "memory_peak_mb":
-        return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
-    return significant(value)
-
-
-def figure(metric: str, value: float | None) -> str:
-    """A metric's value with its unit."""
-    text, unit = number(metric, value), METRICS[metric].unit
-    if not unit or text == "-":
-        return text
-    return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}"
-
-
-def bound(metric: str, value: float) -> str:
-    """A limit as it was given, with the metric's unit: ``15 ms``, ``4,000/s``, ``0.99``."""
-    unit = METRICS[metric].unit
-    return f"{value:,.6g}{unit if not unit or unit.startswith('/') else f' {unit}'}"
-
-
-def significant(value: float) -> str:
-    """Three significant digits, thousands separated, no exponent from 1 to 10^9."""
-    if value == 0 or abs(value) >= 1e9:
-        return f"{value:.3g}"
-    if abs(value) < 1:
-        return f"{value:#.3g}"
-    return f"{value:,.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f}"
 
 
 def seconds(value: float) -> str:
@@ -104,5 +46,5 @@ def compact(config: Mapping[str, Any]) -> str:
 def shown_metrics(metrics: Mapping[str, float], names: Iterable[str]) -> str:
     """``accuracy 0.966, p95 latency 1.20 ms``: the named metrics that were measured."""
     return ", ".join(
-        f"{METRICS[name].title} {figure(name, metrics[name])}" for name in names if name in metrics
+        f"{metric(name).title} {figure(name, metrics[name])}" for name in names if name in metrics
     )

@@ -3,44 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from lehr.cli import units
 from lehr.cli.exits import InputError
-from lehr.cli.figures import METRICS, bound
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One limit on one metric, in the metric's own unit; ``upper`` when the metric must not exceed it."""
-
-    metric: str
-    value: float
-    upper: bool = True
-
-    @property
-    def sign(self) -> str:
-        """``<=`` or ``>=``."""
-        return "<=" if self.upper else ">="
-
-    @property
-    def constraint(self) -> str:
-        """The limit as ``lehr.run`` takes it, exact to the last bit."""
-        return f"{self.metric} {self.sign} {self.value!r}"
-
-    def met(self, metrics: Mapping[str, float]) -> bool:
-        """Whether the metric was measured and keeps within the limit."""
-        value = metrics.get(self.metric)
-        return value is not None and (value <= self.value if self.upper else value >= self.value)
-
-    def as_json(self) -> dict[str, Any]:
-        """The JSON-safe form."""
-        return {"metric": self.metric, "sign": self.sign, "value": self.value}
-
-    def __str__(self) -> str:
-        return f"{METRICS[self.metric].title} {self.sign} {bound(self.metric, self.value)}"
+from lehr.limits import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +54,9 @@ class LimitOptions:
         if self.max_model_size is not None:
             found.append(Limit("model_size_mb", units.memory_mb(self.max_model_size, "--max-model-size")))
         if self.min_accuracy is not None:
-            found.append(Limit("accuracy", units.share(self.min_accuracy, "--min-accuracy"), upper=False))
+            found.append(Limit("accuracy", units.share(self.min_accuracy, "--min-accuracy"), side=">="))
         if self.min_throughput is not None:
-            found.append(Limit("throughput_items_s", _rate(self.min_throughput), upper=False))
+            found.append(Limit("throughput_items_s", _rate(self.min_throughput), side=">="))
         return tuple(found)
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
 from lehr.cli.plain import opening
+from lehr.metrics import metric, number
 from lehr.study import (
     Event,
     FaultFound,
@@ -154,7 +155,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
     grid.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=None, min_width=12)
     grid.add_column("outcome", no_wrap=True)
     for name in metrics:
-        grid.add_column(figures.METRICS[name].heading, justify="right", no_wrap=True)
+        grid.add_column(metric(name).heading, justify="right", no_wrap=True)
     grid.add_column("s", justify="right", no_wrap=True)
     room = _room(trials, metrics, width)
     for trial in trials:
@@ -165,7 +166,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
             str(trial.number),
             _fit(figures.compact(trial.config), room),
             Text(rows.SHOWN[kind], style=_STYLES.get(kind, "red")),
-            *(figures.number(name, trial.metrics.get(name)) for name in metrics),
+            *(number(name, trial.metrics.get(name)) for name in metrics),
             f"{rows.spent(trial):.1f}",
             style="bold" if is_best else "",
         )
@@ -177,8 +178,8 @@ def _room(trials: Sequence[StudyTrial], metrics: Sequence[str], width: int) -> i
     others = 1 + 1 + max(len(str(trial.number)) for trial in trials) + 1
     others += max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) for trial in trials)) + 1
     for name in metrics:
-        cells = (len(figures.number(name, trial.metrics.get(name))) for trial in trials)
-        others += max(len(figures.METRICS[name].heading), *cells) + 1
+        cells = (len(number(name, trial.metrics.get(name))) for trial in trials)
+        others += max(len(metric(name).heading), *cells) + 1
     others += max(len(f"{rows.spent(trial):.1f}") for trial in trials) + 1
     return max(12, width - others - 1)
 

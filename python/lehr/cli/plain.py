@@ -6,6 +6,7 @@ from typing import IO
 
 from lehr.cli import figures, rows
 from lehr.cli.display import Plan
+from lehr.metrics import figure, metric
 from lehr.study import (
     Event,
     FaultFound,
@@ -50,7 +51,7 @@ class PlainLines:
 
     def _row(self, trial: StudyTrial, study: Study) -> str:
         measured = "  ".join(
-            f"{figures.METRICS[name].title} {figures.figure(name, trial.metrics[name])}"
+            f"{metric(name).title} {figure(name, trial.metrics[name])}"
             for name in self._columns
             if name in trial.metrics
         )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lehr.cli.display import Plan
-from lehr.cli.limits import Limit
 from lehr.cli.settings import Settings, TuneOptions
 from lehr.cli.study_name import choose, default_name, digest
 from lehr.errors import StorageError
+from lehr.limits import Limit
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
@@ -53,7 +53,7 @@ def prepare(options: TuneOptions, settings: Settings) -> Prepared:
     if not workload.labelled:
         notes.append("Without labels, accuracy means agreement with the model's own fp32 answers.")
     if accuracy_matters and not workload.labelled:
-        settings = replace(settings, limits=(*settings.limits, Limit("accuracy", FIDELITY, upper=False)))
+        settings = replace(settings, limits=(*settings.limits, Limit("accuracy", FIDELITY, side=">=")))
         notes.append(f"At least {FIDELITY:g} of it is asked for; change that with --min-accuracy.")
     relative = accuracy_matters and workload.labelled
     mark = _mark(options, settings, workload, relative)
@@ -88,9 +88,7 @@ def accuracy_floor(options: TuneOptions, settings: Settings, workload: Workload,
 
     if _exists(options.storage, name):
         kept = load_study(options.storage, name).limits
-        return next(
-            (Limit(one.metric, one.value, one.upper) for one in kept if one.metric == "accuracy"), None
-        )
+        return next((one for one in kept if one.metric == "accuracy"), None)
     with Supervisor(environment=environment()) as supervisor:
         ending = supervisor.run(
             workload.evaluator,
@@ -102,7 +100,7 @@ def accuracy_floor(options: TuneOptions, settings: Settings, workload: Workload,
     if ending.outcome != "ok":
         return None
     floor = math.floor((ending.result["accuracy"] - ACCURACY_DROP) * 1000 + 1e-6) / 1000
-    return Limit("accuracy", max(0.0, floor), upper=False)
+    return Limit("accuracy", max(0.0, floor), side=">=")
 
 
 def _mark(options: TuneOptions, settings: Settings, workload: Workload, relative: bool) -> str:
@@ -110,7 +108,7 @@ def _mark(options: TuneOptions, settings: Settings, workload: Workload, relative
         {
             "workload": workload.identity,
             "space": workload.space.to_json(),
-            "limits": [limit.constraint for limit in settings.limits],
+            "limits": [limit.text for limit in settings.limits],
             "accuracy_drop": ACCURACY_DROP if relative else None,
             "objective": settings.objective.name,
             "method": settings.method,

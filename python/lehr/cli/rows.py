@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lehr.cli.limits import Limit, Objective
-from lehr.study.verdicts import verdicts_of
+from lehr.cli.limits import Objective
+from lehr.limits import Limit, verdicts_of
 
 if TYPE_CHECKING:
     from lehr.study import StudyTrial
@@ -47,10 +47,7 @@ def reason(trial: StudyTrial) -> str:
     if trial.feasible:
         return ""
     if trial.outcome == "ok":
-        missed = [
-            f"{Limit(miss.limit.metric, miss.limit.value, miss.limit.upper)}{_open(trial, miss.limit.metric)}"
-            for miss in trial.misses
-        ]
+        missed = [f"{miss.limit.shown()}{_open(trial, miss.limit.metric)}" for miss in trial.misses]
         return "missed " + ", ".join(missed)
     exception = trial.evidence.get("exception")
     if isinstance(exception, dict):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lehr.cli import units
 from lehr.cli.exits import InputError
-from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions, Objective, parse_objective, unknown
+from lehr.cli.limits import OBJECTIVES, LimitOptions, Objective, parse_objective, unknown
+from lehr.limits import Limit
 
 if TYPE_CHECKING:
     from lehr.optimizer import Method
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ZOO_LIMITS = (
     Limit("latency_p95_ms", 15.0),
     Limit("memory_peak_mb", 96.0),
-    Limit("throughput_items_s", 4000.0, upper=False),
+    Limit("throughput_items_s", 4000.0, side=">="),
 )
 _Word = TypeVar("_Word", bound=str)
 
@@ -139,9 +140,9 @@ def memory_limit(text: str | None, limits: tuple[Limit, ...]) -> float:
         return round(0.8 * memory_mb())
     value = units.memory_mb(text, "--memory-limit")
     for limit in limits:
-        if limit.metric == "memory_peak_mb" and limit.value > value:
+        if limit.metric == "memory_peak_mb" and limit.bound > value:
             raise InputError(
-                f"--memory-limit {text} is below --max-memory {limit.value:g}MB: "
+                f"--memory-limit {text} is below --max-memory {limit.bound:g}MB: "
                 "it would kill trials that the limit allows"
             )
     return value

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lehr.cli import figures, misses, rows
+from lehr.cli import figures, rows
 from lehr.cli.display import Plan
 from lehr.cli.grid import aligned
-from lehr.cli.misses import Near
+from lehr.metrics import bound, figure, metric
 from lehr.study import Study, StudyTrial
 
 
@@ -70,14 +70,12 @@ def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
 def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> list[str]:
     """A small table: a row a metric, a column a source of figures, and the limits. A source may be None."""
     sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
-    limits = {
-        limit.metric: f"{limit.sign} {figures.bound(limit.metric, limit.value)}" for limit in plan.limits
-    }
+    limits = {limit.metric: f"{limit.side} {bound(limit.metric, limit.bound)}" for limit in plan.limits}
     grid = [["", *sources, "limit" if limits else ""]]
     grid += [
         [
-            figures.METRICS[name].title,
-            *(figures.figure(name, metrics.get(name)) for metrics in sources.values()),
+            metric(name).title,
+            *(figure(name, metrics.get(name)) for metrics in sources.values()),
             limits.get(name, ""),
         ]
         for name in names
@@ -87,7 +85,7 @@ def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> lis
 
 def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list[str]:
     """Why there is no best: the nearest miss, by how much, what the budget was lost to, what to try."""
-    limits = ", ".join(map(str, plan.limits)) or "the limits"
+    limits = ", ".join(limit.shown() for limit in plan.limits) or "the limits"
     count = len(study)
     lines = ["", f"Nothing met {limits} in {count} trial{'s' if count != 1 else ''}."]
     lost = [
@@ -97,7 +95,7 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
     if lost:
         lines.append(f"The budget went to: {', '.join(lost)}.")
     lines += [fault.message for fault in study.faults]
-    near = misses.nearest(study)
+    near = study.nearest_miss
     if baseline is not None:
         there = figures.shown_metrics(baseline.metrics, rows.columns(plan.objective, plan.limits))
         lines.append(f"Default ({figures.compact(baseline.config)}): {there or _ended(baseline)}.")
@@ -105,36 +103,38 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
         lines.append(_cause(study))
         return lines
     lines.append(f"Hint: {_hint(near)}")
-    stopped = "" if near.finished else " when it was stopped for being far too slow"
-    lines.append(
-        f"Nearest miss: trial {near.trial.number}, {figures.compact(near.trial.config)}: "
-        f"{'; '.join(map(str, near.missed))}{stopped}."
-    )
+    stopped = "" if near.outcome == "ok" else " when it was stopped for being far too slow"
+    missed = "; ".join(one.shown() for one in near.judged.misses if one.value is not None)
+    lines.append(f"Nearest miss: trial {near.number}, {figures.compact(near.config)}: {missed}{stopped}.")
     return lines
 
 
-def _hint(near: Near) -> str:
-    options = {
-        "accuracy": "--min-accuracy",
-        "memory_peak_mb": "--max-memory",
-        "throughput_items_s": "--min-throughput",
-        "model_size_mb": "--max-model-size",
-    }
+def _hint(near: StudyTrial) -> str:
+    if all(one.answer == "borderline" for one in near.judged.misses):
+        return (
+            "measuring could not settle it; a limit a little looser, or a quiet machine, would; or give a larger "
+            "--budget."
+        )
     wanted = []
-    for entry in near.missed:
-        name = entry.limit.metric
-        option = options.get(name) or "--max-" + name.removesuffix("_ms").replace("_", "-")
-        wanted.append(f"{option} {_loosened(name, entry.value, upper=entry.limit.upper)}")
-    effect = "have let it pass" if near.finished else "have let it be measured to the end"
+    for one in near.judged.misses:
+        if one.value is None or one.effective is None:
+            continue
+        row, worst = metric(one.limit.metric), one.effective
+        loosened = loosened_bound(row.name, worst, upper=one.limit.upper)
+        usual = row.option and one.limit.side == row.side
+        wanted.append(
+            f"--{row.option} {loosened}" if usual else f"--limit '{row.name} {one.limit.side} {loosened}'"
+        )
+    effect = "have let it pass" if near.outcome == "ok" else "have let it be measured to the end"
     return f"{' '.join(wanted)} would {effect}; or give a larger --budget."
 
 
-def _loosened(name: str, value: float, *, upper: bool) -> str:
+def loosened_bound(name: str, value: float, *, upper: bool) -> str:
     """A value as an option takes it, rounded to the side that lets the measured figure pass."""
-    step = 0.001 if name == "accuracy" else 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
+    row = metric(name)
+    step = 0.001 if row.kind == "share" else 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
     whole = -(-value // step) if upper else value // step
-    unit = "MB" if name.endswith("_mb") else "ms" if name.endswith("_ms") else ""
-    return f"{whole * step:.6g}{unit}"
+    return f"{whole * step:.6g}{row.unit if row.kind in ('time', 'memory') else ''}"
 
 
 def _cause(study: Study) -> str:

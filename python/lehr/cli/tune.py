@@ -91,7 +91,7 @@ class Run:
             self.workload.space,
             objective=self.settings.objective.metric,
             direction=self.settings.objective.direction,
-            constraints=[limit.constraint for limit in self.settings.limits],
+            constraints=list(self.settings.limits),
             budget=self.settings.trials,
             budget_seconds=self.settings.budget.seconds,
             method=self.settings.method,

@@ -13,11 +13,12 @@ from lehr.cli import best_file, figures, units
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
 from lehr.cli.grid import aligned
-from lehr.cli.limits import OBJECTIVES, Limit, LimitOptions
+from lehr.cli.limits import OBJECTIVES, LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit
 from lehr.cli.signals import orderly_termination
-from lehr.study.verdicts import verdicts_of
+from lehr.limits import Limit, verdicts_of
+from lehr.metrics import bound, figure, metric, number
 
 if TYPE_CHECKING:
     from lehr.cli.workload import Workload
@@ -98,7 +99,7 @@ def _measure(options: VerifyOptions) -> tuple[BestFile, tuple[Limit, ...], list[
 
 def merged(stored: Sequence[Limit], given: Sequence[Limit]) -> tuple[Limit, ...]:
     """The stored limits, with those given in place of the ones on the same side of the same metric."""
-    kept = {(limit.metric, limit.upper): limit for limit in (*stored, *given)}
+    kept = {limit.slot: limit for limit in (*stored, *given)}
     return tuple(kept.values())
 
 
@@ -189,7 +190,7 @@ def repeat(
     evaluator = replace(
         workload.evaluator,
         plan=workload.evaluator.plan.strict(),
-        limits={limit.metric: limit.value for limit in limits if limit.upper},
+        limits=tuple(limits),
     )
     with Supervisor(environment=environment()) as supervisor:
         return [
@@ -224,7 +225,7 @@ def _met(limit: Limit, medians: Mapping[str, float], endings: Sequence[Ending]) 
         return True
     if answers.count("infeasible") * 2 > len(answers) > 0:
         return False
-    return limit.met(medians)
+    return limit.met(medians.get(limit.metric))
 
 
 def numbers(result: Mapping[str, Any]) -> dict[str, float]:
@@ -273,15 +274,11 @@ def _words(
     for name in _shown_names(shipped, limits):
         limit, now = bounds.get(name), verdict.metrics.get(name)
         values = [metrics[name] for metrics in ran if name in metrics]
-        spread = (
-            f"{figures.number(name, min(values))}..{figures.number(name, max(values))}"
-            if len(values) > 1
-            else ""
-        )
-        bound = f"{limit.sign} {figures.bound(name, limit.value)}" if limit else ""
+        spread = f"{number(name, min(values))}..{number(name, max(values))}" if len(values) > 1 else ""
+        asked = f"{limit.side} {bound(name, limit.bound)}" if limit else ""
         said = "" if limit is None or not ran else "met" if limit not in verdict.missed else "MISSED"
-        grid.append([figures.METRICS[name].title, figures.figure(name, shipped.metrics.get(name)),
-                     figures.figure(name, now), spread, bound, said])  # fmt: skip
+        grid.append([metric(name).title, figure(name, shipped.metrics.get(name)),
+                     figure(name, now), spread, asked, said])  # fmt: skip
     lines = aligned(grid)
     lines += [f"Note: {note}." for note in notes]
     count = f"{len(endings)} measurement{'s' if len(endings) != 1 else ''}"
@@ -293,8 +290,8 @@ def _words(
         )
     elif verdict.missed:
         misses = "; ".join(
-            f"{figures.METRICS[limit.metric].title} {figures.figure(limit.metric, verdict.metrics.get(limit.metric))} "
-            f"is not {limit.sign} {figures.bound(limit.metric, limit.value)}"
+            f"{metric(limit.metric).title} {figure(limit.metric, verdict.metrics.get(limit.metric))} "
+            f"is not {limit.side} {bound(limit.metric, limit.bound)}"
             for limit in verdict.missed
         )
         lines.append(f"FAILED: {misses} (median of {count}).")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from lehr.deploy.prepare import DataSource, prepare
 from lehr.deploy.session import open_session
 from lehr.deploy.zoo import Variant
 from lehr.errors import ConfigurationError, DeviceError
+from lehr.limits import Constraints, Limit, judge, parse_limits
 from lehr.probe.report import LatencyReport
 from lehr.supervise import EarlyStop, current_trial
 
@@ -34,7 +35,7 @@ class Evaluator:
 
     Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples,
     converted models, reference outputs), which all trials of a run share; whoever made it removes it.
-    ``limits`` are upper limits by metric, to be settled, where no trial context gives them.
+    ``limits`` are to be settled where no trial context gives them.
     ``accuracy_s`` bounds the time spent on accuracy; an eighth of it is enough for a configuration that
     already missed another limit.
     """
@@ -42,9 +43,12 @@ class Evaluator:
     models: Mapping[str, OnnxModel]
     source: DataSource
     workdir: Path
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Constraints = ()
     plan: latency.LatencyPlan = field(default_factory=latency.LatencyPlan)
     accuracy_s: float = 4.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", parse_limits(self.limits))
 
     @classmethod
     def for_zoo(cls, workdir: str | Path, variant: Variant = "noisy", **options: Any) -> Evaluator:
@@ -118,8 +122,7 @@ class Evaluator:
 
         timings, limits = report.metrics(), self._limits()
         known = timings | {"memory_peak_mb": memory, "model_size_mb": prepared.size_mb(model)}
-        known |= {f"-{name}": -value for name, value in timings.items()}  # lower limits, as upper ones
-        missed = any(known[name] > limits[name] for name in limits if name in known)
+        missed = judge(limits, known).answer == "missed"
         seconds = self.accuracy_s / 8 if missed else self.accuracy_s
         if samples.labels is not None:
             scorer = accuracy.label_scorer(model, samples)
@@ -178,25 +181,28 @@ class Evaluator:
             return batch
         return max(batch, min(_LARGEST_BATCH, int(batch * _CALL_MS / max(call_ms, 1e-3))))
 
-    def _limits(self) -> Mapping[str, float]:
+    def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
-        return self.limits if trial is None else {**self.limits, **trial.constraints}
+        own = parse_limits(self.limits)
+        return own if trial is None else (*own, *trial.limits)
 
     def _time(self, call: Callable[[], object], batch: int) -> LatencyReport:
         trial = current_trial()
         plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
         plan = plan.within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found
-        limits = latency.latency_limits(self._limits(), plan, feasible_found=found)
+        asked = self._limits()
+        energy = any(limit.metric == ENERGY for limit in asked)
+        limits = latency.latency_limits(asked, plan, feasible_found=found)
         report = latency.time_call(
             call,
             limits,
             plan,
             batch_size=batch,
-            moot_ms=moot_ms(self._limits(), batch, peak_memory_mb()),
-            min_seconds=_ENERGY_S if ENERGY in self._limits() else 0.0,
+            moot_ms=moot_ms(asked, batch, peak_memory_mb()),
+            min_seconds=_ENERGY_S if energy else 0.0,
         )
-        if ENERGY in self._limits() and report.energy.joules is None:
+        if energy and report.energy.joules is None:
             raise DeviceError(f"{ENERGY} is limited, and cannot be measured: {report.energy.source}")
         timings = report.metrics()
         unsupported = [name for name in limits if name not in timings]
@@ -215,12 +221,15 @@ class Evaluator:
         return report
 
 
-def moot_ms(limits: Mapping[str, float], batch: int, memory_mb: float) -> float | None:
+def moot_ms(limits: Iterable[Limit], batch: int, memory_mb: float) -> float | None:
     """The mean latency above which a limit of another kind is missed, so that those of latency need no settling.
 
     0 where one is missed already; None where there is no such limit.
     """
-    if memory_mb > limits.get("memory_peak_mb", memory_mb):
-        return 0.0
-    throughput = -limits.get("-throughput_items_s", 0.0)
-    return 1e3 * batch / throughput if throughput > 0 else None
+    slowest: float | None = None
+    for limit in limits:
+        if limit.metric == "memory_peak_mb" and not limit.met(memory_mb):
+            return 0.0
+        if limit.metric == "throughput_items_s" and not limit.upper and limit.bound > 0:
+            slowest = 1e3 * batch / limit.bound
+    return slowest

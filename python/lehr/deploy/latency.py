@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from lehr import limits as limits_module
 from lehr.probe.limit import DEFAULT_SPELL, Limit, Rule
 from lehr.probe.measuring import measure
 from lehr.probe.report import LatencyReport
@@ -63,20 +64,21 @@ class LatencyPlan:
 
 
 def latency_limits(
-    limits: Mapping[str, float], plan: LatencyPlan, *, feasible_found: bool = False
+    limits: Iterable[limits_module.Limit], plan: LatencyPlan, *, feasible_found: bool = False
 ) -> dict[str, Limit]:
-    """The limits on percentiles of the latency among upper limits by metric."""
+    """The upper limits on percentiles of the latency among these limits, by metric."""
+    bounds = {limit.metric: limit.bound for limit in limits if limit.upper}
     return {
         name: Limit(
             percentile,
-            limits[name],
+            bounds[name],
             tail_index=plan.tail_index,
             spell=plan.spell,
             rule=plan.rule,
             feasible_found=feasible_found,
         )
         for name, percentile in PERCENTILES.items()
-        if name in limits
+        if name in bounds
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lehr.limits import Judgement, Limit, parse_limits
 from lehr.study.confirming import Confirmation
 from lehr.study.events import (
     Event,
@@ -13,19 +14,18 @@ from lehr.study.events import (
     WinnerMeasured,
 )
 from lehr.study.faults import EnvironmentFault, environment_faults
-from lehr.study.limits import Limit, parse_limits
 from lehr.study.running import run
 from lehr.study.study import Loss, Study, load_study
-from lehr.study.trial import Miss, StudyTrial
+from lehr.study.trial import StudyTrial
 
 __all__ = [
     "Confirmation",
     "EnvironmentFault",
     "Event",
     "FaultFound",
+    "Judgement",
     "Limit",
     "Loss",
-    "Miss",
     "PhaseChanged",
     "Study",
     "StudyOpened",

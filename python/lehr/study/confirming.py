@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lehr.limits import verdicts_of
 from lehr.study.trial import StudyTrial
-from lehr.study.verdicts import verdicts_of
 
 NOTE = "confirmations"
 
@@ -76,9 +76,8 @@ def confirmation(trial: StudyTrial, again: StudyTrial) -> Confirmation:
         reason = str(again.evidence.get("reason") or again.outcome)
     elif not again.feasible:
         reason = "; ".join(map(str, again.misses))
-    disturbed = str(again.facts.get("disturbed") or "")
     return Confirmation(
-        trial.number, again.feasible, reason, dict(again.metrics), again.seconds or 0.0, disturbed
+        trial.number, again.feasible, reason, dict(again.metrics), again.seconds or 0.0, again.disturbed
     )
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from lehr.errors import SpaceError, StorageError
+from lehr.limits import Limit
+from lehr.metrics import Direction
 from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
-from lehr.study.limits import Limit
 from lehr.study.results import canonical
 
 #: Version of what lehr stores in a study. Raised when an older lehr could misread a newer study.
 FORMAT = 1
 _MOST_DIFFERENCES = 8
 
-Direction = Literal["maximize", "minimize"]
 Preset = Literal["default", "paper"]
 
 
@@ -62,7 +62,7 @@ class Definition:
             "space": _space_json(self.space),
             "objective": self.objective,
             "direction": self.direction,
-            "limits": [asdict(limit) for limit in self.limits],
+            "limits": [limit.as_json() for limit in self.limits],
             "method": self.method,
             "preset": self.preset,
             "seed": self.seed,
@@ -95,10 +95,7 @@ class Definition:
                 space=Space.from_json(json.dumps(stored["space"])),
                 objective=str(stored["objective"]),
                 direction=cast(Direction, str(stored["direction"])),
-                limits=tuple(
-                    Limit(str(limit["metric"]), float(limit["value"]), bool(limit["upper"]))
-                    for limit in stored["limits"]
-                ),
+                limits=tuple(Limit.from_json(limit) for limit in stored["limits"]),
                 method=cast(Method, str(stored["method"])),
                 preset=cast(Preset, str(stored["preset"])),
                 seed=int(stored["seed"]),
@@ -139,8 +136,8 @@ class Definition:
         ]
         found += _named(
             "limit",
-            {limit.key: str(limit) for limit in stored.limits},
-            {limit.key: str(limit) for limit in self.limits},
+            {limit.slot: str(limit) for limit in stored.limits},
+            {limit.slot: str(limit) for limit in self.limits},
         )
         if canonical(there["space"]) != canonical(here["space"]):
             found += _space_differences(there["space"], here["space"])
@@ -168,7 +165,7 @@ def _space_json(space: Space) -> Any:
     return json.loads(form) if isinstance(form, str) else form
 
 
-def _named(what: str, there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+def _named(what: str, there: Mapping[Any, str], here: Mapping[Any, str]) -> list[str]:
     found = [f"{what} {there[name]} is only there" for name in there if name not in here]
     found += [f"{what} {here[name]} is only here" for name in here if name not in there]
     found += [

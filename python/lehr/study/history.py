@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lehr.limits import Limit
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.early import IN_A_ROW, EarlyEnd
-from lehr.study.limits import Limit
 from lehr.study.storage import Recorded
 from lehr.study.trial import StudyTrial
 from lehr.trial import Trial
@@ -20,7 +20,9 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
     return Optimizer(
         definition.space,
         direction=definition.direction,
-        constraints={limit.key: limit.bound for limit in definition.limits},
+        constraints={
+            _told_as(limit): limit.bound if limit.upper else -limit.bound for limit in definition.limits
+        },
         budget=budget,
         method=definition.method,
         preset=definition.preset,
@@ -28,6 +30,10 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
         acquisition=definition.acquisition,
         options=definition.options,
     )
+
+
+def _told_as(limit: Limit) -> str:
+    return limit.metric if limit.upper else f"-{limit.metric}"
 
 
 def replay(
@@ -49,7 +55,7 @@ def replay(
         if record.trial is None:
             waiting[record.number] = handle
             continue
-        tell(optimizer, handle, record.trial, definition.limits)
+        tell(optimizer, handle, record.trial)
         # Not while an unbroken run still had initial configurations before it.
         if early is not None and asked >= len(definition.initial) and len(recorded) - asked < IN_A_ROW:
             early.look(asked)
@@ -58,7 +64,7 @@ def replay(
     return waiting
 
 
-def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequence[Limit]) -> None:
+def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial) -> None:
     """Tell the optimiser how a trial ended: the limited metrics only, and those of a trial stopped early
     as far as known.
     """
@@ -66,5 +72,9 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial, limits: Sequenc
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
         return
-    metrics = {limit.key: limit.measured(trial.held) for limit in limits if limit.metric in trial.held}
+    metrics = {
+        _told_as(one.limit): one.effective if one.limit.upper else -one.effective
+        for one in trial.judged.judgements
+        if one.effective is not None
+    }
     optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome, seconds=trial.seconds)

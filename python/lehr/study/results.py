@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lehr.study.limits import Limit
-from lehr.study.verdicts import VERDICTS
+from lehr.limits import VERDICTS, Limit
+
+#: The entry of a result that holds standard errors, by metric.
+SEM = "sem"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Reading:
 
     Attributes:
         metrics: every finite number that was returned, by name.
+        sem: standard errors of metrics, by name, as far as they are finite numbers from 0.
         facts: the notes that rode along.
         problem: why the result cannot be used, in one sentence; empty when it can.
         metric: the metric that the problem is about, or None.
@@ -30,6 +33,7 @@ class Reading:
     problem: str = ""
     metric: str | None = None
     ignored: tuple[str, ...] = ()
+    sem: dict[str, float] = field(default_factory=dict)
 
 
 def read_result(result: object, objective: str, limits: Sequence[Limit]) -> Reading:
@@ -57,7 +61,7 @@ def read_result(result: object, objective: str, limits: Sequence[Limit]) -> Read
             problem = f"the function returned no {name!r} (it returned {found})"
         else:
             problem = f"the function returned {_brief(result[name])} for {name!r}, not a finite number"
-        return Reading(reading.metrics, reading.facts, problem, name, reading.ignored)
+        return Reading(reading.metrics, reading.facts, problem, name, reading.ignored, reading.sem)
     return reading
 
 
@@ -68,19 +72,28 @@ def read_partial(result: object) -> Reading:
     metrics: dict[str, float] = {}
     ignored: list[str] = []
     facts: dict[str, Any] = {}
+    sem: dict[str, float] = {}
     for name, value in result.items():
         if name == "facts" and isinstance(value, Mapping):
             facts = {**json_safe(value), **facts}
         elif name == VERDICTS and isinstance(value, Mapping):
             if value:
                 facts[VERDICTS] = json_safe(value)
+        elif name == SEM and isinstance(value, Mapping):
+            sem = {
+                str(key): error
+                for key, entry in value.items()
+                if (error := _finite(entry)) is not None and error >= 0
+            }
         elif not isinstance(name, str):
             ignored.append(f"the metric's name {_brief(name)} is not a string")
         elif (number := _finite(value)) is not None:
             metrics[name] = number
         else:
             ignored.append(f"{name!r} is {_brief(value)}, not a finite number")
-    return Reading(metrics, facts, ignored=tuple(ignored))
+    return Reading(
+        metrics, facts, ignored=tuple(ignored), sem={key: sem[key] for key in sem if key in metrics}
+    )
 
 
 def json_safe(value: object) -> Any:

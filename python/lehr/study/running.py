@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from lehr._checks import real
 from lehr.errors import OptionError, StorageError
+from lehr.limits import Constraints, parse_limits
+from lehr.metrics import Direction
 from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.arguments import (
@@ -21,10 +23,9 @@ from lehr.study.arguments import (
     distinct,
 )
 from lehr.study.deadline import adapted_deadline
-from lehr.study.definition import Definition, Direction, Preset, default_method
+from lehr.study.definition import Definition, Preset, default_method
 from lehr.study.events import Event
 from lehr.study.history import make_optimizer
-from lehr.study.limits import Constraints, parse_limits
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
 from lehr.study.session import Session
@@ -123,7 +124,7 @@ def run(
         initial: configurations to evaluate first.
         on_event: called with each event of :mod:`lehr.study.events`; an exception in it ends the run.
         accept_borderline: whether a limit that an evaluation's verdict leaves open (see
-            :mod:`lehr.study.verdicts`) counts as met. Otherwise such a trial is told to the search as a small
+            :mod:`lehr.limits`) counts as met. Otherwise such a trial is told to the search as a small
             violation.
         confirm: where evaluations give verdicts, how many of the best trials may be evaluated again when the run
             ends, in a fresh process, until one meets the limits again; 0 for none. A trial that does not is no
@@ -215,7 +216,7 @@ def run(
                 context=TrialContext(
                     number=number,
                     feasible_found=session.study.best is not None,
-                    constraints={limit.key: limit.bound for limit in definition.limits},
+                    limits=definition.limits,
                     timeout_s=timeout_s,
                     memory_limit_mb=memory_limit_mb,
                     confirming=confirming,

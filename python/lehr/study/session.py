@@ -161,7 +161,7 @@ class Session:
             self.study._add(trial)
             if self._log is not None:
                 self._log.append(trial)
-            tell(self._optimizer, asked, trial, self._definition.limits)
+            tell(self._optimizer, asked, trial)
             if self._early is not None:
                 self._early.look(len(self.study))
         self._emit(TrialFinished(trial, self.study))
@@ -216,6 +216,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         evidence=evidence,
         seconds=float(ending.seconds),
         facts=reading.facts,
+        sem=reading.sem,
         limits=definition.limits,
         accept_borderline=definition.accept_borderline,
     )

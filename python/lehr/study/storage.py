@@ -8,7 +8,7 @@ violated constraint, never state FAIL, which Optuna's samplers ignore and would 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lehr.errors import LehrError, StorageError
+from lehr.limits import Limit
 from lehr.study.definition import Definition
 from lehr.study.distributions import Translation
-from lehr.study.limits import Limit
 from lehr.study.lock import deferred_interrupt
 from lehr.study.opening import OpenStorage, StorageLike, storage_errors
 from lehr.study.trial import StudyTrial, judged
@@ -200,13 +200,14 @@ class StudyStore:
             "outcome": trial.outcome,
             "metrics": trial.metrics,
             "facts": trial.facts,
+            **({"sem": trial.sem} if trial.sem else {}),
             "evidence": trial.evidence,
             "seconds": trial.seconds,
         }
         with self._writing(f"write trial {trial.number} to"):
             for key, entry in attributes.items():
                 self._storage.set_trial_user_attr(trial_id, key, entry)
-            for key, violation in constraint_values(trial, definition.limits).items():
+            for key, violation in constraint_values(trial).items():
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{key}", violation)
             # The state comes last: a trial that has it is complete.
             self._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [value])
@@ -236,6 +237,7 @@ class StudyStore:
                     evidence=attributes["evidence"],
                     seconds=float(attributes["seconds"]),
                     facts=attributes["facts"],
+                    sem=attributes.get("sem"),
                     limits=definition.limits,
                     accept_borderline=definition.accept_borderline,
                 )
@@ -259,13 +261,18 @@ class StudyStore:
         return storage_errors(action, self.where)
 
 
-def constraint_values(trial: StudyTrial, limits: Sequence[Limit]) -> dict[str, float]:
+def constraint_values(trial: StudyTrial) -> dict[str, float]:
     """Optuna's constraints of a trial, above 0 where violated: its outcome, and g - c where measured."""
     values = {_OUTCOME_CONSTRAINT: _RAN if trial.outcome == "ok" else _FAILED}
-    for limit in limits:
-        if limit.metric in trial.held:
-            values[str(limit.key)] = limit.excess(trial.held)
+    for one in trial.judged.judgements:
+        if one.effective is not None:
+            values[constraint_name(one.limit)] = one.excess
     return values
+
+
+def constraint_name(limit: Limit) -> str:
+    """What a limit is called among Optuna's constraints: its metric, with the side of a lower one."""
+    return limit.metric if limit.upper else f"{limit.metric} >="
 
 
 @contextmanager

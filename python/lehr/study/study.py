@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lehr.errors import LehrError, StorageError
+from lehr.limits import Limit
 from lehr.space import Space
 from lehr.study.confirming import NOTE, Confirmation, read
 from lehr.study.definition import Definition
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.history import make_optimizer, replay
-from lehr.study.limits import Limit
 from lehr.study.opening import StorageLike
 from lehr.study.storage import Recorded, StudyStore
 from lehr.study.trial import StudyTrial
@@ -117,11 +117,21 @@ class Study:
 
     @property
     def nearest_miss(self) -> StudyTrial | None:
-        """The infeasible trial that ran and violates its limits least; its ``misses`` say by how much.
-        None when none is.
+        """The infeasible trial that violates its limits least in relative terms; ``judged.misses`` say by how much.
+
+        Trials that ran to their end go first; without any, one that stopped itself early, whose figures are partial.
+        None when every trial crashed, hung or ran out of memory.
         """
-        ran = [trial for trial in self._trials if trial.outcome == "ok" and not trial.feasible]
-        return min(ran, key=_violation, default=None)
+        for outcome in ("ok", "early_stopped"):
+            near = [
+                (math.fsum(one.relative for one in measured), trial)
+                for trial in self._trials
+                if trial.outcome == outcome and not trial.feasible
+                if (measured := [one for one in trial.judged.misses if one.value is not None])
+            ]
+            if near:
+                return min(near, key=lambda pair: pair[0])[1]
+        return None
 
     @property
     def budget_lost(self) -> dict[str, Loss]:
@@ -186,7 +196,7 @@ class Study:
                     f"machine was disturbed: {again.disturbed}."
                 )
         elif miss is not None:
-            by_how_much = ", ".join(map(str, miss.misses))
+            by_how_much = ", ".join(map(str, miss.judged.misses))
             lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
         elif self._trials:
             lines.append("Nothing has run to its end yet.")
@@ -307,7 +317,3 @@ def _stopped(store: StudyStore, recorded: list[Recorded]) -> tuple[str | None, s
 
 def _settings(config: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in config.items())
-
-
-def _violation(trial: StudyTrial) -> float:
-    return math.inf if trial.violation is None else trial.violation

@@ -7,36 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lehr.study.limits import Limit
-from lehr.study.verdicts import held_figures
+from lehr.limits import Judged, Judgement, Limit, judge, verdicts_of
 from lehr.trial import Outcome, Trial
-
-
-@dataclass(frozen=True)
-class Miss:
-    """A limit that a trial missed, and by how much.
-
-    Attributes:
-        limit: the limit.
-        value: what was measured, in the metric's unit.
-        excess: how far beyond the limit, in the metric's unit; above 0.
-        relative: the excess as a fraction of the limit; above 0.
-        reason: where a verdict turned the trial down and not the figure, the verdict in one sentence. The excess is
-            then a small one that stands for it.
-    """
-
-    limit: Limit
-    value: float
-    excess: float
-    relative: float
-    reason: str = ""
-
-    def __str__(self) -> str:
-        if self.reason:
-            return self.reason
-        side = "above" if self.limit.upper else "below"
-        share = f" ({self.relative:.0%})" if self.limit.value else ""
-        return f"{self.limit.metric} {self.value:g} is {self.excess:g}{share} {side} {self.limit.value:g}"
 
 
 @dataclass(slots=True)
@@ -49,13 +21,23 @@ class StudyTrial(Trial):
 
     Attributes:
         facts: notes that the evaluation returned beside its metrics.
-        misses: the limits it missed, empty unless the outcome is ``ok``.
-        held: the limited metrics as the search is told them: as measured, unless a verdict says otherwise.
+        sem: standard errors of metrics, in their units, where the evaluation told them.
+        judged: how each limit stands, by verdict where there is one.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    misses: tuple[Miss, ...] = ()
-    held: Mapping[str, float] = field(default_factory=dict)
+    sem: Mapping[str, float] = field(default_factory=dict)
+    judged: Judged = field(default_factory=Judged)
+
+    @property
+    def misses(self) -> tuple[Judgement, ...]:
+        """The limits it missed, empty unless the outcome is ``ok``."""
+        return self.judged.misses if self.outcome == "ok" else ()
+
+    @property
+    def disturbed(self) -> str:
+        """What other processes did to its measurement, in words; empty when nothing is known of any."""
+        return str(self.facts.get("disturbed") or "")
 
     def as_json(self) -> dict[str, Any]:
         """The trial as a JSON-safe dict: the line of the log."""
@@ -69,6 +51,8 @@ class StudyTrial(Trial):
             "evidence": dict(self.evidence),
             "seconds": self.seconds,
         }
+        if self.sem:
+            record["sem"] = dict(self.sem)
         return {**record, "facts": dict(self.facts)} if self.facts else record
 
 
@@ -84,27 +68,12 @@ def judged(
     seconds: float,
     facts: Mapping[str, Any],
     limits: Sequence[Limit],
+    sem: Mapping[str, float] | None = None,
     accept_borderline: bool = False,
 ) -> StudyTrial:
-    """Hold a result against the limits, by its verdicts where it has some and by its figures elsewhere. A trial
-    that did not run is infeasible, whatever its partial metrics say.
-    """
-    held, reasons = held_figures(metrics, facts, limits, accept_borderline=accept_borderline)
-    misses: tuple[Miss, ...] = ()
-    violation = math.inf
-    if outcome == "ok":
-        misses = tuple(
-            Miss(
-                limit,
-                metrics[limit.metric],
-                limit.excess(held),
-                limit.relative_excess(held),
-                reasons.get(limit.key, ""),
-            )
-            for limit in limits
-            if limit.excess(held) > 0
-        )
-        violation = math.fsum(miss.relative for miss in misses)
+    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial metrics say."""
+    held = judge(limits, metrics, verdicts_of(facts), accept_borderline=accept_borderline)
+    ran = outcome == "ok"
     return StudyTrial(
         number=number,
         config=dict(config),
@@ -112,11 +81,11 @@ def judged(
         outcome=outcome,
         objective=objective,
         metrics=dict(metrics),
-        feasible=outcome == "ok" and not misses,
-        violation=violation,
+        feasible=ran and held.passed,
+        violation=held.violation if ran else math.inf,
         evidence=dict(evidence),
         seconds=seconds,
         facts=dict(facts),
-        misses=misses,
-        held=held,
+        sem=dict(sem or {}),
+        judged=held,
     )

@@ -156,7 +156,7 @@ def _evaluate(spec: dict[str, Any], pickled: bytes, send: Send) -> int:
         limit = _limit_data(spec["memory_limit_mb"])
         new = [name for name in sys.modules if name not in known]
         if spec["context"] is not None:
-            _set_current_trial(TrialContext(**spec["context"]))
+            _set_current_trial(TrialContext.from_json(spec["context"]))
         send("begun", time.monotonic(), json.dumps({"modules": new, "data_limit": limit}).encode())
         phase = "run"
         value = function(*args)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from lehr.limits import Limit, parse_limits
 
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
 
@@ -17,8 +19,8 @@ class TrialContext:
     """The trial's number in its study, from 0."""
     feasible_found: bool = False
     """Whether the study has already found a configuration within every limit."""
-    constraints: dict[str, float] = field(default_factory=dict)
-    """Upper limits on metrics, by metric name."""
+    limits: tuple[Limit, ...] = ()
+    """The limits that the study judges by."""
     timeout_s: float | None = None
     """Seconds the evaluation may take, or None."""
     confirming: bool = False
@@ -26,9 +28,22 @@ class TrialContext:
     memory_limit_mb: float | None = None
     """Megabytes (10^6 bytes) the trial's process tree may use, or None."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", parse_limits(self.limits))
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """The upper limits, by metric."""
+        return {limit.metric: limit.bound for limit in self.limits if limit.upper}
+
     def to_json(self) -> dict[str, Any]:
-        """The context as plain JSON values; ``TrialContext(**value)`` restores it."""
-        return asdict(self)
+        """The context as plain JSON values, which :meth:`from_json` restores."""
+        return {**asdict(self), "limits": [limit.as_json() for limit in self.limits]}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> TrialContext:
+        """The context of its plain JSON values."""
+        return cls(**{**stored, "limits": tuple(map(Limit.from_json, stored["limits"]))})
 
 
 _current: TrialContext | None = None
