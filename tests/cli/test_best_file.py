@@ -10,8 +10,8 @@ import pytest
 from lehr.cli import best_file
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import InputError
-from lehr.limits import Limit
 from lehr.cli.places import check_writable
+from lehr.limits import Limit
 
 
 def best() -> BestFile:

@@ -10,9 +10,9 @@ from rich.console import Console
 from lehr.cli import live, rows
 from lehr.cli.display import Plan
 from lehr.cli.limits import OBJECTIVES
-from lehr.limits import Limit
 from lehr.cli.plain import PlainLines
 from lehr.cli.units import Budget
+from lehr.limits import Limit
 from lehr.study import StudyTrial, TrialFinished
 
 PLAN = Plan(

@@ -11,6 +11,7 @@ import pytest
 from stand_in import InProcess
 
 import lehr
+from lehr.limits import parse_limits
 from lehr.study import FaultFound, PhaseChanged, StudyOpened, TrialFinished, TrialStarted
 from lehr.supervise import Ending
 
@@ -62,7 +63,7 @@ def test_a_lower_limit_is_told_in_the_users_words(in_process):
     study = lehr.run(evaluate, space, constraints=["accuracy >= 0.8"], **options)
     assert study.best is None
     assert str(study.nearest_miss.misses[0]) == "accuracy 0.6 is 0.2 (25%) below 0.8"
-    assert study.optuna_study.trials[0].constraints["-accuracy"] == pytest.approx(0.2)
+    assert study.optuna_study.trials[0].constraints["accuracy >="] == pytest.approx(0.2)
     assert (
         "Nothing feasible yet. Nearest miss: trial 0, accuracy 0.6 is 0.2 (25%) below 0.8." in study.explain()
     )
@@ -255,7 +256,8 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
     }
     contexts = [context for context, _ in supervisor.calls]
     assert [context.number for context in contexts] == list(range(12))
-    assert contexts[0].constraints == {"latency_ms": 20.0, "-score": -0.0}
+    assert contexts[0].limits == parse_limits(["latency_ms <= 20", "score >= 0"])
+    assert contexts[0].constraints == {"latency_ms": 20.0}
     assert (contexts[0].timeout_s, contexts[0].memory_limit_mb) == (5.0, 100.0)
     found = [context.feasible_found for context in contexts]
     assert found == sorted(found)

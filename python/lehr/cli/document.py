@@ -81,4 +81,4 @@ def _near(study: Study) -> dict[str, Any] | None:
     near = study.nearest_miss
     if near is None:
         return None
-    return {**trial_record(near), "misses": [one.as_json() for one in near.judged.misses]}
+    return {**trial_record(near), "misses": [one.as_json() for one in near.misses]}

@@ -104,20 +104,20 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
         return lines
     lines.append(f"Hint: {_hint(near)}")
     stopped = "" if near.outcome == "ok" else " when it was stopped for being far too slow"
-    missed = "; ".join(one.shown() for one in near.judged.misses if one.value is not None)
+    missed = "; ".join(one.shown() for one in near.misses)
     lines.append(f"Nearest miss: trial {near.number}, {figures.compact(near.config)}: {missed}{stopped}.")
     return lines
 
 
 def _hint(near: StudyTrial) -> str:
-    if all(one.answer == "borderline" for one in near.judged.misses):
+    if all(one.answer == "borderline" for one in near.misses):
         return (
             "measuring could not settle it; a limit a little looser, or a quiet machine, would; or give a larger "
             "--budget."
         )
     wanted = []
-    for one in near.judged.misses:
-        if one.value is None or one.effective is None:
+    for one in near.misses:
+        if one.effective is None:
             continue
         row, worst = metric(one.limit.metric), one.effective
         loosened = loosened_bound(row.name, worst, upper=one.limit.upper)

@@ -117,20 +117,15 @@ class Study:
 
     @property
     def nearest_miss(self) -> StudyTrial | None:
-        """The infeasible trial that violates its limits least in relative terms; ``judged.misses`` say by how much.
+        """The infeasible trial that violates its limits least in relative terms; ``misses`` say by how much.
 
         Trials that ran to their end go first; without any, one that stopped itself early, whose figures are partial.
         None when every trial crashed, hung or ran out of memory.
         """
         for outcome in ("ok", "early_stopped"):
-            near = [
-                (math.fsum(one.relative for one in measured), trial)
-                for trial in self._trials
-                if trial.outcome == outcome and not trial.feasible
-                if (measured := [one for one in trial.judged.misses if one.value is not None])
-            ]
+            near = [trial for trial in self._trials if trial.outcome == outcome and trial.misses]
             if near:
-                return min(near, key=lambda pair: pair[0])[1]
+                return min(near, key=lambda trial: math.fsum(one.relative for one in trial.misses))
         return None
 
     @property
@@ -196,7 +191,7 @@ class Study:
                     f"machine was disturbed: {again.disturbed}."
                 )
         elif miss is not None:
-            by_how_much = ", ".join(map(str, miss.judged.misses))
+            by_how_much = ", ".join(map(str, miss.misses))
             lines.append(f"Nothing feasible yet. Nearest miss: trial {miss.number}, {by_how_much}.")
         elif self._trials:
             lines.append("Nothing has run to its end yet.")

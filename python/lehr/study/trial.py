@@ -31,8 +31,11 @@ class StudyTrial(Trial):
 
     @property
     def misses(self) -> tuple[Judgement, ...]:
-        """The limits it missed, empty unless the outcome is ``ok``."""
-        return self.judged.misses if self.outcome == "ok" else ()
+        """The limits it missed, as far as they were measured; of a trial that stopped itself early by its partial
+        figures, and empty for one that did not run.
+        """
+        ran = self.outcome in ("ok", "early_stopped")
+        return tuple(one for one in self.judged.misses if one.value is not None) if ran else ()
 
     @property
     def disturbed(self) -> str:
