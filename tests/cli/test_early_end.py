@@ -42,7 +42,7 @@ class Modelled:
 def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """The command in this process: its exit code and stdout."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lehr.study.running.Supervisor", Modelled)
+    monkeypatch.setattr("lehr.study.executor.Supervisor", Modelled)
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as caught:

@@ -28,4 +28,4 @@ def journal(tmp_path) -> Path:
 @pytest.fixture
 def in_process(monkeypatch):
     """Evaluate in this process."""
-    monkeypatch.setattr("lehr.study.running.Supervisor", InProcess)
+    monkeypatch.setattr("lehr.study.executor.Supervisor", InProcess)

@@ -39,7 +39,7 @@ def test_trials_get_it_unless_one_was_given(
         made.append(InProcess(**options))
         return made[-1]
 
-    monkeypatch.setattr("lehr.study.running.Supervisor", make)
+    monkeypatch.setattr("lehr.study.executor.Supervisor", make)
     space = lehr.Space([lehr.Int("x", 0, 9)])
     lehr.run(lambda config: 1.0, space, budget=7, method="random", storage=None, trial_timeout_s=given)
     timeouts = [options["timeout_s"] for _, options in made[0].calls]

@@ -33,7 +33,7 @@ def sequence(study):
 
 def unstored(**options):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lehr.study.running.Supervisor", InProcess)
+        patch.setattr("lehr.study.executor.Supervisor", InProcess)
         return lehr.run(evaluate, SPACE, budget=40, storage=None, **OPTIONS, **options)
 
 

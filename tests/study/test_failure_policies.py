@@ -90,9 +90,9 @@ def test_retry_happens_once(in_process, kind):
 @pytest.mark.parametrize("kind", ENDS)
 def test_stop_ends_the_run_and_keeps_the_trial(in_process, journal, kind):
     study = lehr.run(Ends(kind, 1), SPACE, storage=journal, policies={kind: "stop"}, **OPTIONS)
-    assert (study.stopped, len(study)) == (f"policy: {kind}", 3)
+    assert (study.stopped, study.stopped_by, len(study)) == ("policy", kind, 3)
     assert study.trials[2].outcome == ENDS[kind].outcome
-    assert lehr.load_study(journal).stopped == f"policy: {kind}"
+    assert lehr.load_study(journal).stopped_by == kind
     # Going on is the user's decision: the trial is not run again.
     study = lehr.run(Ends(kind, 0), SPACE, storage=journal, **OPTIONS)
     assert (study.stopped, len(study)) == ("budget", 8)

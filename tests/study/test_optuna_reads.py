@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("optuna") / "study.journal"
     options = {"objective": "score", "constraints": ["latency_ms <= 20"], "budget": 30, "storage": path}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lehr.study.running.Supervisor", InProcess)
+        patch.setattr("lehr.study.executor.Supervisor", InProcess)
         return lehr.run(evaluations.modelled, SPACE, **options), path
 
 

@@ -233,7 +233,7 @@ def test_the_supervisor_is_given_what_the_trial_needs(space, monkeypatch):
             super().__init__(**options)
             made.append((self, options))
 
-    monkeypatch.setattr("lehr.study.running.Supervisor", Watched)
+    monkeypatch.setattr("lehr.study.executor.Supervisor", Watched)
     lehr.run(
         evaluations.modelled,
         space,

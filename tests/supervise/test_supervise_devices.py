@@ -150,7 +150,7 @@ def test_a_study_that_stops_when_a_device_is_quarantined(monkeypatch, tmp_path):
         devices={"gpu": lambda: 900.0 if taken.exists() else 100.0},
         policies={"quarantined": "stop"},
     )
-    assert study.stopped == "policy: quarantined"
+    assert (study.stopped, study.stopped_by) == ("policy", "quarantined")
     assert [trial.outcome for trial in study.trials] == ["ok", "crashed"]
 
 

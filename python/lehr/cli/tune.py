@@ -178,8 +178,7 @@ class Run:
             lines += [
                 f"This study was complete already ({trials}); nothing was measured. --fresh starts anew."
             ]
-        elif study.stopped is not None and study.stopped.startswith("policy: "):
-            kind = study.stopped.removeprefix("policy: ")
+        elif (kind := study.stopped_by) is not None:
             reason = study.trials[-1].evidence.get("reason", "")
             lines += ["", f"Stopped by --on-failure {kind}=stop at trial {study.trials[-1].number}: {reason}"]
         elif study.stopped == "exhausted":

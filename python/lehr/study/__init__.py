@@ -13,20 +13,27 @@ from lehr.study.events import (
     TrialStarted,
     WinnerMeasured,
 )
+from lehr.study.executor import Executor, Job, LocalExecutor
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.running import run
-from lehr.study.study import Loss, Study, load_study
+from lehr.study.stopping import StopReason
+from lehr.study.study import Disturbed, Loss, Study, load_study
 from lehr.study.trial import StudyTrial
 
 __all__ = [
     "Confirmation",
+    "Disturbed",
     "EnvironmentFault",
     "Event",
+    "Executor",
     "FaultFound",
+    "Job",
     "Judgement",
     "Limit",
+    "LocalExecutor",
     "Loss",
     "PhaseChanged",
+    "StopReason",
     "Study",
     "StudyOpened",
     "StudyTrial",

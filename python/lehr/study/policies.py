@@ -44,6 +44,11 @@ def read_policies(policies: Mapping[str, str] | None) -> dict[FailureClass, Acti
     return chosen
 
 
+def failure_named(text: str) -> FailureClass | None:
+    """The class of this name; None where there is none."""
+    return next((kind for kind in get_args(FailureClass) if kind == text), None)
+
+
 def failure_class(ending: Ending) -> FailureClass | None:
     """The class of a failure, by its evidence; None for a trial that did not fail."""
     evidence = ending.evidence

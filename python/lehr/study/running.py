@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Literal
 
-from lehr._checks import real
+from lehr._checks import real, whole
 from lehr.errors import OptionError, StorageError
 from lehr.limits import Constraints, parse_limits
 from lehr.metrics import Direction
@@ -19,12 +20,12 @@ from lehr.study.arguments import (
     check_names,
     check_place,
     check_surroundings,
-    chosen_for,
     distinct,
 )
 from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Preset, default_method
 from lehr.study.events import Event
+from lehr.study.executor import Device, Evaluate, Executor, Job, LocalExecutor, Preload, Threads
 from lehr.study.history import make_optimizer
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
@@ -33,16 +34,6 @@ from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.supervise import Ending, TrialContext, _options
 from lehr.supervise._device import MemoryReader
-from lehr.supervise.supervisor import Supervisor
-
-#: What an evaluation may return: metrics by name, or the objective alone.
-Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
-#: Modules that a trial's helper imports before it forks, perhaps chosen by configuration.
-Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
-#: The device that a trial uses, perhaps chosen by configuration.
-Device = str | Callable[[dict[str, Any]], str | None] | None
-#: Threads for numeric libraries, perhaps chosen by configuration.
-Threads = int | Callable[[dict[str, Any]], int | None] | None
 
 
 def run(
@@ -78,6 +69,8 @@ def run(
     accept_borderline: bool = False,
     confirm: int = 3,
     early_end: bool = False,
+    repeat_disturbed: int = 0,
+    executor: Executor | None = None,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -87,8 +80,10 @@ def run(
     Args:
         evaluate: called in a child with a configuration (the active variables by name). Returns a dict that
             holds the objective and every limited metric as finite numbers, perhaps more numbers, and perhaps
-            ``facts``, a dict of notes; or, without limits, the objective alone. Anything else ends the trial
-            as ``crashed``.
+            ``facts``, a dict of notes, ``sem``, the standard errors of metrics by name, and ``verdicts`` on limits
+            (:mod:`lehr.limits`); or, without limits, the objective alone. Anything else ends the trial as ``crashed``.
+            ``memory_peak_mb`` may be left to the run: where it is limited, optimised or None, it is the peak of the
+            trial's whole process tree, in MB of 10^6 bytes, imports included.
         space: what is searched.
         objective: name of the metric that is optimised.
         direction: ``maximize`` or ``minimize``.
@@ -133,6 +128,12 @@ def run(
             (``guided`` alone can tell; docs/guided.md says when). The study's ``ended_early`` then says why. Where a
             study ends does not depend on the budget nor on how often it was resumed; one that ended early goes on
             only without this.
+        repeat_disturbed: how many trials that other processes disturbed, as the evaluation's fact ``disturbed`` says,
+            may be evaluated once more when the machine is quieter; the less disturbed result counts. Where two in a row
+            were in vain the run stops trying.
+        executor: where trials run, by default in children of this process; ``isolation``, ``preload``,
+            ``environment``, ``device``, ``devices``, ``cpus``, ``threads`` and ``namespace`` are then its own business.
+            The caller closes it.
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -179,11 +180,23 @@ def run(
         raise OptionError(f"confirm must be a whole number from 0, not {confirm!r}")
     optimizer = make_optimizer(definition, budget)  # complains about options before anything is written
     check_evaluation(evaluate)
+    repeats = whole("repeat_disturbed", repeat_disturbed, 0)
     # Likewise; starts nothing yet.
-    supervisor = Supervisor(
-        isolation=isolation, environment=environment, devices=devices, namespace=namespace
+    own = executor is None
+    runner: Executor = executor or LocalExecutor(
+        isolation=isolation,
+        preload=preload,
+        environment=environment,
+        device=device,
+        devices=devices,
+        cpus=cpus,
+        threads=threads,
+        namespace=namespace,
     )
-    with StudyStore(storage, name, writable=True) as store, supervisor:
+    with ExitStack() as stack:
+        if own:
+            stack.callback(runner.close)
+        store = stack.enter_context(StudyStore(storage, name, writable=True))
         _open_study(store, definition, resume=resume)
         if policies is None and isinstance(noted := store.noted("policies"), dict):
             chosen = read_policies(noted)
@@ -197,31 +210,21 @@ def run(
             policies=chosen,
             most=most,
             early_end=bool(early_end),
+            repeats=repeats,
         )
 
         def evaluated(
             number: int, config: dict[str, Any], fresh: bool = False, confirming: bool = False
         ) -> Ending:
-            timeout_s = trial_timeout_s or adapted_deadline(session.study.trials)
-            return supervisor.run(
-                evaluate,
-                dict(config),
-                preload=chosen_for(preload, config, _options.modules, "preload"),
-                timeout_s=timeout_s,
+            context = TrialContext(
+                number=number,
+                feasible_found=session.study.best is not None,
+                limits=definition.limits,
+                timeout_s=trial_timeout_s or adapted_deadline(session.study.trials),
                 memory_limit_mb=memory_limit_mb,
-                device=chosen_for(device, config, _options.device, "device"),
-                fresh=fresh,
-                cpus=cpus,
-                threads=chosen_for(threads, config, _options.threads, "threads"),
-                context=TrialContext(
-                    number=number,
-                    feasible_found=session.study.best is not None,
-                    limits=definition.limits,
-                    timeout_s=timeout_s,
-                    memory_limit_mb=memory_limit_mb,
-                    confirming=confirming,
-                ),
+                confirming=confirming,
             )
+            return runner.run(evaluate, Job(dict(config), context, fresh))
 
         return session.drive(evaluated, budget_seconds or math.inf, confirm)
 

@@ -26,7 +26,9 @@ from lehr.study.history import replay, tell
 from lehr.study.lock import deferred_interrupt
 from lehr.study.log import TrialLog, log_path
 from lehr.study.policies import Action, FailureClass, failure_class
+from lehr.study.quiet import Quiet, disturbed, less_disturbed
 from lehr.study.results import Reading, json_safe, read_partial, read_result
+from lehr.study.stopping import Stop, StopReason
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
@@ -35,6 +37,8 @@ from lehr.trial import Outcome, Trial
 
 #: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
 Evaluated = Callable[..., Ending]
+PEAK, PEAK_EVIDENCE = "memory_peak_mb", "peak_memory_mb"
+"""Peak memory of a trial's process tree as a metric, and as an executor's evidence names it."""
 
 
 class Session:
@@ -51,6 +55,7 @@ class Session:
         policies: Mapping[FailureClass, Action],
         most: float,
         early_end: bool,
+        repeats: int = 0,
     ) -> None:
         self._policies = policies
         self._most = most  # trials; infinite under a budget in seconds alone
@@ -72,6 +77,7 @@ class Session:
         if self._log is not None:
             self._log.catch_up(self.study.trials)
         self._told: list[EnvironmentFault] = self.study.faults
+        self._quiet = Quiet(repeats, self.study.trials)
         self._phase = str(optimizer.phase)
         store.note("budget", budget)
 
@@ -83,16 +89,16 @@ class Session:
             while True:
                 why = None
                 if not self._waiting and self._next >= self._most:
-                    why = "budget"
+                    why = Stop(StopReason.BUDGET)
                 elif self._spent(earlier, started) >= budget_seconds:
-                    why = "time"
+                    why = Stop(StopReason.TIME)
                 elif not self._waiting and self._early is not None and self._early.reason is not None:
-                    why = "early"
+                    why = Stop(StopReason.EARLY, self._early.reason)
                 else:
                     try:
                         asked, again = self._start()
                     except ExhaustedError:
-                        why = "exhausted"
+                        why = Stop(StopReason.EXHAUSTED)
                 if why is not None:
                     self._confirm(evaluated, confirm)
                     return self._end(why)
@@ -101,10 +107,10 @@ class Session:
                 ending, stop = self._evaluate(asked, evaluated)
                 self._finish(asked, ending)
                 if stop is not None:
-                    return self._end(f"policy: {stop}")
+                    return self._end(Stop(StopReason.POLICY, stop))
         except KeyboardInterrupt as interrupt:
             with suppress(StorageError):  # the interrupt matters more than the note about it
-                self._end("interrupted")
+                self._end(Stop(StopReason.INTERRUPTED))
             interrupt.study = self.study  # type: ignore[attr-defined]
             raise
 
@@ -148,6 +154,18 @@ class Session:
             )
             ending = evaluated(asked.number, asked.config, True)
             kind = failure_class(ending)
+        if kind is None and self._quiet.wants(ending):
+            self._quiet.wait()
+            ending, other = less_disturbed(ending, evaluated(asked.number, asked.config, False))
+            attempts.append(
+                {
+                    "outcome": other.outcome,
+                    "class": "disturbed",
+                    "reason": disturbed(other),
+                    "seconds": other.seconds,
+                }
+            )
+            self._quiet.saw(ending)
         evaluating = ending.seconds + sum(attempt["seconds"] for attempt in attempts)
         ending.evidence["cost_seconds"] = round(max(time.monotonic() - begun, evaluating), 4)
         if attempts:
@@ -170,11 +188,9 @@ class Session:
                 self._told.append(fault)
                 self._emit(FaultFound(fault, self.study))
 
-    def _end(self, why: str) -> Study:
-        reason = self._early.reason if why == "early" and self._early is not None else None
-        self.study.stopped, self.study.ended_early = why, reason
-        note = {"why": why, "trials": self._next}
-        self._store.note("stopped", note if reason is None else note | {"reason": reason})
+    def _end(self, why: Stop) -> Study:
+        self.study._ended(why)
+        self._store.note("stopped", why.as_json(self._next))
         return self.study
 
     def _changed_phase(self) -> None:
@@ -187,13 +203,24 @@ class Session:
             self._on_event(event)
 
 
+def _with_peak(ending: Ending, definition: Definition) -> object:
+    """The result with the peak memory of the whole process tree, as the executor saw it, where the study asks for it or
+    the evaluation left it open (None): one figure for metric, limit and evidence.
+    """
+    result, peak = ending.result, ending.evidence.get(PEAK_EVIDENCE)
+    if not isinstance(result, Mapping) or peak is None or result.get(PEAK) is not None:
+        return result
+    asked = definition.objective == PEAK or any(limit.metric == PEAK for limit in definition.limits)
+    return {**result, PEAK: peak} if asked or PEAK in result else result
+
+
 def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTrial:
     """Judge how an evaluation ended. An unusable result is a crash, whose evidence names the metric."""
     outcome: Outcome = ending.outcome
     evidence = json_safe(ending.evidence)
     reading: Reading
     if outcome == "ok":
-        reading = read_result(ending.result, definition.objective, definition.limits)
+        reading = read_result(_with_peak(ending, definition), definition.objective, definition.limits)
         if reading.problem:
             outcome = "crashed"
             evidence = {
@@ -203,7 +230,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
                 "signature": f"bad result: {reading.metric}",
             }
     else:
-        reading = read_partial(ending.result)
+        reading = read_partial(_with_peak(ending, definition))
     if reading.ignored:
         evidence["ignored"] = list(reading.ignored)
     return judged(

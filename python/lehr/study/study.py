@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from lehr.study.definition import Definition
 from lehr.study.faults import EnvironmentFault, environment_faults
 from lehr.study.history import make_optimizer, replay
 from lehr.study.opening import StorageLike
+from lehr.study.policies import FailureClass, failure_named
+from lehr.study.stopping import Stop, StopReason, read_stop
 from lehr.study.storage import Recorded, StudyStore
 from lehr.study.trial import StudyTrial
 
@@ -39,16 +42,27 @@ class Loss:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Disturbed:
+    """How much of a study other processes disturbed.
+
+    Attributes:
+        trials: how many trials were.
+        of: out of how many.
+        by: what they did, in the words that were said most often.
+    """
+
+    trials: int
+    of: int
+    by: str
+
+
 class Study:
     """What a run has found so far. Made by :func:`lehr.run` and :func:`lehr.load_study`, not by hand.
 
     Attributes:
         name: the study's name in its storage.
         budget: trials of the whole study, as last asked for.
-        stopped: why the last run ended: ``budget``, ``time``, ``exhausted`` (nothing left to try), ``early`` (nothing
-            left to gain), ``interrupted``, ``policy: crashed`` (or another class of failure that was to stop it), or
-            None while it runs or when it was killed.
-        ended_early: why the search expects to gain nothing more, in words, where ``stopped`` is ``early``.
     """
 
     def __init__(
@@ -65,8 +79,30 @@ class Study:
         self._confirmations: dict[int, Confirmation] = {}
         self.name = store.name
         self.budget = budget
-        self.stopped: str | None = None
-        self.ended_early: str | None = None
+        self._stop: Stop | None = None
+
+    @property
+    def stopped(self) -> StopReason | None:
+        """Why the last run ended (a string too: ``study.stopped == "budget"``); None while it runs, or was killed."""
+        return None if self._stop is None else self._stop.reason
+
+    @property
+    def stopped_by(self) -> FailureClass | None:
+        """The class of failure that stopped the run, where ``stopped`` is ``policy``."""
+        return failure_named(self._stop.detail) if self._stop and self.stopped == StopReason.POLICY else None
+
+    @property
+    def ended_early(self) -> str | None:
+        """Why the search expects to gain nothing more, in words, where ``stopped`` is ``early``."""
+        return self._stop.detail if self._stop and self.stopped == StopReason.EARLY else None
+
+    @property
+    def disturbed(self) -> Disturbed | None:
+        """How much of the study other processes disturbed; None where nothing is known of any."""
+        said = [trial.disturbed for trial in self._trials if trial.disturbed]
+        if not said:
+            return None
+        return Disturbed(len(said), len(self._trials), Counter(said).most_common(1)[0][0])
 
     @property
     def space(self) -> Space:
@@ -252,6 +288,9 @@ class Study:
         again = self._confirmations.get(trial.number)
         return again is None or again.held
 
+    def _ended(self, stop: Stop | None) -> None:
+        self._stop = stop
+
     def _confirmed(self, confirmation: Confirmation) -> None:
         self._confirmations[confirmation.trial] = confirmation
 
@@ -278,7 +317,7 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
     recorded = store.trials(definition)
     budget = int(store.noted("budget") or len(recorded))
     study = Study(store, definition, budget, _replayed(definition, budget, recorded))
-    study.stopped, study.ended_early = _stopped(store, recorded)
+    study._ended(read_stop(store.noted("stopped"), len(recorded)))
     for record in recorded:
         if record.trial is not None:
             study._add(record.trial)
@@ -298,16 +337,6 @@ def _replayed(definition: Definition, budget: int, recorded: list[Recorded]) -> 
         return made[0]
 
     return optimizer
-
-
-def _stopped(store: StudyStore, recorded: list[Recorded]) -> tuple[str | None, str | None]:
-    """Why the last run ended, and why there was nothing left to gain where that was why."""
-    note = store.noted("stopped")
-    # A run that was killed later left the note of the run before it.
-    if not isinstance(note, dict) or note.get("trials") != len(recorded):
-        return None, None
-    reason = note.get("reason")
-    return str(note.get("why")), None if reason is None else str(reason)
 
 
 def _settings(config: dict[str, Any]) -> str:
