@@ -45,6 +45,10 @@ class ModelError(LehrError):
     """A model or its data cannot be used for tuning; the message says why and what to do."""
 
 
+class DeploymentError(LehrError, ValueError):
+    """A deployed folder or its best.json cannot be used; the message says why and what to do."""
+
+
 class UnpicklableError(LehrError, TypeError):
     """A function or an argument cannot be sent to another process; ``culprit`` names the part that cannot."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lehr.cli import units
+from lehr import quantities as units
 from lehr.cli.exits import InputError
 from lehr.limits import Limit
 

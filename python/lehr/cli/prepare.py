@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lehr.cli.display import Plan
+from lehr.report.display import Plan
 from lehr.cli.settings import Settings, TuneOptions
 from lehr.cli.study_name import choose, default_name, digest
 from lehr.errors import StorageError

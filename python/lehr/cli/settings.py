@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from lehr.cli import units
+from lehr import quantities as units
 from lehr.cli.exits import InputError
 from lehr.cli.limits import OBJECTIVES, LimitOptions, Objective, parse_objective, unknown
 from lehr.limits import Limit

@@ -8,8 +8,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lehr.cli import best_file, document, summary
-from lehr.cli.display import Display, choose
+from lehr.cli import document
+from lehr.report import summary
+from lehr.report.display import Display, choose
 from lehr.cli.exits import Exit, InputError, MachineError
 from lehr.cli.invocation import invoked_as
 from lehr.cli.output import complain, emit, guarded_stdout, say

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lehr.cli import best_file, figures, units
+from lehr import quantities as units
+from lehr.report import figures
 from lehr.cli.best_file import BestFile
 from lehr.cli.exits import Exit, InputError
-from lehr.cli.grid import aligned
+from lehr.report.grid import aligned
 from lehr.cli.limits import OBJECTIVES, LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.settings import memory_limit

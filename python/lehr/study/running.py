@@ -26,6 +26,7 @@ from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Preset, default_method
 from lehr.study.events import Event
 from lehr.study.executor import Device, Evaluate, Executor, Job, LocalExecutor, Preload, Threads
+from lehr.study.finishing import Finishing
 from lehr.study.history import make_optimizer
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
@@ -71,6 +72,7 @@ def run(
     early_end: bool = False,
     repeat_disturbed: int = 0,
     executor: Executor | None = None,
+    finish: Callable[[Finishing], None] | None = None,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -134,6 +136,8 @@ def run(
         executor: where trials run, by default in children of this process; ``isolation``, ``preload``,
             ``environment``, ``device``, ``devices``, ``cpus``, ``threads`` and ``namespace`` are then its own business.
             The caller closes it.
+        finish: called when the search has ended, before the study is let go, instead of confirming winners: it may
+            measure again and keep what came of it (:class:`lehr.study.finishing.Finishing`).
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -152,7 +156,8 @@ def run(
     check_names(objective, name)
     check_place(storage)
     check_surroundings(preload=preload, device=device, devices=devices, cpus=cpus, threads=threads)
-    check_callback(on_event)
+    check_callback("on_event", on_event)
+    check_callback("finish", finish)
     if not isinstance(space, Space):
         raise OptionError(f"space is {_options.shown(space)}; give a lehr.Space")
     resume = _options.flag("resume", resume)
@@ -211,6 +216,7 @@ def run(
             most=most,
             early_end=bool(early_end),
             repeats=repeats,
+            finish=finish,
         )
 
         def evaluated(

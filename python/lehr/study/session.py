@@ -22,6 +22,7 @@ from lehr.study.events import (
     WinnerMeasured,
 )
 from lehr.study.faults import EnvironmentFault
+from lehr.study.finishing import Finishing
 from lehr.study.history import replay, tell
 from lehr.study.lock import deferred_interrupt
 from lehr.study.log import TrialLog, log_path
@@ -56,7 +57,9 @@ class Session:
         most: float,
         early_end: bool,
         repeats: int = 0,
+        finish: Callable[[Finishing], None] | None = None,
     ) -> None:
+        self._at_the_end = finish
         self._policies = policies
         self._most = most  # trials; infinite under a budget in seconds alone
         self._store = store
@@ -100,7 +103,10 @@ class Session:
                     except ExhaustedError:
                         why = Stop(StopReason.EXHAUSTED)
                 if why is not None:
-                    self._confirm(evaluated, confirm)
+                    if self._at_the_end is not None:
+                        self._at_the_end(self._finishing(evaluated))
+                    else:
+                        self._confirm(evaluated, confirm)
                     return self._end(why)
                 self._changed_phase()
                 self._emit(TrialStarted(asked.number, asked.config, self.study, again))
@@ -116,6 +122,13 @@ class Session:
 
     def _spent(self, earlier: float, started: float) -> float:
         return max(earlier + time.monotonic() - started, self.study.cost_seconds)
+
+    def _finishing(self, evaluated: Evaluated) -> Finishing:
+        def measure(number: int, config: Mapping[str, Any]) -> StudyTrial:
+            asked = Trial(number, dict(config), "added")
+            return read_ending(asked, evaluated(number, dict(config), True, True), self._definition)
+
+        return Finishing(self.study, measure, self._store.note, self._store.noted, self._emit)
 
     def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
         def measure(trial: StudyTrial) -> Confirmation:

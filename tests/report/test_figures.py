@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lehr.cli import figures
+from lehr.report import figures
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``--without variable=value``: a space with choices left out."""
+"""A space without some of its choices: ``quantization=bf16``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from lehr import Categorical, Condition, Float, Int, Ordinal, Space, param
-from lehr.cli.exits import InputError
-from lehr.errors import SpaceError
+
+from lehr.errors import OptionError, SpaceError
 from lehr.variables import Variable
 
 
@@ -25,14 +25,14 @@ def without(space: Space, drops: Sequence[str]) -> Space:
     """The space without the values named as ``variable=value``.
 
     Raises:
-        InputError: a text is not of this form, names what is not there, or leaves nothing.
+        OptionError: a text is not of this form, names what is not there, or leaves nothing.
     """
     for text in drops:
         name, sign, value = text.partition("=")
         if not sign or not name or not value:
-            raise InputError(f"--without: {text!r} is not of the form variable=value; {_offers(space)}")
+            raise OptionError(f"without: {text!r} is not of the form variable=value; {_offers(space)}")
         if name not in space.names:
-            raise InputError(f"--without: there is no variable {name!r}; {_offers(space)}")
+            raise OptionError(f"without: there is no variable {name!r}; {_offers(space)}")
         space = _drop(space, name, value)
     return space
 
@@ -44,9 +44,9 @@ def _drop(space: Space, name: str, value: str) -> Space:
         left = [choice for choice in values if str(choice) != value]
         if len(left) == len(values):
             there = ", ".join(map(str, values))
-            raise InputError(f"--without: {name} has no value {value!r}; it has {there}")
+            raise OptionError(f"without: {name} has no value {value!r}; it has {there}")
         if not left:
-            raise InputError(f"--without: {name}={value} is the last value of {name}; one must be left")
+            raise OptionError(f"without: {name}={value} is the last value of {name}; one must be left")
         changed: list[Variable] = list(space.variables)
         fields: dict[str, Any] = {field: left}
         changed[space.names.index(name)] = replace(variable, **fields)
@@ -57,8 +57,8 @@ def _drop(space: Space, name: str, value: str) -> Space:
     except ValueError:
         number = None
     if number is None or not variable.low <= number <= variable.high:
-        raise InputError(
-            f"--without: {name} has no value {value!r}; it goes from {variable.low} to {variable.high}"
+        raise OptionError(
+            f"without: {name} has no value {value!r}; it goes from {variable.low} to {variable.high}"
         )
     return _space(list(space.variables), [*space.forbid, param(name) == number], name, value)
 
@@ -67,8 +67,8 @@ def _space(variables: Sequence[Variable], forbid: Sequence[Condition], name: str
     try:
         return Space(variables, forbid)
     except SpaceError as error:
-        raise InputError(
-            f"--without: nothing sensible is left without {name}={value}: {error.mistakes[0]}"
+        raise OptionError(
+            f"without: nothing sensible is left without {name}={value}: {error.mistakes[0]}"
         ) from error
 
 

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lehr.cli import live, rows
-from lehr.cli.display import Plan
-from lehr.cli.limits import OBJECTIVES
-from lehr.cli.plain import PlainLines
-from lehr.cli.units import Budget
+from lehr.report import live, rows
+from lehr.deploy.plan import Plan
+from lehr.deploy.objective import parse_objective
+from lehr.report.plain import PlainLines
+from lehr.quantities import Budget
 from lehr.limits import Limit
 from lehr.study import StudyTrial, TrialFinished
 
 PLAN = Plan(
     "Tuning something.",
-    OBJECTIVES["accuracy"],
+    parse_objective("accuracy"),
     (Limit("latency_p95_ms", 20.0), Limit("throughput_items_s", 4000.0, side=">=")),
     Budget(trials=40),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lehr._units import BYTES, NANOSECONDS
-from lehr.cli.exits import InputError
+from lehr.errors import OptionError
 
 _QUANTITY = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-zµμ%]*)")
 _MOST_TRIALS = 1_000_000
@@ -28,64 +28,73 @@ class Budget:
 
 
 def latency_ms(text: str, option: str) -> float:
-    """A duration in milliseconds; ``option`` names it in errors. Raises InputError."""
+    """A duration in milliseconds; ``option`` names it in errors. Raises OptionError."""
     return _measure(text, option, NANOSECONDS, "20ms") / 10**6
 
 
 def duration_s(text: str, option: str) -> float:
-    """A duration in seconds. Raises InputError."""
+    """A duration in seconds. Raises OptionError."""
     return _measure(text, option, NANOSECONDS, "60s") / 10**9
 
 
 def memory_mb(text: str, option: str) -> float:
-    """An amount of memory in MB of 10^6 bytes (1 MiB is 1.048576 MB). Raises InputError."""
+    """An amount of memory in MB of 10^6 bytes (1 MiB is 1.048576 MB). Raises OptionError."""
     return _measure(text, option, BYTES, "512MB") / 10**6
 
 
 def share(text: str, option: str) -> float:
-    """A share from 0 to 1, typed as 0.95 or 95%. Raises InputError."""
+    """A share from 0 to 1, typed as 0.95 or 95%. Raises OptionError."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None or match["unit"] not in {"", "%"}:
-        raise InputError(f"{option}: {text!r} is not a share; write it as 0.95 or 95%")
+        raise OptionError(f"{option}: {text!r} is not a share; write it as 0.95 or 95%")
     value = float(match["number"]) / (100 if match["unit"] else 1)
     if not 0 <= value <= 1:
-        raise InputError(f"{option}: {text} is outside 0 to 1; for percent write {match['number']}%")
+        raise OptionError(f"{option}: {text} is outside 0 to 1; for percent write {match['number']}%")
     return value
 
 
 def budget(text: str, option: str = "--budget") -> Budget:
-    """A number of trials (25) or a time (60s, 2min). Raises InputError."""
+    """A number of trials (25) or a time (60s, 2min). Raises OptionError."""
     if text.strip().isdecimal():
         trials = int(text)
         if not 1 <= trials <= _MOST_TRIALS:
-            raise InputError(f"{option}: {text} is outside 1 to {_MOST_TRIALS} trials")
+            raise OptionError(f"{option}: {text} is outside 1 to {_MOST_TRIALS} trials")
         return Budget(trials=trials)
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"{option}: {text!r} is neither a number of trials nor a time such as 60s")
+        raise OptionError(f"{option}: {text!r} is neither a number of trials nor a time such as 60s")
     if not match["unit"]:
-        raise InputError(
+        raise OptionError(
             f"{option}: {text!r} is not a whole number of trials from 1; for a time say the unit: 60s"
         )
     return Budget(seconds=duration_s(text, option))
+
+
+def budget_of(value: int | str | Budget) -> Budget:
+    """A number of trials, or a text as :func:`budget` reads it. Raises OptionError."""
+    if isinstance(value, Budget):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise OptionError(f"budget is {value!r:.60}; give a number of trials, or a time such as '60s'")
+    return budget(str(value), "budget")
 
 
 def _measure(text: str, option: str, units: Mapping[str, int], example: str) -> float:
     """The quantity in the units' base unit."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"{option}: {text!r} is not a number with a unit, such as {example}")
+        raise OptionError(f"{option}: {text!r} is not a number with a unit, such as {example}")
     unit = match["unit"].replace("μ", "µ")
     if not unit:
         usual = example.lstrip("0123456789")
-        raise InputError(f"{option}: {text!r} has no unit; say the unit: {match['number']}{usual}")
+        raise OptionError(f"{option}: {text!r} has no unit; say the unit: {match['number']}{usual}")
     scale = units.get(unit.lower())
     if scale is None:
         known = ", ".join(_spelling(name) for name in units if name != "µs")
-        raise InputError(f"{option}: {text!r} has the unit {unit!r}; use one of {known}, such as {example}")
+        raise OptionError(f"{option}: {text!r} has the unit {unit!r}; use one of {known}, such as {example}")
     value = float(match["number"]) * scale
     if not (value > 0 and math.isfinite(value)):
-        raise InputError(f"{option}: {text!r} is not above 0 and finite; give something like {example}")
+        raise OptionError(f"{option}: {text!r} is not above 0 and finite; give something like {example}")
     return value
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from lehr.cli import units
-from lehr.cli.exits import InputError
-from lehr.cli.units import Budget
+from lehr import quantities as units
+from lehr.errors import OptionError
+from lehr.quantities import Budget
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_decimal_and_binary_sizes_are_told_apart(text: str, expected: float) -> 
     ],
 )
 def test_a_time_that_cannot_be_read_says_what_to_type(text: str, said: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(OptionError) as caught:
         units.latency_ms(text, "--max-latency-p95")
     assert str(caught.value).startswith("--max-latency-p95: ")
     assert said in str(caught.value)
 
 
 def test_a_size_without_unit_proposes_megabytes() -> None:
-    with pytest.raises(InputError, match="say the unit: 512MB"):
+    with pytest.raises(OptionError, match="say the unit: 512MB"):
         units.memory_mb("512", "--max-memory")
-    with pytest.raises(InputError, match="use one of B, KB, MB, GB, TB, KiB, MiB, GiB, TiB"):
+    with pytest.raises(OptionError, match="use one of B, KB, MB, GB, TB, KiB, MiB, GiB, TiB"):
         units.memory_mb("512Mo", "--max-memory")
 
 
@@ -70,7 +70,7 @@ def test_shares(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["95", "1.01", "-0.1", "101%", "high", "0.9ms"])
 def test_what_is_no_share(text: str) -> None:
-    with pytest.raises(InputError, match="--min-accuracy"):
+    with pytest.raises(OptionError, match="--min-accuracy"):
         units.share(text, "--min-accuracy")
 
 
@@ -89,5 +89,5 @@ def test_budgets(text: str, expected: Budget) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-3", "2.5", "1e3", "0s", "lots", "", "10000000", "60MB"])
 def test_what_is_no_budget(text: str) -> None:
-    with pytest.raises(InputError, match="--budget"):
+    with pytest.raises(OptionError, match="--budget"):
         units.budget(text)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lehr.cli.study_name import choose, default_name, digest
+from lehr.deploy.study_name import choose, default_name, digest
 
 
 def test_the_digest_depends_on_content_and_not_on_the_order_of_keys() -> None:

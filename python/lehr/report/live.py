@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lehr.cli import figures, rows
-from lehr.cli.display import Plan
-from lehr.cli.plain import opening
+from lehr.report import figures, rows
+from lehr.deploy.plan import Plan
+from lehr.report.plain import opening
 from lehr.metrics import metric, number
 from lehr.study import (
     Event,

@@ -4,37 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
-from lehr.cli.limits import Objective
-from lehr.cli.units import Budget
-from lehr.limits import Limit
+from lehr.deploy.plan import Plan
+from lehr.deploy.progress import Progress
 
 if TYPE_CHECKING:
     from lehr.study import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a display must know about the run beforehand."""
-
-    title: str
-    objective: Objective
-    limits: tuple[Limit, ...]
-    budget: Budget
-    notes: tuple[str, ...] = ()
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The run in words."""
-        goal = "highest" if self.objective.direction == "maximize" else "lowest"
-        limits = ", ".join(limit.shown() for limit in self.limits) or "no limits"
-        return (
-            self.title,
-            f"Objective: {goal} {self.objective.name}. Limits: {limits}. Budget: {self.budget}.",
-            *self.notes,
-        )
 
 
 class Display(Protocol):
@@ -43,8 +19,11 @@ class Display(Protocol):
     def begin(self, plan: Plan) -> None:
         """Called once, before the first event."""
 
+    def progress(self, progress: Progress) -> None:
+        """Called while models are prepared, from any thread, before ``begin`` and between events."""
+
     def event(self, event: Event) -> None:
-        """Called with every event of the study."""
+        """Called with every event of the study and of its final."""
 
     def end(self) -> None:
         """Called once, whatever happened: leaves the stream ready for ordinary lines. Calling it again is harmless."""
@@ -54,6 +33,9 @@ class Silent:
     """Shows nothing."""
 
     def begin(self, plan: Plan) -> None:
+        """Nothing."""
+
+    def progress(self, progress: Progress) -> None:
         """Nothing."""
 
     def event(self, event: Event) -> None:
@@ -77,11 +59,11 @@ def choose(*, json: bool) -> Display:
     """
     stream = sys.stderr if json else sys.stdout
     if is_terminal(stream):
-        from lehr.cli.live import LiveTable
+        from lehr.report.live import LiveTable
 
         return LiveTable(stream)
     if json:
         return Silent()
-    from lehr.cli.plain import PlainLines
+    from lehr.report.plain import PlainLines
 
     return PlainLines(stream)

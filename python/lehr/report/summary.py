@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lehr.cli import figures, rows
-from lehr.cli.display import Plan
-from lehr.cli.grid import aligned
+from lehr.report import figures, rows
+from lehr.deploy.plan import Plan
+from lehr.report.grid import aligned
 from lehr.metrics import bound, figure, metric
 from lehr.study import Study, StudyTrial
 

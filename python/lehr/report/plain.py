@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import IO
 
-from lehr.cli import figures, rows
-from lehr.cli.display import Plan
+from lehr.report import figures, rows
+from lehr.deploy.plan import Plan
 from lehr.metrics import figure, metric
 from lehr.study import (
     Event,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lehr.cli.limits import Objective
+from lehr.deploy.objective import Objective
 from lehr.limits import Limit, verdicts_of
 
 if TYPE_CHECKING:
