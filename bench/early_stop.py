@@ -40,6 +40,7 @@ from lehr.deploy import Evaluator, LatencyPlan, available_cores, deployment_spac
 from lehr.deploy.latency import latency_limits, time_call
 from lehr.deploy.prepare import prepare
 from lehr.deploy.session import open_session
+from lehr.limits import Limit
 from lehr.probe.estimates import percentile
 from lehr.probe.measuring import measure
 
@@ -85,7 +86,7 @@ def zoo_rows(configs: int, seed: int, workdir: str) -> list[dict[str, Any]]:
             protocol = PROTOCOLS[(measured + turn) % len(PROTOCOLS)]
             plan = plan_of(protocol)
             started = time.perf_counter()
-            report = time_call(call, latency_limits({"latency_p95_ms": LIMIT_MS}, plan), plan)
+            report = time_call(call, latency_limits([Limit("latency_p95_ms", LIMIT_MS)], plan), plan)
             seconds[protocol].append(time.perf_counter() - started)
             reference.append(reference_part(call))
             counts[protocol]["calls"] += len(report.samples_ms)

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from lehr.deploy import LatencyPlan, latency
+from lehr.limits import Limit
 
 
 def test_what_is_to_be_shipped_is_measured_with_nothing_assumed() -> None:
@@ -18,7 +19,7 @@ def test_what_is_to_be_shipped_is_measured_with_nothing_assumed() -> None:
 
 def test_the_mean_is_measured_until_it_is_known() -> None:
     plan = LatencyPlan(precision=0.2, warmup_s=0.01, retries=0)
-    limits = latency.latency_limits({"latency_p95_ms": 1e5}, plan)
+    limits = latency.latency_limits([Limit("latency_p95_ms", 1e5)], plan)
     for asked in ({}, limits):
         report = latency.time_call(lambda: time.sleep(0.001), asked, plan)
         assert report.ended == "settled"
@@ -33,13 +34,15 @@ def test_the_mean_is_measured_until_it_is_known() -> None:
 
 def test_the_fixed_protocols_know_no_precision() -> None:
     plan = LatencyPlan(rule="fixed")
-    report = latency.time_call(lambda: None, latency.latency_limits({"latency_p95_ms": 1e5}, plan), plan)
+    report = latency.time_call(
+        lambda: None, latency.latency_limits([Limit("latency_p95_ms", 1e5)], plan), plan
+    )
     assert len(report.samples_ms) == 100
 
 
 def test_a_latency_limit_is_open_after_so_many_calls() -> None:
     plan = LatencyPlan(max_samples=20, precision=0.5, warmup_s=0.01, retries=0, max_s=5.0)
-    limits = latency.latency_limits({"latency_p95_ms": 8.5}, replace(plan, tail_index=0.0))
+    limits = latency.latency_limits([Limit("latency_p95_ms", 8.5)], replace(plan, tail_index=0.0))
     report = latency.time_call(lambda: time.sleep(0.006), limits, plan)
     assert report.verdict is not None
     assert report.verdict.answer == "borderline"  # 90 calls would settle it
