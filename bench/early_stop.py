@@ -40,7 +40,9 @@ from lehr.deploy import Evaluator, LatencyPlan, available_cores, deployment_spac
 from lehr.deploy.latency import latency_limits, time_call
 from lehr.deploy.prepare import prepare
 from lehr.deploy.session import open_session
-from lehr.probe.measuring import measure, percentile
+from lehr.limits import Limit
+from lehr.probe.estimates import percentile
+from lehr.probe.measuring import measure
 
 PROTOCOLS = ("fixed", "paper", "ours")
 LIMIT_MS = 15.0
@@ -49,7 +51,7 @@ REFERENCE_CALLS = 400  # four times
 
 def plan_of(protocol: str) -> LatencyPlan:
     if protocol == "ours":
-        return LatencyPlan()
+        return LatencyPlan(precision=None)  # what verdicts cost; a mean is asked for beside them in a search
     return LatencyPlan(rule="fixed" if protocol == "fixed" else "paper", enough_s=1e6, max_s=60)
 
 
@@ -84,7 +86,7 @@ def zoo_rows(configs: int, seed: int, workdir: str) -> list[dict[str, Any]]:
             protocol = PROTOCOLS[(measured + turn) % len(PROTOCOLS)]
             plan = plan_of(protocol)
             started = time.perf_counter()
-            report = time_call(call, latency_limits({"latency_p95_ms": LIMIT_MS}, plan), plan)
+            report = time_call(call, latency_limits([Limit("latency_p95_ms", LIMIT_MS)], plan), plan)
             seconds[protocol].append(time.perf_counter() - started)
             reference.append(reference_part(call))
             counts[protocol]["calls"] += len(report.samples_ms)

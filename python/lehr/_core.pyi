@@ -76,10 +76,13 @@ __all__: list[str] = [
     "probe_evidence_above",
     "probe_evidence_below",
     "probe_evidence_unseen",
+    "probe_mean",
     "probe_measure",
     "probe_measure_gpu",
+    "probe_measure_mean",
     "probe_quantile",
     "probe_samples_for_point",
+    "probe_student_t",
     "probe_timer",
     "probe_warmup",
     "problem_names",
@@ -1056,6 +1059,14 @@ def probe_evidence_unseen(
     Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.
     """
 
+def probe_mean(
+    samples_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, int]:
+    """
+    (half-width of the mean's interval as a share of the mean, blocks); infinite with fewer than 3 blocks.
+    """
+
 def probe_measure(
     callee: typing.Any,
     *,
@@ -1078,6 +1089,12 @@ def probe_measure(
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     min_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    limit_samples: typing.SupportsInt | typing.SupportsIndex,
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
     watch: typing.Any = None,
     tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
 ) -> tuple[
@@ -1116,6 +1133,12 @@ def probe_measure_gpu(
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     min_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    limit_samples: typing.SupportsInt | typing.SupportsIndex,
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
     in_flight: typing.SupportsInt | typing.SupportsIndex,
     patience_s: typing.SupportsFloat | typing.SupportsIndex,
     capture: bool,
@@ -1137,6 +1160,19 @@ def probe_measure_gpu(
     As probe_measure, by events on a stream; with free bytes before and after, and why nothing was captured.
     """
 
+def probe_measure_mean(
+    samples_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[int, bool]:
+    """
+    (samples used, whether the mean was known): the timed loop's rule on recorded latencies.
+    """
+
 def probe_quantile(
     sorted: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     share: typing.SupportsFloat | typing.SupportsIndex,
@@ -1150,6 +1186,14 @@ def probe_quantile(
 def probe_samples_for_point(share: typing.SupportsFloat | typing.SupportsIndex) -> int:
     """
     Samples that leave one expected beyond the percentile.
+    """
+
+def probe_student_t(
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    degrees: typing.SupportsInt | typing.SupportsIndex,
+) -> float:
+    """
+    t with P(|T| <= t) = confidence for Student's distribution.
     """
 
 def probe_timer(readings: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lehr import DeviceError, OptionError
-from lehr.probe import Limit, measure, native
+from lehr.probe import LatencyLimit, measure, native
 from lehr.probe.on_gpu import stream_handle
 
 STREAM = 0x5000
@@ -120,17 +120,21 @@ def test_several_calls_are_in_flight_and_one_if_asked(fake: Fake) -> None:
     ("limit", "answer"), [(20.0, "feasible"), (2.5, "feasible"), (2.4, "infeasible"), (0.2, "infeasible")]
 )
 def test_verdicts(fake: Fake, limit: float, answer: str) -> None:
-    report = timed(Callee(fake), limit=Limit("p95", limit), max_samples=3000)
+    report = timed(Callee(fake), limit=LatencyLimit("p95", limit), max_samples=3000)
     assert report.verdict.answer == answer
     assert len(report.samples_ms) < (3000 if limit == 2.5 else 500)
 
 
 def test_what_is_moot_is_not_settled(fake: Fake) -> None:
-    report = timed(Callee(fake), limit=Limit("p95", 20.0), moot_ms=2.0, min_samples=30, in_flight=1)
+    report = timed(Callee(fake), limit=LatencyLimit("p95", 20.0), moot_ms=2.0, min_samples=30, in_flight=1)
     assert (report.ended, len(report.samples_ms)) == ("moot", 30)
     assert report.verdict.answer == "borderline"
-    assert timed(Callee(fake), limit=Limit("p95", 20.0), moot_ms=2.5, max_samples=1000).ended == "settled"
-    assert timed(Callee(fake), limit=Limit("p95", 0.2), moot_ms=2.0).ended == "settled"  # that was sooner
+    assert (
+        timed(Callee(fake), limit=LatencyLimit("p95", 20.0), moot_ms=2.5, max_samples=1000).ended == "settled"
+    )
+    assert (
+        timed(Callee(fake), limit=LatencyLimit("p95", 0.2), moot_ms=2.0).ended == "settled"
+    )  # that was sooner
 
 
 def test_the_default_stream_cannot_be_captured(fake: Fake) -> None:
