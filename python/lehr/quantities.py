@@ -48,8 +48,29 @@ def share(text: str, option: str) -> float:
     if match is None or match["unit"] not in {"", "%"}:
         raise OptionError(f"{option}: {text!r} is not a share; write it as 0.95 or 95%")
     value = float(match["number"]) / (100 if match["unit"] else 1)
-    if not 0 <= value <= 1:
-        raise OptionError(f"{option}: {text} is outside 0 to 1; for percent write {match['number']}%")
+    if 0 <= value <= 1:
+        return value
+    remedy = f"; for percent write {match['number']}%" if not match["unit"] and 1 < value <= 100 else ""
+    raise OptionError(f"{option}: {text} is outside 0 to 1{remedy}")
+
+
+def rate(text: str, option: str) -> float:
+    """A number a second above 0, typed as 500 or 500/s. Raises OptionError."""
+    return _positive(text.strip().removesuffix("/s"), option, f"{text!r} is not a number a second above 0, such as 500/s")
+
+
+def plain(text: str, option: str) -> float:
+    """A number above 0 without a unit. Raises OptionError."""
+    return _positive(text, option, f"{text!r} is not a number above 0")
+
+
+def _positive(text: str, option: str, wrong: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise OptionError(f"{option}: {wrong}")
     return value
 
 

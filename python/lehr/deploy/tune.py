@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.deploy import ship
 from lehr.deploy.best import Best, Figures
-from lehr.deploy.final import Final, run_final
 from lehr.deploy.machine import describe_machine, environment
 from lehr.deploy.objective import Objective
 from lehr.deploy.plan import Plan
 from lehr.deploy.prepare import Failure
 from lehr.deploy.request import MetricFunction, Request, read_request
 from lehr.deploy.run_trials import DeploymentExecutor
+from lehr.deploy.runoff import Runoff, run_final
 from lehr.deploy.settle import Settled, settle
 from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
@@ -31,6 +31,7 @@ from lehr.supervise.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from lehr.deploy.progress import Progress
+    from lehr.report.display import Display
     from lehr.study.opening import StorageLike
 
 #: Notes in a study: what fixes its trials, and with what and where they were measured.
@@ -64,7 +65,7 @@ class Tuned:
     limits: tuple[Judgement, ...]
     objective: Objective
     study: Study
-    final: Final | None
+    final: Runoff | None
     unavailable: Mapping[str, str]
     surroundings: Mapping[str, Any]
     notes: tuple[str, ...]
@@ -174,7 +175,7 @@ def tune(
     policies: Mapping[str, str] | None = None,
     early_end: bool = True,
     final_s: float | None = None,
-    progress: bool | None = None,
+    progress: bool | Display | None = None,
     on_event: Callable[[Any], None] | None = None,
 ) -> Tuned:
     """Find the best configuration to deploy a model on this machine, under hard limits.
@@ -209,8 +210,9 @@ def tune(
         policies: what to do about failures, as for :func:`lehr.run`.
         early_end: whether to end when the search expects to gain nothing more.
         final_s: seconds for the final; None for a third of the search's, between 5 s and 2 min. 0 for none.
-        progress: whether to show the run; None for in a terminal or notebook.
-        on_event: called with each event (:mod:`lehr.study.events`, :mod:`lehr.deploy.final`).
+        progress: whether to show the run, or what shows it (:class:`lehr.report.display.Display`); None for in a
+            terminal or notebook.
+        on_event: called with each event (:mod:`lehr.study.events`, :mod:`lehr.deploy.runoff`).
 
     Raises:
         OptionError: an argument cannot be used.
@@ -257,7 +259,7 @@ class Tuning:
         self.measured = 0
         self._on_plan, self._on_progress, self._on_event = on_plan, on_progress, on_event
         self._study: Study | None = None
-        self._final: Final | None = None
+        self._final: Runoff | None = None
         self._workload: Workload | None = None
         self._settled: Settled | None = None
         self._stage: Stage | None = None
@@ -338,7 +340,7 @@ class Tuning:
             return trial.judged.judgements
         return judge(self._settled.limits, {}).judgements
 
-    def _baseline(self, study: Study, final: Final | None) -> Figures | None:
+    def _baseline(self, study: Study, final: Runoff | None) -> Figures | None:
         trial = next((one for one in study.trials if one.config == self.workload.baseline), None)
         if trial is None:
             return None
@@ -403,7 +405,7 @@ class Tuning:
         assert self._settled is not None
         self._study = finishing.study
 
-        def note(final: Final) -> None:
+        def note(final: Runoff) -> None:
             self._final = final
 
         self._final = run_final(
@@ -416,7 +418,7 @@ class Tuning:
             surroundings=self._surroundings,
             on_change=note,
         )
-        self.measured += self._final.measured_now
+        self.measured += self._final.measured_now if self._final is not None else 0
 
     def _check_study(self, study: Study) -> None:
         """A study must have been made with the same model, data and options; and goes on with the same versions."""

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import IO, TYPE_CHECKING, Protocol
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from lehr.deploy.plan import Plan
-from lehr.deploy.progress import Progress
+from lehr.errors import OptionError
 
 if TYPE_CHECKING:
-    from lehr.study import Event
+    from lehr.deploy.progress import Progress
 
 
 class Display(Protocol):
     """Shows the events of a run."""
 
     def begin(self, plan: Plan) -> None:
-        """Called once, before the first event."""
+        """Called once, when the models are opened and before the first event."""
 
     def progress(self, progress: Progress) -> None:
-        """Called while models are prepared, from any thread, before ``begin`` and between events."""
+        """Called while models are prepared, perhaps from another thread, before ``begin`` and between events."""
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Any) -> None:
         """Called with every event of the study and of its final."""
 
     def end(self) -> None:
@@ -38,7 +40,7 @@ class Silent:
     def progress(self, progress: Progress) -> None:
         """Nothing."""
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Any) -> None:
         """Nothing."""
 
     def end(self) -> None:
@@ -54,7 +56,7 @@ def is_terminal(stream: IO[str]) -> bool:
 
 
 def choose(*, json: bool) -> Display:
-    """The display for this process: a live table in a terminal, plain lines in a pipe; under ``--json`` only stderr's
+    """The display of a command: a live table in a terminal, plain lines in a pipe; under ``--json`` only stderr's
     terminal gets anything.
     """
     stream = sys.stderr if json else sys.stdout
@@ -64,6 +66,38 @@ def choose(*, json: bool) -> Display:
         return LiveTable(stream)
     if json:
         return Silent()
+    return _lines(stream)
+
+
+def chosen(progress: bool | Display | None) -> Display:
+    """The display of a library call: what was given; by default one in a terminal or a notebook, none elsewhere.
+
+    Raises:
+        OptionError: it is neither True, False, None nor a display.
+    """
+    if progress is None:
+        if "ipykernel" in sys.modules:
+            return _lines(sys.stdout)
+        return choose(json=True)
+    if isinstance(progress, bool):
+        return choose(json=False) if progress else Silent()
+    if all(hasattr(progress, name) for name in ("begin", "progress", "event", "end")):
+        return progress
+    raise OptionError(f"progress is {progress!r:.60}; give True, False, None or a display")
+
+
+@contextlib.contextmanager
+def shown(progress: bool | Display | None) -> Iterator[Display]:
+    """The display of a library call, ended whatever happens."""
+    display = chosen(progress)
+    try:
+        yield display
+    finally:
+        with contextlib.suppress(OSError):  # a terminal that is gone must not cost the result
+            display.end()
+
+
+def _lines(stream: IO[str]) -> Display:
     from lehr.report.plain import PlainLines
 
     return PlainLines(stream)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -14,23 +14,23 @@ from rich.table import Table
 from rich.text import Text
 
 from lehr.report import figures, rows
+from lehr.deploy.runoff import FinalEvent
 from lehr.deploy.plan import Plan
+from lehr.deploy.progress import Progress
 from lehr.report.plain import opening
 from lehr.metrics import metric, number
 from lehr.study import (
-    Event,
     FaultFound,
     Study,
     StudyOpened,
     StudyTrial,
     TrialFinished,
     TrialStarted,
-    WinnerMeasured,
 )
 
 _STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
 _MOST_FAILURES = 8
-_FRAME_LINES = 5  # header of the table, its rule, status line, what runs now, one line to spare
+_FRAME_LINES = 6  # header of the table, its rule, status line, what runs now and is prepared, one line to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class LiveTable:
         self._plan: Plan | None = None
         self._study: Study | None = None
         self._running: Running | None = None
+        self._preparing: Progress | None = None
+        self._final = ""
         self._began = time.monotonic()
         self._live = Live(
             _Frame(self), console=self._console, auto_refresh=True, refresh_per_second=1, transient=True,
@@ -68,8 +70,17 @@ class LiveTable:
         self._live.start(refresh=False)
         self._open = True
 
-    def event(self, event: Event) -> None:
+    def progress(self, progress: Progress) -> None:
+        """Show what is prepared."""
+        if self._open:
+            self._preparing = progress
+            self._live.refresh()
+        elif progress.done == 0:
+            self._console.print(f"{progress} ...", style="dim")
+
+    def event(self, event: Any) -> None:
         """Note it and redraw."""
+        self._preparing = None
         self._study = event.study
         if isinstance(event, StudyOpened):
             for line in opening(event):
@@ -78,10 +89,10 @@ class LiveTable:
             self._running = Running(event.number, event.config, time.monotonic())
         elif isinstance(event, TrialFinished):
             self._running = None
-        elif isinstance(event, FaultFound) or (
-            isinstance(event, WinnerMeasured) and not event.confirmation.held
-        ):
+        elif isinstance(event, FaultFound):
             self._console.print(event.message, style="red")
+        elif isinstance(event, FinalEvent):
+            self._final = event.message
         self._live.refresh()
 
     def end(self) -> None:
@@ -95,6 +106,8 @@ class LiveTable:
             self._console.print(table(self._study.trials, self._study.best, self._plan, self._console.width))
             for line in rows.failures(self._study.trials)[:_MOST_FAILURES]:
                 self._console.print(line, no_wrap=True, overflow="ellipsis", style="dim")
+            if any(trial.disturbed for trial in self._study.trials):
+                self._console.print("~ other processes disturbed this trial", style="dim")
 
     def frame(self, width: int, height: int) -> RenderableType:
         """What is to be seen now in a terminal of this size."""
@@ -107,6 +120,10 @@ class LiveTable:
             spent = figures.seconds(time.monotonic() - self._running.since)
             line = f"  {self._running.number:>4}  {figures.compact(self._running.config)}  running {spent}"
             parts.append(Text(line, no_wrap=True, overflow="ellipsis", style="dim"))
+        if self._preparing is not None:
+            parts.append(Text(f"        {self._preparing}", no_wrap=True, overflow="ellipsis", style="dim"))
+        if self._final:
+            parts.append(Text(self._final, no_wrap=True, overflow="ellipsis"))
         parts.append(Text(self._status(trials), no_wrap=True, overflow="ellipsis"))
         return Group(*parts)
 
@@ -165,7 +182,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
             "*" if is_best else "",
             str(trial.number),
             _fit(figures.compact(trial.config), room),
-            Text(rows.SHOWN[kind], style=_STYLES.get(kind, "red")),
+            Text(rows.SHOWN[kind] + ("~" if trial.disturbed else ""), style=_STYLES.get(kind, "red")),
             *(number(name, trial.metrics.get(name)) for name in metrics),
             f"{rows.spent(trial):.1f}",
             style="bold" if is_best else "",
@@ -176,7 +193,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
 def _room(trials: Sequence[StudyTrial], metrics: Sequence[str], width: int) -> int:
     """Columns left for the configuration when every other column has what it needs."""
     others = 1 + 1 + max(len(str(trial.number)) for trial in trials) + 1
-    others += max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) for trial in trials)) + 1
+    others += max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) + bool(trial.disturbed) for trial in trials)) + 1
     for name in metrics:
         cells = (len(number(name, trial.metrics.get(name))) for trial in trials)
         others += max(len(metric(name).heading), *cells) + 1

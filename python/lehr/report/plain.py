@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Any
 
 from lehr.report import figures, rows
 from lehr.deploy.plan import Plan
+from lehr.deploy.progress import Progress
 from lehr.metrics import figure, metric
 from lehr.study import (
-    Event,
-    FaultFound,
     PhaseChanged,
     Study,
     StudyOpened,
     StudyTrial,
     TrialFinished,
-    WinnerMeasured,
 )
+
+#: Seconds after which preparing is worth a line.
+_SLOW_S = 2.0
 
 
 class PlainLines:
@@ -26,6 +27,7 @@ class PlainLines:
         self._stream = stream
         self._columns: tuple[str, ...] = ()
         self._total = ""
+        self._told = ""
 
     def begin(self, plan: Plan) -> None:
         """The run in words."""
@@ -34,7 +36,13 @@ class PlainLines:
         for line in plan.lines:
             self._line(line)
 
-    def event(self, event: Event) -> None:
+    def progress(self, progress: Progress) -> None:
+        """A line for what begins and takes long enough to be wondered about."""
+        if progress.seconds >= _SLOW_S and progress.what != self._told:
+            self._told = progress.what
+            self._line(f"{progress} ...")
+
+    def event(self, event: Any) -> None:
         """One line for what is worth one."""
         if isinstance(event, StudyOpened):
             for line in opening(event):
@@ -43,8 +51,8 @@ class PlainLines:
             self._line(self._row(event.trial, event.study))
         elif isinstance(event, PhaseChanged):
             self._line(f"the search goes on from {event.before} to {event.after}")
-        elif isinstance(event, FaultFound | WinnerMeasured):
-            self._line(event.message)
+        elif isinstance(message := getattr(event, "message", None), str) and message:
+            self._line(message)
 
     def end(self) -> None:
         """Nothing is open."""
@@ -57,6 +65,7 @@ class PlainLines:
         )
         best = study.best
         mark = "best so far" if best is not None and best.number == trial.number else rows.reason(trial)
+        mark = "; ".join(part for part in (mark, "disturbed" if trial.disturbed else "") if part)
         parts = [
             f"{len(study):>{max(1, len(self._total) - 1)}}{self._total}  #{trial.number:<3}",
             f"{rows.SHOWN[rows.kind(trial)]:<10}",

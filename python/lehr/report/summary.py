@@ -3,89 +3,94 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lehr.report import figures, rows
-from lehr.deploy.plan import Plan
-from lehr.report.grid import aligned
+from lehr.deploy.tune import Tuned, disturbance
+from lehr.limits import Z95, Judgement, judge
 from lehr.metrics import bound, figure, metric
+from lehr.report import figures, rows
+from lehr.report.grid import aligned
 from lehr.study import Study, StudyTrial
 
+#: Endings other than ``ok`` in a sentence: "the default ...".
+ENDINGS = {
+    "crashed": "crashed",
+    "timeout": "ran into its deadline",
+    "oom": "ran out of memory",
+    "early_stopped": "was stopped for being far too slow",
+}
 
-def best_lines(
-    best: StudyTrial, baseline: StudyTrial | None, plan: Plan, out: str | None, command: str
-) -> list[str]:
-    """Configuration and figures of the best; the very last line says both in one."""
-    names = rows.columns(plan.objective, plan.limits)
-    lines = ["", f"Best of the search: trial {best.number}"]
-    lines += [f"  {name} = {value}" for name, value in best.config.items()]
-    lines += comparison(
-        names, {"best": best.metrics, "default": baseline.metrics if baseline else None}, plan
-    )
+
+def found_lines(tuned: Tuned, out: str | None, command: str) -> list[str]:
+    """Configuration and figures of what was found, and how it was settled; the very last line says it all in one."""
+    assert tuned.config is not None
+    names = rows.columns(tuned.objective, [one.limit for one in tuned.limits])
+    lines = ["", f"Best of the search: trial {tuned.trial}"]
+    lines += [f"  {name} = {value}" for name, value in tuned.config.items()]
+    baseline = tuned.baseline.metrics if tuned.baseline is not None else None
+    lines += comparison(names, {"best": tuned.metrics, "default": baseline}, tuned.limits, tuned.sem)
+    if tuned.final is not None:
+        lines += tuned.final.sentences
+    if tuned.disturbed is not None:
+        lines.append(disturbance(tuned.disturbed))
     if out is not None:
         lines.append(f"Written to {out}. To measure it again: {command}")
-    lines.append(last_line(best, baseline, plan))
+    lines.append(last_line(tuned, names))
     return lines
 
 
-def confirmation_lines(study: Study) -> list[str]:
-    """What came of measuring the winner again, and which trials are no winners for it."""
-    best = study.best
-    lines = [
-        f"Trial {one.trial} was better, but it flipped when it was measured again: {one.reason}."
-        for one in study.confirmations.values()
-        if not one.held and (best is None or one.trial != best.number)
-    ]
-    if best is None:
-        return lines
-    again = study.confirmations.get(best.number)
-    if again is not None and not again.held:
-        lines.append(
-            f"NOT CONFIRMED: trial {best.number} did not meet the limits when it was measured again ({again.reason}), "
-            f"but the machine was disturbed: {again.disturbed}. `lehr verify` on a quiet machine tells."
-        )
-    elif again is not None:
-        lines.append(f"Trial {best.number} was measured again in a fresh process: every limit is met.")
-    elif lines:
-        lines.append(f"Trial {best.number} was not measured again: too many before it flipped.")
-    return lines
-
-
-def last_line(best: StudyTrial, baseline: StudyTrial | None, plan: Plan) -> str:
-    """``Best: resnet int8_static b1: accuracy 0.966, ... | default: accuracy 0.966, ...``"""
-    names = rows.columns(plan.objective, plan.limits)
-    ordered = (plan.objective.metric, *(name for name in names if name != plan.objective.metric))
-    found = f"Best: {figures.compact(best.config)}: {figures.shown_metrics(best.metrics, ordered)}"
+def last_line(tuned: Tuned, names: Sequence[str]) -> str:
+    """``Best: resnet int8_static b1: accuracy 0.966, ...; default: accuracy 0.966, ...``"""
+    assert tuned.config is not None
+    goal = tuned.objective.metric
+    ordered = (goal, *(name for name in names if name != goal))
+    found = f"Best: {figures.compact(tuned.config)}: {figures.shown_metrics(tuned.metrics, ordered)}"
+    baseline = tuned.baseline
     if baseline is None:
         return f"{found} (the default configuration was dropped from the space)"
-    if baseline.number == best.number:
+    if baseline.config == tuned.config:
         return f"{found} (this is the default configuration: nothing better was found)"
     if not baseline.metrics:
-        return f"{found}; the default {_ended(baseline)}"
-    over = "" if baseline.feasible else " (over limit)"
+        return f"{found}; the default {ENDINGS.get(baseline.outcome, 'ran')}"
+    held = judge([one.limit for one in tuned.limits], baseline.metrics)
+    over = "" if held.passed else " (over limit)"
     return f"{found}; default: {figures.shown_metrics(baseline.metrics, ordered)}{over}"
 
 
-def comparison(names: Sequence[str], columns: dict[str, Any], plan: Plan) -> list[str]:
-    """A small table: a row a metric, a column a source of figures, and the limits. A source may be None."""
+def comparison(
+    names: Sequence[str], columns: Mapping[str, Any], limits: Sequence[Judgement], sem: Mapping[str, float]
+) -> list[str]:
+    """A small table: a row a metric, a column a source of figures, the first with its interval at 95 % where that is
+    known, and the limits. A source may be None.
+    """
     sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
-    limits = {limit.metric: f"{limit.side} {bound(limit.metric, limit.bound)}" for limit in plan.limits}
-    grid = [["", *sources, "limit" if limits else ""]]
-    grid += [
-        [
-            metric(name).title,
-            *(figure(name, metrics.get(name)) for metrics in sources.values()),
-            limits.get(name, ""),
+    bounds: dict[str, str] = {}
+    for one in limits:
+        text = f"{one.side} {bound(one.metric, one.bound)}"
+        bounds[one.metric] = f"{bounds[one.metric]}, {text}" if one.metric in bounds else text
+    first = next(iter(sources), "")
+    grid = [["", *sources, "limit" if bounds else ""]]
+    for name in names:
+        cells = [
+            figure(name, metrics.get(name)) + (_plus_minus(name, metrics.get(name), sem) if title == first else "")
+            for title, metrics in sources.items()
         ]
-        for name in names
-    ]
+        grid.append([metric(name).title, *cells, bounds.get(name, "")])
     return [f"  {line}" for line in aligned(grid, left=1)]
 
 
-def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list[str]:
+def _plus_minus(name: str, value: float | None, sem: Mapping[str, float]) -> str:
+    """`` +-1.2%``: half of the interval at 95 %, where it is known."""
+    if not value or name not in sem:
+        return ""
+    return f" +-{Z95 * sem[name] / abs(value):.1%}"
+
+
+def nothing_lines(tuned: Tuned) -> list[str]:
     """Why there is no best: the nearest miss, by how much, what the budget was lost to, what to try."""
-    limits = ", ".join(limit.shown() for limit in plan.limits) or "the limits"
+    study = tuned.study
+    limits = ", ".join(one.limit.shown() for one in tuned.limits) or "the limits"
     count = len(study)
     lines = ["", f"Nothing met {limits} in {count} trial{'s' if count != 1 else ''}."]
     lost = [
@@ -95,13 +100,19 @@ def nothing_lines(study: Study, baseline: StudyTrial | None, plan: Plan) -> list
     if lost:
         lines.append(f"The budget went to: {', '.join(lost)}.")
     lines += [fault.message for fault in study.faults]
-    near = study.nearest_miss
+    if tuned.disturbed is not None:
+        lines.append(disturbance(tuned.disturbed))
+    baseline = tuned.baseline
     if baseline is not None:
-        there = figures.shown_metrics(baseline.metrics, rows.columns(plan.objective, plan.limits))
-        lines.append(f"Default ({figures.compact(baseline.config)}): {there or _ended(baseline)}.")
+        names = rows.columns(tuned.objective, [one.limit for one in tuned.limits])
+        there = figures.shown_metrics(baseline.metrics, names)
+        said = there or ENDINGS.get(baseline.outcome, "ran")
+        lines.append(f"Default ({figures.compact(baseline.config)}): {said}.")
+    if tuned.final is not None:
+        lines += tuned.final.sentences
+    near = study.nearest_miss
     if near is None:
-        lines.append(_cause(study))
-        return lines
+        return lines if tuned.final is not None else [*lines, _cause(study)]
     lines.append(f"Hint: {_hint(near)}")
     stopped = "" if near.outcome == "ok" else " when it was stopped for being far too slow"
     missed = "; ".join(one.shown() for one in near.misses)
@@ -140,15 +151,5 @@ def loosened_bound(name: str, value: float, *, upper: bool) -> str:
 def _cause(study: Study) -> str:
     for trial in study.trials:
         if trial.outcome != "ok" and (why := rows.reason(trial)):
-            return f"Nothing ran to its end. Trial {trial.number} {_ended(trial)}: {why}"
+            return f"Nothing ran to its end. Trial {trial.number} {ENDINGS.get(str(trial.outcome), 'ran')}: {why}"
     return "Nothing ran to its end."
-
-
-def _ended(trial: StudyTrial) -> str:
-    endings = {
-        "crashed": "crashed",
-        "timeout": "ran into its deadline",
-        "oom": "ran out of memory",
-        "early_stopped": "was stopped for being far too slow",
-    }
-    return endings.get(str(trial.outcome), "ran")

@@ -75,7 +75,7 @@ def judged(
     accept_borderline: bool = False,
 ) -> StudyTrial:
     """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial metrics say."""
-    held = judge(limits, metrics, verdicts_of(facts), accept_borderline=accept_borderline)
+    held = judge(limits, metrics, verdicts_of(facts), sem=sem, accept_borderline=accept_borderline)
     ran = outcome == "ok"
     return StudyTrial(
         number=number,
