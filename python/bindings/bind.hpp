@@ -27,5 +27,7 @@ void bind_study(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
 void bind_supervise(pybind11::module_& m);
 void bind_supervise_parts(pybind11::module_& m);
+// Comes last: no error of any function of the module quotes its arguments.
+void silence_errors(pybind11::module_& m);
 
 }  // namespace lehr::python

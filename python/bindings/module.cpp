@@ -24,4 +24,5 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_probe_measure(m);
   lehr::python::bind_probe_memory(m);
   lehr::python::bind_probe_verdict(m);
+  lehr::python::silence_errors(m);
 }

@@ -117,14 +117,14 @@ class Gpu:
         Whether a batch is large enough for device 'auto' to take the GPU.
         """
     @typing.overload
-    def __init__(self, driver: str) -> None:
+    def __init__(self, driver: str | bytes) -> None:
         """
         With the kernel that this build carries, if any.
         """
     @typing.overload
     def __init__(
         self,
-        driver: str,
+        driver: str | bytes,
         image: bytes,
         *,
         toolkit: typing.SupportsInt | typing.SupportsIndex = 0,
@@ -755,10 +755,10 @@ class NativeSupervisor:
     def __init__(
         self,
         *,
-        cgroup: str = "",
+        cgroup: str | bytes = "",
         use_cgroups: bool = True,
         pretend: bool = False,
-        kernel_log: str = "/dev/kmsg",
+        kernel_log: str | bytes = "/dev/kmsg",
     ) -> None: ...
     def close(self) -> None: ...
     def drop(self, helper: NativeHelper) -> None: ...
@@ -780,9 +780,9 @@ class NativeSupervisor:
     ) -> tuple[TrialAnswer, bool, str]: ...
     def start(
         self,
-        arguments: collections.abc.Sequence[str],
-        environment: collections.abc.Sequence[str],
-        marker: str,
+        arguments: collections.abc.Sequence[str | bytes],
+        environment: collections.abc.Sequence[str | bytes],
+        marker: str | bytes,
         setup: str,
         log: typing.SupportsInt | typing.SupportsIndex,
         start_limit_s: typing.SupportsFloat | typing.SupportsIndex,
@@ -816,7 +816,7 @@ class CgroupTree:
     """
     Where the kernel would keep a trial's memory limit.
     """
-    def __init__(self, asked: str = "", pretend: bool = False) -> None: ...
+    def __init__(self, asked: str | bytes = "", pretend: bool = False) -> None: ...
     @property
     def root(self) -> str: ...
     @property
@@ -830,7 +830,7 @@ class TreeWatch:
     """
     def __init__(
         self,
-        root: str,
+        root: str | bytes,
         pid: typing.SupportsInt | typing.SupportsIndex,
         period_ms: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None:
@@ -1025,7 +1025,7 @@ def probe_dependence(
     Samples that say as much as one independent one: where exceedances were seen, and where not.
     """
 
-def probe_descendants(root: str, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
+def probe_descendants(root: str | bytes, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
     """
     Processes that a process started, and those that they started.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class LehrError(Exception):
@@ -55,6 +56,15 @@ class UnpicklableError(LehrError, TypeError):
     def __init__(self, message: str, culprit: str = "") -> None:
         super().__init__(message)
         self.culprit = culprit
+
+
+class LoadError(LehrError):
+    """An evaluation cannot be entered in a process of its own, whatever the configuration; ``evidence`` says how it
+    ended (as of :class:`lehr.Ending`)."""
+
+    def __init__(self, message: str, evidence: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.evidence: dict[str, Any] = dict(evidence or {})
 
 
 class IsolationError(LehrError, OSError):

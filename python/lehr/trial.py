@@ -4,10 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "crashed", "timeout", "oom", "early_stopped")
+
+
+class Cause(StrEnum):
+    """Why a trial ended as it did. What is decided about a trial is decided by this, never by words of its evidence."""
+
+    RETURNED = "returned"
+    """The function returned (``ok``)."""
+    STOPPED = "stopped"
+    """It stopped itself (``early_stopped``)."""
+    RAISED = "raised"
+    """It raised (``crashed``)."""
+    EXITED = "exited"
+    """Its process ended without a result (``crashed``)."""
+    REFUSED = "refused"
+    """Its result cannot be used: not JSON, too large, no finite numbers (``crashed``)."""
+    MALFORMED = "malformed"
+    """Its process wrote something that is no record of ours on its channel (``crashed``)."""
+    FAULT = "fault"
+    """It died of a signal of its own making, such as SIGSEGV (``crashed``)."""
+    KILLED = "killed"
+    """Neither lehr nor the kernel sent the signal that ended it (``crashed``)."""
+    HELPER = "helper"
+    """Lehr's helper process died, and the trial with it (``crashed``)."""
+    QUARANTINED = "quarantined"
+    """It was not started, because its device cannot be used (``crashed``)."""
+    DEADLINE = "deadline"
+    """It ran for too long (``timeout``)."""
+    START_LIMIT = "start_limit"
+    """It was not loaded in time (``timeout``)."""
+    MEMORY_LIMIT = "memory_limit"
+    """It used more memory than it may (``oom``)."""
+    ALLOCATION = "allocation"
+    """An allocation failed (``oom``)."""
+    MACHINE_MEMORY = "machine_memory"
+    """The machine ran out of memory, and the kernel took the trial (``oom``)."""
 
 
 @dataclass(slots=True)

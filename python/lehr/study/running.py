@@ -147,6 +147,8 @@ def run(
         OptionError, ConfigurationError: an argument is out of range.
         StorageError: the study cannot be stored, is in use, or was made with other options.
         UnpicklableError: `evaluate` cannot be sent to another process; the message names the part that cannot.
+        LoadError: `evaluate` cannot be entered in another process (an import fails there, say). That is no result: the
+            same call goes on with the same trial once it is mended.
         IsolationError: this machine cannot start a process for a trial.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """

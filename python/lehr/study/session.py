@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from lehr.errors import ExhaustedError, StorageError
+from lehr.errors import ExhaustedError, LoadError, StorageError
 from lehr.optimizer import Optimizer
 from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
 from lehr.study.definition import Definition
@@ -34,7 +34,7 @@ from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
 from lehr.supervise import Ending
-from lehr.trial import Outcome, Trial
+from lehr.trial import Cause, Outcome, Trial
 
 #: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
 Evaluated = Callable[..., Ending]
@@ -114,6 +114,9 @@ class Session:
                 self._finish(asked, ending)
                 if stop is not None:
                     return self._end(Stop(StopReason.POLICY, stop))
+        except LoadError:
+            self._end(Stop(StopReason.UNLOADED))
+            raise
         except KeyboardInterrupt as interrupt:
             with suppress(StorageError):  # the interrupt matters more than the note about it
                 self._end(Stop(StopReason.INTERRUPTED))
@@ -133,9 +136,9 @@ class Session:
     def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
         def measure(trial: StudyTrial) -> Confirmation:
             asked = Trial(trial.number, dict(trial.config), trial.origin)
-            again = read_ending(
-                asked, evaluated(trial.number, dict(trial.config), True, True), self._definition
-            )
+            ending = evaluated(trial.number, dict(trial.config), True, True)
+            _require_entered(asked, ending)
+            again = read_ending(asked, ending, self._definition)
             found = confirmation(trial, again)
             with deferred_interrupt():
                 self.study._confirmed(found)
@@ -167,6 +170,7 @@ class Session:
             )
             ending = evaluated(asked.number, asked.config, True)
             kind = failure_class(ending)
+        _require_entered(asked, ending)
         if kind is None and self._quiet.wants(ending):
             self._quiet.wait()
             ending, other = less_disturbed(ending, evaluated(asked.number, asked.config, False))
@@ -216,6 +220,18 @@ class Session:
             self._on_event(event)
 
 
+def _require_entered(asked: Trial, ending: Ending) -> None:
+    """What fails before the evaluation is entered is no result of the trial, which stays to be run."""
+    if ending.entered:
+        return
+    reason = str(ending.evidence.get("reason") or "The evaluation was not entered.")
+    raise LoadError(
+        f"{reason} It was not entered, so this is no result of trial {asked.number}: mend it and run the same again, "
+        "and the study goes on with that trial.",
+        ending.evidence,
+    )
+
+
 def _with_peak(ending: Ending, definition: Definition) -> object:
     """The result with the peak memory of the whole process tree, as the executor saw it, where the study asks for it or
     the evaluation left it open (None): one figure for metric, limit and evidence.
@@ -241,6 +257,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
                 "reason": reading.problem,
                 "metric": reading.metric,
                 "signature": f"bad result: {reading.metric}",
+                "cause": str(Cause.REFUSED),
             }
     else:
         reading = read_partial(_with_peak(ending, definition))
