@@ -38,7 +38,7 @@ def open_model(path: Path, workdir: Path, data: Path | None, shapes: Shapes) -> 
     """
     from lehr.deploy.evaluate import PRELOAD, Evaluator
     from lehr.deploy.machine import environment
-    from lehr.deploy.prepare import DataSource
+    from lehr.deploy.sources import DataSource
     from lehr.supervise.supervisor import Supervisor
 
     source = DataSource("made-up") if data is None else DataSource.of_file(data)

@@ -9,8 +9,8 @@ from lehr.deploy.evaluate import PRELOAD, Evaluator
 from lehr.deploy.latency import LatencyPlan
 from lehr.deploy.machine import available_cores, describe_machine, environment
 from lehr.deploy.models import OnnxModel, zoo_models
-from lehr.deploy.prepare import DataSource
 from lehr.deploy.quantize import RECIPES, quantize
+from lehr.deploy.sources import DataSource
 from lehr.deploy.space import baseline, deployment_space
 from lehr.deploy.zoo import FAMILIES, Family, zoo
 

@@ -13,8 +13,9 @@ import numpy as np
 from lehr.deploy import accuracy, latency
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
 from lehr.deploy.models import OnnxModel, zoo_models
-from lehr.deploy.prepare import DataSource, prepare
+from lehr.deploy.prepare import prepare
 from lehr.deploy.session import open_session
+from lehr.deploy.sources import DataSource
 from lehr.deploy.zoo import Variant
 from lehr.errors import ConfigurationError, DeviceError
 from lehr.limits import Constraints, Limit, judge, parse_limits
