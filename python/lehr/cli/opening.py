@@ -18,11 +18,16 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A model that runs, and what its samples are: how many (made up ones included), with labels or without."""
+    """A model that runs, and what its samples are: how many (made up ones included), with labels or without.
+
+    ``judged`` says what accuracy is, ``notes`` what the user must know of model and samples.
+    """
 
     evaluator: Evaluator
     samples: int
     labelled: bool
+    judged: str
+    notes: tuple[str, ...]
 
     @property
     def model(self) -> OnnxModel:
@@ -53,7 +58,8 @@ def open_model(path: Path, workdir: Path, data: Path | None, shapes: Shapes) -> 
         raise ModelError(f"{path.name} cannot be tried: {ending.evidence.get('reason', ending.outcome)}")
     told = ending.result
     models = {told["name"]: _model(path, told["model"])}
-    return Opened(Evaluator(models, source, workdir), told["samples"], told["labelled"])
+    evaluator = Evaluator(models, source, workdir)
+    return Opened(evaluator, told["samples"], told["labelled"], told["judged"], tuple(told["notes"]))
 
 
 def _describe(
@@ -61,12 +67,21 @@ def _describe(
 ) -> dict[str, Any]:
     """Runs in the child: everything there is to know of the model, as plain values."""
     from lehr.deploy.evaluate import Evaluator
+    from lehr.deploy.stored import how_to_judge
 
     evaluator = Evaluator.for_model(path, workdir, data, shapes)
     ((name, model),) = evaluator.models.items()
     samples = evaluator.source.load(model)[0]
     fields = {**asdict(model), "path": None}
-    return {"name": name, "model": fields, "samples": samples.count, "labelled": samples.labels is not None}
+    judge = how_to_judge(model, samples)
+    return {
+        "name": name,
+        "model": fields,
+        "samples": samples.count,
+        "labelled": samples.labels is not None,
+        "judged": "agreement with the model as given" if judge is None else judge.description,
+        "notes": [*model.notes, *evaluator.source.notes, *samples.notes],
+    }
 
 
 def _model(path: Path, told: Mapping[str, Any]) -> OnnxModel:

@@ -113,7 +113,7 @@ def model_workload(model: Path, data: Path | None, shapes: Sequence[str]) -> Wor
         is_zoo=False,
         data=record,
         shapes=listed,
-        notes=opened.model.notes,
+        notes=opened.notes,
     )
 
 

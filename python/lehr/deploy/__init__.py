@@ -4,8 +4,9 @@ evaluation.
 
 from __future__ import annotations
 
-from lehr.deploy.data import Samples, load_arrays, samples_for
+from lehr.deploy.data import Samples, samples_for
 from lehr.deploy.evaluate import PRELOAD, Evaluator
+from lehr.deploy.files import load_arrays
 from lehr.deploy.latency import LatencyPlan
 from lehr.deploy.machine import available_cores, describe_machine, environment
 from lehr.deploy.models import OnnxModel, zoo_models
