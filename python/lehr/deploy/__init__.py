@@ -4,13 +4,14 @@ evaluation.
 
 from __future__ import annotations
 
-from lehr.deploy.data import Samples, load_arrays, samples_for
+from lehr.deploy.data import Samples, samples_for
 from lehr.deploy.evaluate import PRELOAD, Evaluator
+from lehr.deploy.files import load_arrays
 from lehr.deploy.latency import LatencyPlan
 from lehr.deploy.machine import available_cores, describe_machine, environment
 from lehr.deploy.models import OnnxModel, zoo_models
-from lehr.deploy.prepare import DataSource
 from lehr.deploy.quantize import RECIPES, quantize
+from lehr.deploy.sources import DataSource
 from lehr.deploy.space import baseline, deployment_space
 from lehr.deploy.zoo import FAMILIES, Family, zoo
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lehr.deploy import accuracy, latency
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
+from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
-from lehr.deploy.prepare import DataSource, prepare
+from lehr.deploy.prepare import prepare
 from lehr.deploy.session import open_session
+from lehr.deploy.shapes import Axes
+from lehr.deploy.sources import Data, DataSource
+from lehr.deploy.stored import how_to_judge
 from lehr.deploy.zoo import Variant
 from lehr.errors import ConfigurationError, DeviceError
 from lehr.limits import Constraints, Limit, judge, parse_limits
@@ -25,7 +27,6 @@ PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 """What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
 
 ENERGY = "energy_j_per_item"
-_LARGEST_BATCH, _CALL_MS = 64, 20.0
 _ENERGY_S = 0.1  # a hundred steps of RAPL's counters
 
 
@@ -46,6 +47,7 @@ class Evaluator:
     limits: Constraints = ()
     plan: latency.LatencyPlan = field(default_factory=latency.LatencyPlan)
     accuracy_s: float = 4.0
+    metric: Metric | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", parse_limits(self.limits))
@@ -60,23 +62,28 @@ class Evaluator:
         cls,
         path: str | Path,
         workdir: str | Path,
-        data: str | Path | None = None,
+        data: Data = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
+        batch_axis: Axes | None = None,
+        metric: str | Function | None = None,
         **options: Any,
     ) -> Evaluator:
-        """One model of the user's; without ``data``, inputs are made up and accuracy is fidelity to fp32.
+        """One model of the user's; without ``data``, inputs are made up and accuracy is agreement with the model as
+        given.
 
-        Everything about model and data is checked here, before any trial.
+        ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
+        :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as :meth:`lehr.deploy.metric.Metric.of`. Everything about
+        model and data is checked here, before any trial.
 
         Raises:
             ModelError: model or data cannot be used; one sentence says why.
         """
-        source = DataSource("made-up") if data is None else DataSource.of_file(data)
-        model = OnnxModel.open(path, shapes, source.arrays_for(path))
-        evaluation, _ = source.load(model)
-        if evaluation.labels is not None:
-            accuracy.class_output(model, evaluation)
-        return cls({Path(path).stem: model}, source, Path(workdir), **options)
+        judge = None if metric is None else Metric.of(metric)
+        source = DataSource.of(data, Path(workdir), batch_axis)
+        model = OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis)
+        evaluation, _ = source.load(model, any_labels=judge is not None)
+        how_to_judge(model, evaluation, judge)
+        return cls({Path(path).stem: model}, source, Path(workdir), metric=judge, **options)
 
     def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
         """The model that a configuration names, the only one where it names none.
@@ -109,8 +116,10 @@ class Evaluator:
         """
         model = self.model_of(config)
         batch = int(config.get("batch_size", model.fixed_batch or 1))
-        prepared = prepare(model, str(config.get("quantization", "fp32")), self.source, self.workdir)
-        samples = prepared.samples(model)
+        prepared = prepare(
+            model, str(config.get("quantization", "fp32")), self.source, self.workdir, self.metric
+        )
+        samples = prepared.samples()
 
         reset_peak_memory()
         start = time.perf_counter()
@@ -124,19 +133,13 @@ class Evaluator:
         known = timings | {"memory_peak_mb": memory, "model_size_mb": prepared.size_mb(model)}
         missed = judge(limits, known).answer == "missed"
         seconds = self.accuracy_s / 8 if missed else self.accuracy_s
-        if samples.labels is not None:
-            scorer = accuracy.label_scorer(model, samples)
-        else:
-            samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
-            scorer = accuracy.fidelity_scorer(prepared.reference)
         score = accuracy.evaluate(
             lambda inputs: session.run(None, inputs),
             model,
             samples,
             batch,
-            score=scorer,
+            score=prepared.scorer(self.metric),
             seconds=seconds,
-            larger=self._larger_batch(model, batch, report.mean_ms, memory),
         )
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
@@ -147,16 +150,18 @@ class Evaluator:
         }
         facts = {
             "provider": ", ".join(session.get_providers()),
-            "accuracy_of": "labels" if samples.labels is not None else "fidelity to fp32",
+            "accuracy_of": score.means,
         }
         if score.not_finite:
             facts["not_finite"] = (
                 f"{score.not_finite} of {score.items} outputs hold NaN or infinity and count as wrong"
             )
-        if score.items < samples.count:
+        if score.seen < score.total:
             facts["accuracy_partial"] = (
-                f"{score.items} of {samples.count} samples, the rest would take over {seconds:g} s"
+                f"{score.seen} of {score.total} samples, the rest would take over {seconds:g} s"
             )
+        if score.notes:
+            facts["accuracy_notes"] = "; ".join(score.notes)
         if report.notes:
             facts["measurement"] = "; ".join(report.notes)
         if report.conditions.contended:
@@ -170,16 +175,6 @@ class Evaluator:
             if one.limit.rule == "sequential" and not (moot and one.answer == "borderline")
         }
         return {**metrics, "facts": facts, "verdicts": verdicts}
-
-    def _larger_batch(self, model: OnnxModel, batch: int, call_ms: float, memory: float) -> int:
-        """Items a call for judging answers, which is quicker in larger batches than ``batch``: as many as are
-        expected to take no longer than 20 ms, and so little memory. None more where the trial's limit is near.
-        """
-        trial = current_trial()
-        limit = None if trial is None else trial.memory_limit_mb
-        if model.fixed_batch is not None or (limit is not None and memory > limit / 2):
-            return batch
-        return max(batch, min(_LARGEST_BATCH, int(batch * _CALL_MS / max(call_ms, 1e-3))))
 
     def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
