@@ -12,7 +12,7 @@ from lehr.cli.limits import OBJECTIVES, LimitOptions, Objective, parse_objective
 from lehr.limits import Limit
 
 if TYPE_CHECKING:
-    from lehr.optimizer import Method
+    from lehr.methods import Method
 
 #: Limits of the zoo when none is given: on two ordinary cores they turn down about two thirds of the space, the default
 #: configuration among it, and leave something feasible on machines several times slower.
@@ -73,7 +73,7 @@ class Settings:
 
 def read(options: TuneOptions) -> Settings:
     """Understand the options, before anything slow is done. Raises InputError."""
-    from lehr.optimizer import METHODS
+    from lehr.methods import METHODS
 
     if not 0 <= options.seed < 2**64:
         raise InputError(f"--seed: {options.seed} is outside 0 to 2**64 - 1")
