@@ -20,6 +20,7 @@ void bind_probe_measure(pybind11::module_& m);
 void bind_probe_memory(pybind11::module_& m);
 void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_history(pybind11::module_& m);
 void bind_guided(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);

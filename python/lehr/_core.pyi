@@ -48,6 +48,7 @@ __all__: list[str] = [
     "below_count",
     "best_of_family",
     "check_space",
+    "combined",
     "compiler",
     "doubling_horizon",
     "elite_restart_due",
@@ -91,6 +92,7 @@ __all__: list[str] = [
     "run_study",
     "score_unit",
     "search_hard",
+    "shrunk",
     "skewness",
     "snap_back_probability",
     "structural_move",
@@ -353,7 +355,7 @@ class Optimizer:
         method: str,
         preset: str,
         direction: str,
-        constraints: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+        limits: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex, str]],
         budget: typing.SupportsInt | typing.SupportsIndex,
         seed: typing.SupportsInt | typing.SupportsIndex,
         allow_repeats: bool | None,
@@ -368,6 +370,11 @@ class Optimizer:
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
+        sems: tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None = None,
     ) -> int: ...
     def ask(self) -> tuple[typing.Any, ...]: ...
     def enqueue(self, config: dict[str, typing.Any]) -> None: ...
@@ -381,6 +388,11 @@ class Optimizer:
                 str,
                 typing.SupportsFloat | typing.SupportsIndex,
                 collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                tuple[
+                    typing.SupportsFloat | typing.SupportsIndex,
+                    collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                ]
+                | None,
             ]
         ],
     ) -> None: ...
@@ -404,6 +416,7 @@ class Optimizer:
     def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
     def score(self, configs: list[typing.Any], device: str, gpu: Gpu | None) -> list[float]: ...
     def seconds(self, trial: typing.SupportsInt | typing.SupportsIndex) -> float: ...
+    def sems(self, trial: typing.SupportsInt | typing.SupportsIndex) -> typing.Any: ...
     def split(self) -> tuple[list[int], list[int]]: ...
     def tell(
         self,
@@ -412,18 +425,37 @@ class Optimizer:
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
+        sems: tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None = None,
     ) -> tuple[bool, float]: ...
     def use(self, device: str, gpu: Gpu | None) -> None: ...
+    @property
+    def acquisition(self) -> str: ...
     @property
     def allow_repeats(self) -> bool: ...
     @property
     def best(self) -> int | None: ...
     @property
+    def budget(self) -> int: ...
+    @property
+    def direction(self) -> str: ...
+    @property
     def finished(self) -> str | None: ...
+    @property
+    def limits(self) -> list[tuple[str, float, str]]: ...
+    @property
+    def method(self) -> str: ...
     @property
     def options(self) -> dict[str, typing.Any]: ...
     @property
     def phase(self) -> str: ...
+    @property
+    def preset(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
     @property
     def stage(self) -> str: ...
     @property
@@ -466,6 +498,7 @@ class GaussianProcess:
         values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         scale: typing.SupportsFloat | typing.SupportsIndex = 1.0,
         evaluations: typing.SupportsInt | typing.SupportsIndex = 100,
+        variances: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
     ) -> None: ...
     def predict(
         self,
@@ -892,6 +925,14 @@ def check_space(
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
     """
 
+def combined(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> tuple[float, float]:
+    """
+    Several measurements of one thing as one: value and variance.
+    """
+
 def compiler() -> str: ...
 def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
 def elite_restart_due(
@@ -1237,6 +1278,14 @@ def search_hard(
 ) -> tuple[typing.Any, typing.Any, int]:
     """
     The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
+    """
+
+def shrunk(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> list[float]:
+    """
+    What each of several like things is expected to be.
     """
 
 def skewness(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> float: ...

@@ -60,12 +60,15 @@ class Trial:
         objective: the objective in the user's own sign; ``None`` unless the outcome is ``ok``.
         metrics: what was measured, by name.
         feasible: whether it ran and met every limit.
-        violation: sum of the excesses over the limits, each ``max(0, g - c) / |c|`` for a metric g and its limit c (a
-            limit of 0 divides by 1), infinite for what did not run; ``None`` while pending. With the option
-            ``relative_violations`` at 0, as under the paper preset, the sum of ``max(0, g - c)`` (Eq. 3 of arXiv
-            2604.25073); what did not run then has the option ``failure_violation``, 100 there.
+        violation: sum of the excesses over the limits, each ``max(0, g - c) / |c|`` for a metric g and its limit c, of
+            a lower limit ``max(0, c - g) / |c|`` (a limit of 0 divides by 1), infinite for what did not run; ``None``
+            while pending. With the option ``relative_violations`` at 0, as under the paper preset, the sum of
+            ``max(0, g - c)`` (Eq. 3 of arXiv 2604.25073); what did not run then has the option
+            ``failure_violation``, 100 there.
         evidence: what is known about how it ended (trials of a study).
         seconds: what it cost in wall-clock seconds, where told.
+        objective_sem: standard error of the objective, where told.
+        metrics_sem: standard errors of metrics by name, where told.
     """
 
     number: int
@@ -78,3 +81,5 @@ class Trial:
     violation: float | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+    objective_sem: float | None = None
+    metrics_sem: Mapping[str, float] = field(default_factory=dict)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from lehr._checks import real, whole
 from lehr.errors import OptionError, StorageError
 from lehr.limits import Constraints, parse_limits
+from lehr.methods import Acquisition, Method
 from lehr.metrics import Direction
-from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.arguments import (
     check_budget,
