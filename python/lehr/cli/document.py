@@ -64,7 +64,7 @@ def trial_record(trial: StudyTrial) -> dict[str, Any]:
         "violation": violation if violation is not None and math.isfinite(violation) else None,
         "objective": trial.objective,
         "metrics": dict(trial.metrics),
-        "sem": dict(trial.sem),
+        "sem": dict(trial.metrics_sem),
         "limits": [one.as_json() for one in trial.judged.judgements],
         "disturbed": trial.disturbed or None,
         "evidence": dict(trial.evidence),

@@ -141,7 +141,7 @@ def run_final(
         number = _number(name)
         again = finishing.measure(number, configs[number])
         told[name] = verdicts_of(again.facts)
-        return measurement(again, objective.metric, limits)
+        return measurement(again, limits)
 
     def record(entry: dict[str, Any]) -> None:
         entry[VERDICTS] = told.get(entry["candidate"], {})
@@ -178,7 +178,7 @@ def choose(study: Study, objective: Objective, baseline: Mapping[str, Any]) -> l
 
     def worth(trial: StudyTrial) -> float:
         assert trial.objective is not None
-        return sign * trial.objective + trial.sem.get(objective.metric, 0.0)
+        return sign * trial.objective + (trial.objective_sem or 0.0)
 
     able = [
         trial
@@ -200,14 +200,14 @@ def choose(study: Study, objective: Objective, baseline: Mapping[str, Any]) -> l
     return [*default[:1], *chosen]
 
 
-def measurement(again: StudyTrial, name: str, limits: Sequence[Limit]) -> Measurement:
+def measurement(again: StudyTrial, limits: Sequence[Limit]) -> Measurement:
     """A trial measured again, as the race takes it."""
     ran = again.outcome == "ok" and again.objective is not None
-    held = judge(limits, again.metrics, verdicts_of(again.facts), sem=_at_least(again.metrics, again.sem))
+    held = judge(limits, again.metrics, verdicts_of(again.facts), sem=_at_least(again.metrics, again.metrics_sem))
     reason = "; ".join(one.shown() for one in held.misses) if ran else str(again.evidence.get("reason") or again.outcome)
     return Measurement(
         objective=again.objective if ran else None,
-        sem=again.sem.get(name),
+        sem=again.objective_sem,
         answer=held.answer if ran else "unmeasured",
         metrics=dict(again.metrics),
         disturbed=again.disturbed,

@@ -309,7 +309,7 @@ class Tuning:
         winner = final.winner if final is not None else None
         entry = final.figures(winner) if final is not None and winner is not None else None
         if entry is None and best is not None and (final is None or not final.complete):
-            winner, entry = best.number, Figures(best.config, "ok", best.metrics, best.sem)
+            winner, entry = best.number, Figures(best.config, "ok", best.metrics, best.metrics_sem)
         judged = self._judged(winner, entry)
         return Tuned(
             config=None if entry is None else dict(entry.config),
@@ -345,7 +345,7 @@ class Tuning:
         if trial is None:
             return None
         again = final.figures(trial.number) if final is not None else None
-        return again or Figures(trial.config, str(trial.outcome), trial.metrics, trial.sem)
+        return again or Figures(trial.config, str(trial.outcome), trial.metrics, trial.metrics_sem)
 
     def _noted(self, study: Study) -> Mapping[str, Any]:
         kept = study.optuna_study.user_attrs.get(_SURROUNDINGS)

@@ -274,6 +274,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         seconds=float(ending.seconds),
         facts=reading.facts,
         sem=reading.sem,
+        objective_sem=reading.sem.get(definition.objective) if outcome == "ok" else None,
         limits=definition.limits,
         accept_borderline=definition.accept_borderline,
     )
