@@ -17,7 +17,7 @@ from benches import QUICK
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import DataSource, Failure, OnnxModel, Opened, Prepared, Progress, Stage, stage, stored
+from lehr.deploy import DataSource, Failure, OnnxModel, Opened, Prepared, Progress, Stage, stage, stored, zoo
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.prepare import save_folder
 from lehr.deploy.stage import _rebuilt, _told
@@ -72,7 +72,7 @@ def test_a_model_is_opened_with_all_that_belongs_to_it(stage: Stage, tmp_path: P
     path = files.linear(tmp_path / "m.onnx")
     opened = stage.open(path, labelled(tmp_path))
     assert opened.models == {"m": OnnxModel.open(path)}
-    assert (opened.samples, opened.labelled) == (32, True)
+    assert (opened.samples, opened.labelled, opened.accuracy) == (32, True, {"m": 1.0})
     assert 0 < opened.slowest_s < 1
     assert opened.evaluator().models == opened.models
     found = stage.prepare(opened, {})
@@ -82,7 +82,7 @@ def test_a_model_is_opened_with_all_that_belongs_to_it(stage: Stage, tmp_path: P
     assert stored.load_samples(found.folder.calibration).count == 8
     assert opened.described == "on 32 labelled samples of data.npz"
     made_up = stage.open(path)
-    assert (made_up.labelled, made_up.described) == (False, "inputs made up")
+    assert (made_up.labelled, made_up.described, made_up.accuracy) == (False, "inputs made up", {})
     answers = stage.prepare(made_up, {})
     assert isinstance(answers, Prepared)
     assert answers.scorer().description.startswith("agreement")
@@ -246,6 +246,9 @@ def test_the_zoo_is_opened_for_all_its_families(zoo_bench: Any) -> None:
     opened: Opened = zoo_bench.opened
     assert len(opened.models) == len(opened.call_s) == 5
     assert (opened.samples, opened.labelled) == (797, True)
+    assert {name: round(value, 2) for name, value in opened.accuracy.items()} == {
+        name: round(family.accuracy_noisy, 2) for name, family in zoo().items()
+    }
     for name in opened.models:
         assert isinstance(zoo_bench.prepare({"model": name}), Prepared)
 

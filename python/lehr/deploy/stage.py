@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy import stored
-from lehr.deploy.accuracy import Run
+from lehr.deploy.accuracy import Run, evaluate
 from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Session
 from lehr.deploy.backends import find_backend
@@ -31,9 +31,10 @@ from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
-from lehr.deploy.scoring import ItemScores
+from lehr.deploy.scoring import ItemScores, Scorer
 from lehr.deploy.shapes import Axes
 from lehr.deploy.sources import Data, DataSource
+from lehr.deploy.times import accuracy_time_s
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError
 
@@ -48,6 +49,7 @@ TIMEOUT_S = 600.0
 REFERENCE_S = 60.0
 PRELOAD = ("numpy", "lehr.deploy.stage")
 _SPEED_CALLS, _SPEED_S = 7, 0.25
+_LARGEST_BATCH, _BATCH_S = 32, 0.05
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class Opened:
     """Models that run here, and what they are measured on.
 
     ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
-    is known; ``metric`` is the user's own. ``call_s`` is, by model, the seconds a call of the default configuration takes
-    with one item or the fixed batch. ``notes`` are sentences for the user.
+    is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for the
+    user.
     """
 
     models: Mapping[str, OnnxModel]
@@ -66,6 +69,7 @@ class Opened:
     samples: int
     labelled: bool
     call_s: Mapping[str, float]
+    accuracy: Mapping[str, float]
     notes: tuple[str, ...] = ()
     metric: Metric | None = None
 
@@ -204,6 +208,7 @@ class Stage:
             samples=told["samples"],
             labelled=told["labelled"],
             call_s=told["call_s"],
+            accuracy=told["accuracy"],
             notes=tuple(told["notes"]),
             metric=metric,
         )
@@ -255,7 +260,13 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
             for name, path in request["paths"].items()
         }
     runtime = find_backend(request["backend"])
-    told: dict[str, Any] = {"models": {}, "call_s": {}, "source": source.as_json(), "samples": 0}
+    told: dict[str, Any] = {
+        "models": {},
+        "call_s": {},
+        "accuracy": {},
+        "source": source.as_json(),
+        "samples": 0,
+    }
     notes = list(source.notes)
     for name, model in models.items():
         evaluation, calibration = source.load(model, any_labels=metric is not None)
@@ -272,8 +283,11 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
                 folder.samples,
                 partial(_save_samples, evaluation, model, run, metric, request["reference_s"]),
             )
-        session.close()
         scorer = stored.load_scorer(folder.samples, metric)
+        if evaluation.labels is not None:
+            teller.tell("accuracy of the default configuration")
+            told["accuracy"][name] = _accuracy(session, model, evaluation, scorer, call_s)
+        session.close()
         notes += [*model.notes, *evaluation.notes, *(scorer.notes if isinstance(scorer, ItemScores) else ())]
         wanted = min(evaluation.count, REFERENCE_ITEMS)
         if evaluation.labels is None and 0 < scorer.count < wanted:
@@ -306,6 +320,14 @@ def _call_s(session: Session, feed: Mapping[str, NDArray[Any]]) -> float:
         session.synchronize()
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
+
+
+def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scorer, call_s: float) -> float:
+    """What the model reaches, in batches that are quick; a slow model on as many samples as a trial sees."""
+    quick = max(1, min(_LARGEST_BATCH, int(_BATCH_S / max(call_s, 1e-9))))
+    size = model.fixed_batch or quick
+    seconds = accuracy_time_s(call_s)
+    return evaluate(session.run, model, samples, size, score=scorer, seconds=seconds).value
 
 
 def _save_samples(
