@@ -77,3 +77,11 @@ class DeviceError(LehrError, RuntimeError):
 
 class MissingPackageError(LehrError):
     """An optional package is not installed; the message says which extra brings it."""
+
+
+class PreparationError(LehrError, RuntimeError):
+    """What a configuration needs (a converted model, say) could not be made; the message says what failed."""
+
+
+class RanElsewhereError(LehrError, RuntimeError):
+    """A runtime took a configuration and then ran it on something else: another provider, or other threads."""

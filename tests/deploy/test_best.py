@@ -137,7 +137,10 @@ LIMIT = {"metric": "x", "side": "<=", "bound": 1.0}
         (changed(model={"path": "m.onnx"}), "sha256"),
         (changed(model={"sha256": DIGEST}), "neither a file nor"),
         (changed(model={"path": "m.onnx", "sha256": "short"}), "sha256"),
-        (changed(model={"path": "m", "sha256": DIGEST, "shapes": {"x": ["1"]}}), "not lists of whole numbers"),
+        (
+            changed(model={"path": "m", "sha256": DIGEST, "shapes": {"x": ["1"]}}),
+            "not lists of whole numbers",
+        ),
         (changed(data={"path": 3}), "data names no file"),
         (changed(seed="x"), "damaged"),
         (changed(artefact={"file": "../model.onnx", "sha256": DIGEST}), "not beside best.json"),

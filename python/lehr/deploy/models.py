@@ -87,6 +87,16 @@ class OnnxModel:
         """The shape that each input is fed, with an N where any number of items may stand."""
         return {spec.name: fed(spec) for spec in self.inputs}
 
+    @property
+    def format(self) -> str:
+        """What backends that take such models list under ``accepts``."""
+        return "onnx"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, and those beside it that hold weights. Reads the file."""
+        return (self.path, *read_signature(self.path).external_files)
+
     def input(self, name: str) -> InputSpec:
         """The input of that name."""
         return next(spec for spec in self.inputs if spec.name == name)

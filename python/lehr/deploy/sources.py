@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,6 +91,15 @@ class DataSource:
         with path.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **given.arrays)
         return cls("file", path, sha256=digest, name=given.name, notes=given.notes)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> DataSource:
+        """From what :meth:`as_json` gave."""
+        return cls(**{**told, "path": told["path"] and Path(told["path"]), "notes": tuple(told["notes"])})
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "path": self.path and str(self.path)}
 
     def arrays_for(self, model: str | Path) -> Arrays | None:
         """The file's arrays by input name, for a model that is yet to be opened; None without a file."""

@@ -73,15 +73,7 @@ def save(
     Raises:
         ModelError: the labels go with none of the model's outputs.
     """
-    inputs = []
-    for number, (name, array) in enumerate(samples.inputs.items()):
-        axis, stacked = samples.axes[name], name in samples.stacked
-        alone = axis is None and not stacked
-        Rows.write(
-            folder / f"input{number}.npy",
-            array[None] if alone else array if stacked or axis is None else np.moveaxis(array, axis, 0),
-        )
-        inputs.append({"name": name, "axis": axis, "stacked": stacked})
+    inputs = _save_inputs(samples, folder)
     judge = how_to_judge(model, samples, metric)
     for what, values in (("labels", samples.labels), ("classes", samples.classes)):
         if values is not None:
@@ -97,6 +89,25 @@ def save(
         answer = answers_of(run, model, samples, size)
         save_reference(answer, model, samples.count, folder, size=size, seconds=seconds)
     (folder / "layout.json").write_text(json.dumps(layout), encoding="utf-8")
+
+
+def save_inputs(samples: Samples, folder: Path) -> None:
+    """Write the inputs alone, for :func:`load_samples`."""
+    layout = {"inputs": _save_inputs(samples, folder), "count": samples.count}
+    (folder / "layout.json").write_text(json.dumps(layout), encoding="utf-8")
+
+
+def _save_inputs(samples: Samples, folder: Path) -> list[dict[str, Any]]:
+    inputs: list[dict[str, Any]] = []
+    for number, (name, array) in enumerate(samples.inputs.items()):
+        axis, stacked = samples.axes[name], name in samples.stacked
+        alone = axis is None and not stacked
+        Rows.write(
+            folder / f"input{number}.npy",
+            array[None] if alone else array if stacked or axis is None else np.moveaxis(array, axis, 0),
+        )
+        inputs.append({"name": name, "axis": axis, "stacked": stacked})
+    return inputs
 
 
 def how_to_judge(model: OnnxModel, samples: Samples, metric: Metric | None = None) -> Labels | Metric | None:
@@ -115,7 +126,7 @@ def how_to_judge(model: OnnxModel, samples: Samples, metric: Metric | None = Non
 
 
 def load_samples(folder: Path) -> StoredSamples:
-    """The samples that :func:`save` wrote."""
+    """The samples that :func:`save` or :func:`save_inputs` wrote."""
     layout = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
     inputs = tuple(
         StoredInput(one["name"], Rows.open(folder / f"input{number}.npy"), one["axis"], one["stacked"])
