@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy import zoo
+from lehr.deploy.fitting import item_axis
 from lehr.deploy.made_up import describe_made_up, made_up
 from lehr.deploy.models import Arrays, OnnxModel
-from lehr.deploy.signature import Dim, InputSpec, describe
+from lehr.deploy.signature import InputSpec, describe
 from lehr.errors import ModelError
 
 LABELS = ("labels", "y")
@@ -125,7 +126,7 @@ def samples_for(
     inputs, axes, stacked, counts = {}, {}, set(), {}
     for spec in model.inputs:
         array = given[spec.name]
-        place = _item_axis(model, spec, array.shape, file)
+        place = item_axis(spec, array.shape, model.fixed_batch == 1, file)
         axes[spec.name] = spec.batch_axis if place == "stacked" else place
         if place == "stacked":
             stacked.add(spec.name)
@@ -141,37 +142,6 @@ def samples_for(
         raise ModelError(f"{file} holds no samples")
     labels, classes = _labels(rest, count, file, any_labels)
     return Samples(inputs, axes, frozenset(stacked), count, labels, classes)
-
-
-def _item_axis(
-    model: OnnxModel, spec: InputSpec, shape: tuple[int, ...], file: str
-) -> int | Literal["stacked"] | None:
-    """Where the items of an array stand: along an axis, stacked before the first, or nowhere, as it is the same for
-    all.
-    """
-    rank, axis = len(spec.shape), spec.batch_axis
-    differing = [i for i, sizes in enumerate(zip(shape, spec.shape, strict=False)) if sizes[0] != sizes[1]]
-    if len(shape) == rank and axis is not None and set(differing) <= {axis}:
-        return axis
-    if model.fixed_batch == 1:
-        if len(shape) == rank + 1 and shape[1:] == spec.shape:
-            return "stacked"
-        # A lone axis of size 1 may hold the items of calls of one item: [time, N, features] for [time, 1, features].
-        if len(shape) == rank and len(differing) == 1 and spec.shape[differing[0]] == 1:
-            return differing[0]
-    if len(shape) == rank and axis is None and not differing:
-        return None
-    if len(shape) == rank + 1 and axis is None and shape[1:] == spec.shape:
-        raise ModelError(
-            f"input '{spec.name}' has no batch axis, so {file} must give it once, with shape "
-            f"{describe(spec.shape)}, not {describe(shape)}"
-        )
-    wanted = tuple("N" if i == axis else size for i, size in enumerate(spec.shape))
-    stacked: tuple[Dim, ...] = ("N", *spec.shape)
-    alternative = f" or, stacked, {describe(stacked)}" if axis is None and model.fixed_batch == 1 else ""
-    raise ModelError(
-        f"input '{spec.name}' takes {describe(wanted)}{alternative}, but {file} holds {describe(shape)} for it"
-    )
 
 
 def _cast(spec: InputSpec, array: NDArray[Any], file: str) -> NDArray[Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lehr.deploy.axis_names import is_audio, is_batch, is_no_items, is_pixels
+from lehr.deploy.axis_names import is_audio, is_batch, is_no_items, is_pixels, is_text
 from lehr.deploy.made_up import content_of
 from lehr.deploy.signature import Dim, InputSpec, Signature, describe
 from lehr.errors import ModelError, OptionError
@@ -47,7 +47,7 @@ class Settled:
     def notes(self) -> list[str]:
         """One sentence for each input that was given a usual size."""
         return [
-            f"{what} of input '{spec.name}' is left open by the model, which is fed {describe(fed(spec))}; --shape "
+            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; --shape "
             f"{spec.name}:{'x'.join(map(str, spec.shape))} says otherwise"
             for spec in self.inputs
             if (what := self.chosen.get(spec.name))
@@ -138,7 +138,7 @@ def known_ranks(
             f"{model} says nothing of the rank of {listed} (of unknown rank): say which shape to use, "
             f"for example {options}, or give samples with --data"
         )
-    return Signature(tuple(inputs), signature.external_files, signature.vocabularies, signature.class_outputs)
+    return replace(signature, inputs=tuple(inputs))
 
 
 def settle(
@@ -248,8 +248,10 @@ def _pixel_axes(dtype: str, dims: tuple[Dim, ...]) -> tuple[int, ...]:
     return ()
 
 
-def is_one_image(dtype: str, dims: tuple[Dim, ...]) -> bool:
-    """Whether an input is a lone image of open size: its rows are pixels, no items."""
+def is_one_item(name: str, dtype: str, dims: tuple[Dim, ...]) -> bool:
+    """Whether an input is a lone image, text or sound of open size: what stands along its axes are no items."""
+    if len(dims) == 1:
+        return is_audio(name) if dtype.startswith("float") else is_text(name)
     return len(dims) == 3 and (0 in _pixel_axes(dtype, dims) or is_pixels(dims[0]))
 
 
