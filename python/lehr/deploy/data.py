@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy import zoo
-from lehr.deploy.fitting import item_axis
+from lehr.deploy.fitting import cast, item_axis
 from lehr.deploy.made_up import describe_made_up, made_up
 from lehr.deploy.models import Arrays, OnnxModel
-from lehr.deploy.signature import InputSpec, describe
+from lehr.deploy.signature import describe
 from lehr.errors import ModelError
 
 LABELS = ("labels", "y")
@@ -92,6 +92,9 @@ def input_arrays(
     reserved = {name for name in (*LABELS, CLASSES) if name not in names}
     rest = {name: array for name, array in arrays.items() if name in reserved}
     inputs = {name: array for name, array in arrays.items() if name not in reserved}
+    empty = next((name for name in inputs if not inputs[name].size), None)
+    if empty is not None:
+        raise ModelError(f"{file} holds no samples: the array {empty!r} is {describe(inputs[empty].shape)}")
     if len(names) == 1 and len(inputs) == 1:
         return {names[0]: next(iter(inputs.values()))}, rest
     missing = [name for name in names if name not in inputs]
@@ -133,7 +136,7 @@ def samples_for(
             counts[spec.name] = len(array)
         elif place is not None:
             counts[spec.name] = array.shape[place]
-        inputs[spec.name] = _cast(spec, array, file)
+        inputs[spec.name] = cast(spec.name, spec.dtype, array, file)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
         raise ModelError(f"the inputs in {file} do not have the same number of samples: {listed}")
@@ -142,26 +145,6 @@ def samples_for(
         raise ModelError(f"{file} holds no samples")
     labels, classes = _labels(rest, count, file, any_labels)
     return Samples(inputs, axes, frozenset(stacked), count, labels, classes)
-
-
-def _cast(spec: InputSpec, array: NDArray[Any], file: str) -> NDArray[Any]:
-    """To the input's type where no information but rounding is lost."""
-    target = np.dtype(spec.dtype)
-    if array.dtype.kind not in "fiub":
-        raise ModelError(f"input '{spec.name}' takes {target}, but {file} holds {array.dtype} for it")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelError(f"input '{spec.name}' in {file} holds NaN or infinite values")
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(target, copy=False)
-    if target.kind == "f":
-        lossless = bool(np.isfinite(cast).all())
-    else:
-        lossless = array.dtype.kind != "f" and bool((cast == array).all())
-    if not lossless:
-        raise ModelError(
-            f"input '{spec.name}' takes {target}, and the {array.dtype} values in {file} do not fit into that"
-        )
-    return cast
 
 
 def _labels(

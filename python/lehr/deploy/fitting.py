@@ -1,8 +1,11 @@
-"""How the samples of an input fit its shape."""
+"""How the samples of an input fit its shape and its type."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lehr.deploy.signature import Dim, InputSpec, describe
 from lehr.errors import ModelError
@@ -40,3 +43,27 @@ def item_axis(
     raise ModelError(
         f"input '{spec.name}' takes {describe(wanted)}{alternative}, but {file} holds {describe(shape)} for it"
     )
+
+
+def cast(name: str, dtype: str, array: NDArray[Any], file: str) -> NDArray[Any]:
+    """An input's samples in its type, where nothing but rounding is lost.
+
+    Raises:
+        ModelError: they are no finite numbers, or do not fit into the type.
+    """
+    target = np.dtype(dtype)
+    if array.dtype.kind not in "fiub":
+        raise ModelError(f"input '{name}' takes {target}, but {file} holds {array.dtype} for it")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelError(f"input '{name}' in {file} holds NaN or infinite values")
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(target, copy=False)
+    if target.kind == "f":
+        lossless = bool(np.isfinite(converted).all())
+    else:
+        lossless = array.dtype.kind != "f" and bool((converted == array).all())
+    if not lossless:
+        raise ModelError(
+            f"input '{name}' takes {target}, and the {array.dtype} values in {file} do not fit into that"
+        )
+    return converted

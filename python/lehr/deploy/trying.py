@@ -64,6 +64,12 @@ def try_out(
     """
     without = dict.fromkeys((name for name, _, _ in signature.inputs), None)
     ranks = {name: len(dims or ()) for name, _, dims in signature.inputs}
+    for name, _, dims in signature.inputs:
+        array = arrays.get(name)
+        if array is not None and array.ndim - ranks[name] not in {0, 1}:
+            raise ModelError(
+                f"input '{name}' of {model} is {describe(dims)}, but the data holds {describe(array.shape)} for it"
+            )
     stacked = {name for name, array in arrays.items() if array.ndim == ranks.get(name, -2) + 1}
     proposed = [
         {**axes, **_follow(signature, batch_axis)} for axes in guesses(signature.inputs, shapes, stacked)
