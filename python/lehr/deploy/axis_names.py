@@ -11,6 +11,7 @@ _NO_ITEMS = re.compile(
 )
 _NO_ITEMS_WHOLE = {"h", "w", "t", "l", "s", "d"}
 _AUDIO = re.compile(r"audio|wave|signal|speech|pcm|sample", re.IGNORECASE)
+_TEXT = re.compile(r"token|text|word|char|phone|^(input_?)?ids$", re.IGNORECASE)
 _PIXELS = {"h", "w"}
 
 
@@ -32,6 +33,11 @@ def is_pixels(symbol: object) -> bool:
     return isinstance(symbol, str) and (
         symbol.lower() in _PIXELS or bool(re.search("height|width", symbol.lower()))
     )
+
+
+def is_text(name: str) -> bool:
+    """Whether an input is called a text, or the ids of its tokens."""
+    return _TEXT.search(name) is not None
 
 
 def is_audio(*names: object) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lehr.deploy.axis_names import is_batch, is_no_items
 from lehr.deploy.made_up import made_up_batch
-from lehr.deploy.shapes import Axes, is_one_image
+from lehr.deploy.shapes import Axes, is_one_item
 from lehr.deploy.signature import Declared, Dim, InputSpec
 
 Feed = dict[str, NDArray[Any]]
@@ -62,7 +62,7 @@ def guesses(
     )
     for symbol in symbols:
         add({name: _place(symbol, dims or ()) for name, _, dims in inputs})
-    second = {name: _second(dims or ()) for name, _, dims in inputs}
+    second = {name: _second(name, dtype, dims or ()) for name, dtype, dims in inputs}
     if any(len(dims or ()) > 1 and not isinstance((dims or ())[0], int) for _, _, dims in inputs):
         add(second)
     return found
@@ -84,7 +84,7 @@ def _first_guess(inputs: Sequence[Declared]) -> dict[str, int | None]:
             and dims
             and _open(dims[0])
             and not is_no_items(dims[0])
-            and not is_one_image(dtype, dims)
+            and not is_one_item(name, dtype, dims)
         ):
             place = 0
         axes[name] = place
@@ -110,9 +110,10 @@ def _place(symbol: object, dims: tuple[Dim, ...]) -> int | None:
     return dims.index(symbol) if symbol in dims else None
 
 
-def _second(dims: tuple[Dim, ...]) -> int | None:
+def _second(name: str, dtype: str, dims: tuple[Dim, ...]) -> int | None:
     """The second axis of [time, batch, features] or [layers, batch, features], where it is open."""
-    return 1 if len(dims) >= 3 and _open(dims[1]) and not is_no_items(dims[1]) else None
+    possible = len(dims) >= 3 and _open(dims[1]) and not is_no_items(dims[1])
+    return 1 if possible and not is_one_item(name, dtype, dims) else None
 
 
 def some_items(inputs: Sequence[InputSpec], arrays: Mapping[str, NDArray[Any]], items: int) -> Feed:

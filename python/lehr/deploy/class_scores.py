@@ -25,7 +25,8 @@ _ROUNDING = 1e-2  # of a sum in half precision
 
 
 def are_class_scores(name: str, items: NDArray[Any], from_graph: bool) -> bool:
-    """Whether ``items`` [n, C], the answers to some items, are class scores."""
+    """Whether ``items`` [n, C], the answers to some items, are class scores. Further axes of size 1 do not matter."""
+    items = items.reshape(len(items), *(size for size in items.shape[1:] if size != 1))
     if items.dtype.kind != "f" or items.ndim != 2 or items.shape[1] < 2:
         return False
     if from_graph or _NAMED.search(name) or items.shape[1] in _IMAGENET:

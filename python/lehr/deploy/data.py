@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy import zoo
+from lehr.deploy.fitting import cast, item_axis
 from lehr.deploy.made_up import describe_made_up, made_up
 from lehr.deploy.models import Arrays, OnnxModel
-from lehr.deploy.signature import Dim, InputSpec, describe
+from lehr.deploy.signature import describe
 from lehr.errors import ModelError
 
 LABELS = ("labels", "y")
@@ -91,6 +92,9 @@ def input_arrays(
     reserved = {name for name in (*LABELS, CLASSES) if name not in names}
     rest = {name: array for name, array in arrays.items() if name in reserved}
     inputs = {name: array for name, array in arrays.items() if name not in reserved}
+    empty = next((name for name in inputs if not inputs[name].size), None)
+    if empty is not None:
+        raise ModelError(f"{file} holds no samples: the array {empty!r} is {describe(inputs[empty].shape)}")
     if len(names) == 1 and len(inputs) == 1:
         return {names[0]: next(iter(inputs.values()))}, rest
     missing = [name for name in names if name not in inputs]
@@ -125,14 +129,14 @@ def samples_for(
     inputs, axes, stacked, counts = {}, {}, set(), {}
     for spec in model.inputs:
         array = given[spec.name]
-        place = _item_axis(model, spec, array.shape, file)
+        place = item_axis(spec, array.shape, model.fixed_batch == 1, file)
         axes[spec.name] = spec.batch_axis if place == "stacked" else place
         if place == "stacked":
             stacked.add(spec.name)
             counts[spec.name] = len(array)
         elif place is not None:
             counts[spec.name] = array.shape[place]
-        inputs[spec.name] = _cast(spec, array, file)
+        inputs[spec.name] = cast(spec.name, spec.dtype, array, file)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
         raise ModelError(f"the inputs in {file} do not have the same number of samples: {listed}")
@@ -141,57 +145,6 @@ def samples_for(
         raise ModelError(f"{file} holds no samples")
     labels, classes = _labels(rest, count, file, any_labels)
     return Samples(inputs, axes, frozenset(stacked), count, labels, classes)
-
-
-def _item_axis(
-    model: OnnxModel, spec: InputSpec, shape: tuple[int, ...], file: str
-) -> int | Literal["stacked"] | None:
-    """Where the items of an array stand: along an axis, stacked before the first, or nowhere, as it is the same for
-    all.
-    """
-    rank, axis = len(spec.shape), spec.batch_axis
-    differing = [i for i, sizes in enumerate(zip(shape, spec.shape, strict=False)) if sizes[0] != sizes[1]]
-    if len(shape) == rank and axis is not None and set(differing) <= {axis}:
-        return axis
-    if model.fixed_batch == 1:
-        if len(shape) == rank + 1 and shape[1:] == spec.shape:
-            return "stacked"
-        # A lone axis of size 1 may hold the items of calls of one item: [time, N, features] for [time, 1, features].
-        if len(shape) == rank and len(differing) == 1 and spec.shape[differing[0]] == 1:
-            return differing[0]
-    if len(shape) == rank and axis is None and not differing:
-        return None
-    if len(shape) == rank + 1 and axis is None and shape[1:] == spec.shape:
-        raise ModelError(
-            f"input '{spec.name}' has no batch axis, so {file} must give it once, with shape "
-            f"{describe(spec.shape)}, not {describe(shape)}"
-        )
-    wanted = tuple("N" if i == axis else size for i, size in enumerate(spec.shape))
-    stacked: tuple[Dim, ...] = ("N", *spec.shape)
-    alternative = f" or, stacked, {describe(stacked)}" if axis is None and model.fixed_batch == 1 else ""
-    raise ModelError(
-        f"input '{spec.name}' takes {describe(wanted)}{alternative}, but {file} holds {describe(shape)} for it"
-    )
-
-
-def _cast(spec: InputSpec, array: NDArray[Any], file: str) -> NDArray[Any]:
-    """To the input's type where no information but rounding is lost."""
-    target = np.dtype(spec.dtype)
-    if array.dtype.kind not in "fiub":
-        raise ModelError(f"input '{spec.name}' takes {target}, but {file} holds {array.dtype} for it")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelError(f"input '{spec.name}' in {file} holds NaN or infinite values")
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(target, copy=False)
-    if target.kind == "f":
-        lossless = bool(np.isfinite(cast).all())
-    else:
-        lossless = array.dtype.kind != "f" and bool((cast == array).all())
-    if not lossless:
-        raise ModelError(
-            f"input '{spec.name}' takes {target}, and the {array.dtype} values in {file} do not fit into that"
-        )
-    return cast
 
 
 def _labels(

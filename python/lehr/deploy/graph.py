@@ -13,6 +13,7 @@ _HANDING_ON = {
 # Operators that hand on scores: what comes after keeps the order of the classes.
 _KEEPING_ORDER = {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout"}
 _MAKING_SCORES = {"Softmax", "LogSoftmax"}
+_MAKING_PROBABILITIES = {"Softmax", "Sigmoid", "HardSigmoid"}
 _READING_SCORES = {"Softmax", "LogSoftmax", "ArgMax", "TopK"}
 # The tables of an embedding layer of ONNX Runtime's own, by the position of the ids that pick from them.
 _EMBEDDING_LAYER = {0: 2, 1: 4}
@@ -52,6 +53,17 @@ def class_outputs(graph: Any) -> frozenset[str]:
         if node.op_type in _KEEPING_ORDER and node.input and scores.intersection(node.output[:1]):
             scores.add(node.input[0])
     return frozenset(names & scores)
+
+
+def unit_outputs(graph: Any) -> frozenset[str]:
+    """Outputs that are made by a softmax or a sigmoid, so that all of their values lie in 0..1."""
+    found: set[str] = set()
+    for node in _nodes(graph):
+        if node.op_type in _MAKING_PROBABILITIES or (
+            node.op_type in _KEEPING_ORDER and node.input and node.input[0] in found
+        ):
+            found.update(node.output[:1])
+    return frozenset(found & {value.name for value in graph.output})
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

@@ -74,6 +74,8 @@ def understand(model: OnnxModel, labels: NDArray[Any], classes: NDArray[Any] | N
         ModelError: they go with none of the model's outputs.
     """
     outputs = judged_outputs(model)
+    if labels.size == len(labels):
+        labels = labels.reshape(-1)
     found = _one_each(model, outputs, labels, classes) if labels.ndim == 1 else None
     found = found or _shaped(outputs, labels)
     if found is None:

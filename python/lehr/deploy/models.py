@@ -22,6 +22,7 @@ from lehr.deploy.zoo import zoo
 from lehr.errors import ModelError
 
 Arrays = Mapping[str, NDArray[Any]]
+_TELLING = 16  # values in 0..1 that are no accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ def _outputs(session: Any, signature: Signature, tried: Tried) -> tuple[OutputSp
             continue
         items = one[None] if axis is None else np.moveaxis(many, axis, 0)
         scores = are_class_scores(info.name, items, info.name in signature.class_outputs)
-        unit = bool(items.size and ((items >= 0) & (items <= 1)).all())
+        unit = info.name in signature.unit_outputs or bool(
+            items.size >= _TELLING and ((items >= 0) & (items <= 1)).all()
+        )
         outputs.append(OutputSpec(info.name, info.type, one.shape, axis, True, scores, unit))
     return tuple(outputs)
 

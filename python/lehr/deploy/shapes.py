@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lehr.deploy.axis_names import is_audio, is_batch, is_no_items, is_pixels
+from lehr.deploy.axis_names import is_audio, is_batch, is_no_items, is_pixels, is_text
 from lehr.deploy.made_up import content_of
 from lehr.deploy.signature import Dim, InputSpec, Signature, describe
 from lehr.errors import ModelError, OptionError
@@ -47,7 +47,7 @@ class Settled:
     def notes(self) -> list[str]:
         """One sentence for each input that was given a usual size."""
         return [
-            f"{what} of input '{spec.name}' is left open by the model, which is fed {describe(fed(spec))}; --shape "
+            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; --shape "
             f"{spec.name}:{'x'.join(map(str, spec.shape))} says otherwise"
             for spec in self.inputs
             if (what := self.chosen.get(spec.name))
@@ -138,7 +138,7 @@ def known_ranks(
             f"{model} says nothing of the rank of {listed} (of unknown rank): say which shape to use, "
             f"for example {options}, or give samples with --data"
         )
-    return Signature(tuple(inputs), signature.external_files, signature.vocabularies, signature.class_outputs)
+    return replace(signature, inputs=tuple(inputs))
 
 
 def settle(
@@ -150,6 +150,11 @@ def settle(
 ) -> Settled:
     """Every dimension, with ``axes`` as the batch. ``attempt``, below :data:`SIZES`, picks the set of usual sizes."""
     symbols = _symbols(signature, axes, shapes, arrays)
+    told = set(symbols)
+    for name, dtype, declared in signature.inputs:  # so that a symbol has one size everywhere, in sums too
+        for i, dim in enumerate(declared or ()):
+            if isinstance(dim, str) and i != axes[name] and _sum(dim, symbols) is None and "+" not in dim:
+                symbols[dim] = _usual(name, dtype, declared or (), i, attempt)
     specs, chosen = [], {}
     for name, dtype, declared in signature.inputs:
         dims: tuple[Dim, ...] = declared or ()
@@ -158,12 +163,13 @@ def settle(
         sizes, open_axes = [], []
         for i, dim in enumerate(known):
             free = i == axis and not isinstance(dims[i], int) and (given is None or given[i] == 1)
-            size = 1 if free else dim if isinstance(dim, int) else _sum(dim, symbols)
-            if size is None:
-                size = _usual(name, dtype, dims, i, attempt)
-                if not is_batch(dim):
-                    open_axes.append(i)
-            sizes.append(size)
+            if free or isinstance(dim, int):
+                sizes.append(dim if isinstance(dim, int) and not free else 1)
+                continue
+            size = _sum(dim, symbols)
+            sizes.append(_usual(name, dtype, dims, i, attempt) if size is None else size)
+            if not is_batch(dim) and not _symbols_of(dim) <= told:
+                open_axes.append(i)
         free_batch = (
             axis is not None and not isinstance(dims[axis], int) and (given is None or given[axis] == 1)
         )
@@ -202,6 +208,12 @@ def _sum(dim: Dim, symbols: Mapping[str, int]) -> int | None:
     sizes = [int(part) if part.isdecimal() else symbols.get(part) for part in parts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(parts) else None
+
+
+def _symbols_of(dim: Dim) -> set[str]:
+    """The symbols that a dimension is made of; '' stands for one without a name."""
+    parts = {part.strip() for part in dim.split("+")} if isinstance(dim, str) else {""}
+    return {part for part in parts if not part.isdecimal()}
 
 
 def _from_samples(dims: tuple[Dim, ...], axis: int | None, samples: NDArray[Any] | None) -> tuple[Dim, ...]:
@@ -248,8 +260,10 @@ def _pixel_axes(dtype: str, dims: tuple[Dim, ...]) -> tuple[int, ...]:
     return ()
 
 
-def is_one_image(dtype: str, dims: tuple[Dim, ...]) -> bool:
-    """Whether an input is a lone image of open size: its rows are pixels, no items."""
+def is_one_item(name: str, dtype: str, dims: tuple[Dim, ...]) -> bool:
+    """Whether an input is a lone image, text or sound of open size: what stands along its axes are no items."""
+    if len(dims) == 1:
+        return is_audio(name) if dtype.startswith("float") else is_text(name)
     return len(dims) == 3 and (0 in _pixel_axes(dtype, dims) or is_pixels(dims[0]))
 
 

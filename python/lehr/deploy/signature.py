@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.deploy.graph import class_outputs, vocabularies
+from lehr.deploy.graph import class_outputs, unit_outputs, vocabularies
 from lehr.errors import ModelError
 
 # ONNX element types that numpy has and a session accepts, by their number in the ONNX standard.
@@ -60,8 +60,9 @@ class InputSpec:
     def some(self, samples: NDArray[Any], batch: int) -> NDArray[Any]:
         """The first ``batch`` of the samples, repeated if there are fewer, as this input's type."""
         if self.batch_axis is None:
-            stacked = samples.ndim == len(self.shape) + 1
-            chosen = samples[0] if stacked else samples
+            chosen = samples[0] if samples.ndim == len(self.shape) + 1 else samples
+            if chosen.ndim == len(self.shape):  # items may stand along an axis of size 1
+                chosen = chosen[tuple(slice(0, 1) if size == 1 else slice(None) for size in self.shape)]
         else:
             chosen = np.take(samples, np.arange(batch) % samples.shape[self.batch_axis], axis=self.batch_axis)
         return np.ascontiguousarray(chosen, dtype=self.dtype)
@@ -72,7 +73,7 @@ class OutputSpec:
     """One output: the runtime's type name, its shape in a trial call, the axis that follows the batch.
 
     ``scores`` is whether an item's numbers look like one score for each class (see :mod:`lehr.deploy.class_scores`);
-    ``unit`` is whether all of its values lay in 0..1 when it was tried.
+    ``unit`` is whether its values lie in 0..1: those of a softmax or a sigmoid, or all that were seen.
     """
 
     name: str
@@ -94,13 +95,15 @@ class Signature:
     """Inputs as declared, the files that hold external weights, and what the graph tells of its values.
 
     ``vocabularies`` holds, by integer input, how many rows the smallest table has that it picks from;
-    ``class_outputs`` the outputs that a softmax makes or an argmax reads.
+    ``class_outputs`` the outputs that a softmax makes or an argmax reads, ``unit_outputs``
+    those that a softmax or a sigmoid makes.
     """
 
     inputs: tuple[Declared, ...]
     external_files: tuple[Path, ...]
     vocabularies: Mapping[str, int] = field(default_factory=dict)
     class_outputs: frozenset[str] = frozenset()
+    unit_outputs: frozenset[str] = frozenset()
 
 
 def first_sentence(error: BaseException) -> str:
@@ -153,6 +156,7 @@ def read_signature(path: Path) -> Signature:
         external,
         vocabularies(model.graph, [name for name, _, _ in inputs]),
         class_outputs(model.graph),
+        unit_outputs(model.graph),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from lehr.deploy.data import Samples, input_arrays, made_up_samples, samples_for, zoo_samples
 from lehr.deploy.files import load_arrays
+from lehr.deploy.fitting import cast
 from lehr.deploy.functions import is_function_name
 from lehr.deploy.given import Given, given_arrays, given_batches
 from lehr.deploy.models import Arrays, OnnxModel
@@ -107,8 +108,9 @@ class DataSource:
             return None
         from lehr.deploy.signature import read_signature
 
-        names = [name for name, _, _ in read_signature(Path(model)).inputs]
-        return input_arrays(load_arrays(self.path), names, self.name)[0]
+        types = {name: dtype for name, dtype, _ in read_signature(Path(model)).inputs}
+        arrays, _ = input_arrays(load_arrays(self.path), list(types), self.name)
+        return {name: cast(name, types[name], array, self.name) for name, array in arrays.items()}
 
     def load(self, model: OnnxModel, *, any_labels: bool = False) -> tuple[Samples, Samples]:
         """Samples to evaluate on and samples to calibrate with; disjoint but for fewer than ten items. ``any_labels``

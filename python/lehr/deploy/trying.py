@@ -21,6 +21,7 @@ from lehr.deploy.batch import (
     rearranged,
     some_items,
 )
+from lehr.deploy.fitting import item_axis
 from lehr.deploy.shapes import SIZES, Axes, Settled, settle
 from lehr.deploy.signature import InputSpec, Signature, describe, first_sentence
 from lehr.errors import ModelError
@@ -63,6 +64,12 @@ def try_out(
     """
     without = dict.fromkeys((name for name, _, _ in signature.inputs), None)
     ranks = {name: len(dims or ()) for name, _, dims in signature.inputs}
+    for name, _, dims in signature.inputs:
+        array = arrays.get(name)
+        if array is not None and array.ndim - ranks[name] not in {0, 1}:
+            raise ModelError(
+                f"input '{name}' of {model} is {describe(dims)}, but the data holds {describe(array.shape)} for it"
+            )
     stacked = {name for name, array in arrays.items() if array.ndim == ranks.get(name, -2) + 1}
     proposed = [
         {**axes, **_follow(signature, batch_axis)} for axes in guesses(signature.inputs, shapes, stacked)
@@ -90,7 +97,11 @@ def try_out(
         return _tried(attempt, [] if first is None else [_no_batch(first)])
     if first is not None:
         return _one_at_a_time(first)
-    raise ModelError(_cannot_run(model, *(failure or attempt), bool(arrays)))
+    settled, error = failure or attempt
+    for spec in settled.inputs:
+        if spec.name in arrays:
+            item_axis(spec, arrays[spec.name].shape, settled.fixed_batch == 1, "the data")
+    raise ModelError(_cannot_run(model, settled, error, bool(arrays))) from error
 
 
 def _follow(signature: Signature, batch_axis: Axes) -> dict[str, int | None]:
@@ -177,7 +188,8 @@ def _one_at_a_time(attempt: _Attempt) -> Tried:
         axis if axis is not None and one.shape[axis] == 1 else None
         for axis, one in zip(tried.output_axes, attempt.alone, strict=True)
     )
-    return replace(tried, fixed_batch=1, output_axes=axes, notes=(*notes, *tried.notes))
+    inputs = tuple(replace(spec, free_batch=False) for spec in tried.inputs)
+    return replace(tried, inputs=inputs, fixed_batch=1, output_axes=axes, notes=(*notes, *tried.notes))
 
 
 def _as_told(attempt: _Attempt) -> Tried:
@@ -194,7 +206,7 @@ def _about_other_axis(chosen: _Attempt, attempts: Sequence[_Attempt]) -> list[st
     if chosen is attempts[0]:
         return []
     return [
-        f"{_name_axes(chosen)} is the batch: the outputs follow it item by item, not {_name_axes(attempts[0])}"
+        f"{_name_axes(chosen)} is the batch, not {_name_axes(attempts[0])}: the outputs follow it item by item"
     ]
 
 
