@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lehr.deploy.final import Final
-from lehr.deploy.finalists import Measurement, race
+from lehr.deploy.final import Final, Measurement
+from lehr.deploy.finalists import race
 from lehr.errors import OptionError
 
 

@@ -1,4 +1,4 @@
-"""What the final of a search found: who won, with which figures, and what was settled."""
+"""What the final of a search measures and finds: who won, with which figures, and what was settled."""
 
 from __future__ import annotations
 
@@ -9,6 +9,65 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from lehr.deploy.paired import Gain
+from lehr.limits import Answer
+from lehr.trial import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One candidate, measured in one fresh process.
+
+    Attributes:
+        objective: what is optimised; None where it did not run to its end.
+        sem: its standard error within this process, where known.
+        answer: how it stands to its limits: the worst answer of them, ``met`` where there are none.
+        metrics: everything that was measured.
+        disturbed: what other processes did to it, in words; empty for nothing.
+        seconds: what it cost.
+        outcome: how the process ended.
+        reason: why it did not run, or which limit was not met.
+    """
+
+    objective: float | None
+    sem: float | None = None
+    answer: Answer = "met"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    disturbed: str = ""
+    seconds: float = 0.0
+    outcome: Outcome = "ok"
+    reason: str = ""
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is an objective to compare."""
+        return self.outcome == "ok" and self.objective is not None
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON-safe form, which :meth:`from_json` reads."""
+        return {
+            "objective": self.objective,
+            "sem": self.sem,
+            "answer": self.answer,
+            "metrics": dict(self.metrics),
+            "disturbed": self.disturbed,
+            "seconds": self.seconds,
+            "outcome": self.outcome,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Measurement:
+        """Read the stored form.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        known = {name: stored[name] for name in cls.__slots__}
+        for name in ("objective", "sem"):
+            known[name] = None if known[name] is None else float(known[name])
+        known["metrics"] = {str(name): float(value) for name, value in known["metrics"].items()}
+        return cls(**{**known, "seconds": float(known["seconds"])})
+
 
 State = Literal["winner", "level", "open", "worse", "missed", "failed"]
 
