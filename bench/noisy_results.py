@@ -85,7 +85,9 @@ def main() -> None:
     with multiprocessing.Pool(arguments.processes) as pool:
         for method in arguments.methods:
             for kind in NOISE:
-                jobs: list[Job] = [(method, kind, number, arguments.budget) for number in range(arguments.seeds)]
+                jobs: list[Job] = [
+                    (method, kind, number, arguments.budget) for number in range(arguments.seeds)
+                ]
                 results = np.array(pool.map(pair, jobs, chunksize=5), dtype=float)
                 gain = results[:, 2] - results[:, 0]
                 row = {

@@ -217,7 +217,13 @@ def test_what_is_no_verdict_changes_nothing(verdict):
 
 @pytest.mark.parametrize(
     ("value", "sem", "answer"),
-    [(4.0, 0.1, "missed"), (4.9, 0.1, "borderline"), (5.1, 0.1, "borderline"), (5.3, 0.1, "met"), (5.0, 0.0, "met")],
+    [
+        (4.0, 0.1, "missed"),
+        (4.9, 0.1, "borderline"),
+        (5.1, 0.1, "borderline"),
+        (5.3, 0.1, "met"),
+        (5.0, 0.0, "met"),
+    ],
 )
 def test_without_a_verdict_an_interval_that_holds_the_bound_is_borderline(value, sem, answer):
     held = judge([LOWER], {"rate": value}, sem={"rate": sem})
@@ -228,7 +234,9 @@ def test_without_a_verdict_an_interval_that_holds_the_bound_is_borderline(value,
 
 
 def test_a_verdict_goes_before_an_interval():
-    held = judge([UPPER], {"latency_ms": 19.9}, {"latency_ms": {"answer": "feasible"}}, sem={"latency_ms": 1.0})
+    held = judge(
+        [UPPER], {"latency_ms": 19.9}, {"latency_ms": {"answer": "feasible"}}, sem={"latency_ms": 1.0}
+    )
     assert held.answer == "met"
 
 

@@ -56,7 +56,9 @@ def share(text: str, option: str) -> float:
 
 def rate(text: str, option: str) -> float:
     """A number a second above 0, typed as 500 or 500/s. Raises OptionError."""
-    return _positive(text.strip().removesuffix("/s"), option, f"{text!r} is not a number a second above 0, such as 500/s")
+    return _positive(
+        text.strip().removesuffix("/s"), option, f"{text!r} is not a number a second above 0, such as 500/s"
+    )
 
 
 def plain(text: str, option: str) -> float:

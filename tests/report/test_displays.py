@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lehr.report import live, rows
-from lehr.deploy.plan import Plan
 from lehr.deploy.objective import parse_objective
-from lehr.report.plain import PlainLines
-from lehr.quantities import Budget
+from lehr.deploy.plan import Plan
 from lehr.limits import Limit
+from lehr.quantities import Budget
+from lehr.report import live, rows
+from lehr.report.plain import PlainLines
 from lehr.study import StudyTrial, TrialFinished
 
 PLAN = Plan(

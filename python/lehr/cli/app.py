@@ -192,7 +192,9 @@ def tune(
     backend: Annotated[
         list[str] | None,
         typer.Option(
-            "--backend", metavar="NAME", help="A runtime to try (see lehr backends). Repeatable.  [default: all]"
+            "--backend",
+            metavar="NAME",
+            help="A runtime to try (see lehr backends). Repeatable.  [default: all]",
         ),
     ] = None,
     trial_timeout: TrialTimeout = None,

@@ -17,9 +17,7 @@ def tune(options: TuneOptions, tuned: Tuned, *, interrupted: bool, out: str | No
     """What ``lehr tune --json`` prints."""
     study, budget = tuned.study, quantities.budget(options.budget)
     found = tuned.config is not None
-    baseline = next(
-        (trial for trial in study.trials if trial.config == tuned.workload.baseline), None
-    )
+    baseline = next((trial for trial in study.trials if trial.config == tuned.workload.baseline), None)
     return {
         "status": "interrupted" if interrupted else "ok" if found else "nothing_feasible",
         "best": _best(tuned) if found else None,

@@ -86,9 +86,7 @@ def _tune(options: TuneOptions, ending: Ending) -> Exit:
     _check_out(options.folder)
     check_storage(options.storage)
     display = choose(json=options.json)
-    tuning = Tuning(
-        request, on_plan=display.begin, on_progress=display.progress, on_event=display.event
-    )
+    tuning = Tuning(request, on_plan=display.begin, on_progress=display.progress, on_event=display.event)
     interrupted = False
     with guarded_stdout(active=options.json):
         try:
@@ -185,7 +183,10 @@ def _words(
     budget = quantities.budget(options.budget)
     if interrupted:
         again = [argument for argument in sys.argv[1:] if argument != "--fresh"]
-        lines += ["", f"Interrupted after {count} of {budget}. To go on: {shlex.join([*invoked_as(), *again])}"]
+        lines += [
+            "",
+            f"Interrupted after {count} of {budget}. To go on: {shlex.join([*invoked_as(), *again])}",
+        ]
     elif study.stopped == StopReason.EARLY:
         done = trials if budget.trials is None else f"{count} of {budget.trials} trials"
         said = "Ended early" if measured else "This study has ended early"

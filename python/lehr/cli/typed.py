@@ -30,7 +30,9 @@ def batch_axes(texts: Sequence[str]) -> dict[str, int | None]:
     for text in texts:
         match = _AXIS.fullmatch(text.strip())
         if match is None:
-            raise InputError(f"--batch-axis: {text!r} is not of the form name:0, or name:none for an input without one")
+            raise InputError(
+                f"--batch-axis: {text!r} is not of the form name:0, or name:none for an input without one"
+            )
         if match["name"] in found:
             raise InputError(f"--batch-axis: input {match['name']!r} is given twice; keep one")
         found[match["name"]] = None if match["axis"] == "none" else int(match["axis"])

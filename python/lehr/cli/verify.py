@@ -138,4 +138,8 @@ def _last(report: Verified, count: str) -> str:
         still = "; ".join(one.shown() for one in report.limits if one.answer == "borderline")
         return f"NOT SETTLED after {count}: {still}."
     limits = "every limit is met" if report.limits else "it runs; no limits"
-    return f"Verified: {limits} (median of {count}). {report.objective.reason[:1].upper()}{report.objective.reason[1:]}."
+    return f"Verified: {limits} (median of {count}). {_capital(report.objective.reason)}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

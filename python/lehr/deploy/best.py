@@ -73,7 +73,8 @@ class Best:
         figures: configuration, metrics and standard errors of what ships.
         objective: what was optimised.
         limits: the limits and how each stands.
-        model: the model as given: ``{"zoo": family, "sha256": ...}`` or ``{"path": ..., "sha256": ..., "shapes": ...}``.
+        model: the model as given: ``{"zoo": family, "sha256": ...}`` or ``{"path": ..., "sha256": ...}``, with what was
+            fed to it.
         data: ``{"path": ..., "sha256": ...}`` of the samples, or None where inputs were made up.
         baseline: the default configuration, measured beside it; None where it was not.
         backend: the runtime's name.
@@ -159,7 +160,9 @@ def read(path: Path) -> Best:
     """
     try:
         if path.stat().st_size > _LARGEST:
-            raise DeploymentError(f"{path} is too large for a best.json of lehr ({path.stat().st_size} bytes)")
+            raise DeploymentError(
+                f"{path} is too large for a best.json of lehr ({path.stat().st_size} bytes)"
+            )
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DeploymentError(f"cannot read {path}: {error.strerror}") from error
@@ -221,8 +224,10 @@ def _figures(document: Mapping[str, Any], what: str) -> Figures:
     for name, value in config.items():
         if not isinstance(value, _VALUE):
             raise ValueError(f"config gives {name} a {type(value).__name__}")
+    if config.get("quantization") == "fp32":  # what lehr 0.1 called the model as given
+        config = {**config, "quantization": "as_is"}
     return Figures(
-        config={name: ("as_is" if (name, value) == ("quantization", "fp32") else value) for name, value in config.items()},
+        config=config,
         outcome=str(document.get("outcome", "ok")),
         metrics=_numbers(document, "metrics", what),
         sem=_numbers(document, "sem", what, {}),

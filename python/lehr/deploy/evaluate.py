@@ -175,7 +175,11 @@ class Evaluator:
             for one in report.verdicts
             if one.limit.rule == "sequential" and not (moot and one.answer == "borderline")
         }
-        sem = report.sem() | ({} if score.sem is None else {"accuracy": score.sem})
+        if (
+            score.interval is not None
+        ):  # over the choice of samples: the same ones give the same accuracy again
+            facts["accuracy_interval"] = [score.interval.low, score.interval.high]
+        sem = report.sem()
         return {**metrics, "sem": sem, "facts": facts, "verdicts": verdicts}
 
     def _limits(self) -> tuple[Limit, ...]:

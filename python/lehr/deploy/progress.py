@@ -23,6 +23,9 @@ class Progress:
     of: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.what}, {self.done} of {self.of}" if self.of else self.what
+
 
 class Teller:
     """The working side: appends a line for each step, at most twenty a second."""

@@ -173,7 +173,9 @@ def _models(model: object) -> Path | dict[str, Path] | None:
 
 def _path(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value):
-        raise OptionError(f"model is {_options.shown(value)}; give the path of an ONNX file, or several by name")
+        raise OptionError(
+            f"model is {_options.shown(value)}; give the path of an ONNX file, or several by name"
+        )
     return Path(value)
 
 
@@ -193,4 +195,3 @@ def _one_of(option: str, text: str, known: Sequence[Any]) -> Any:
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {close[0]}? Use" if close else "use"
     raise OptionError(f"{option}: unknown {text!r}; {hint} one of {', '.join(known)}")
-

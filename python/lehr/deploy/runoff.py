@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lehr.deploy.best import Figures
-from lehr.deploy.final import Final
-from lehr.deploy.finalists import Measurement, race
+from lehr.deploy.final import Final, Measurement
+from lehr.deploy.finalists import race
 from lehr.deploy.objective import Objective
 from lehr.errors import OptionError
 from lehr.limits import VERDICTS, Judgement, Limit, judge, verdicts_of
@@ -23,6 +23,8 @@ NOTE = "lehr.final"
 #: Trials that take part besides the default configuration, at most; and by what share one may be worse than the best of
 #: the search and still take part. Chosen by hand: more rarely win, and each costs a measurement a round.
 MOST_ENTRANTS, WITHIN = 3, 0.15
+#: Races, where nothing in the one before met the limits again.
+MOST_RACES = 3
 #: Bounds of the time for it where the user gave none: a share of the search's seconds, and its ends.
 SHARE_OF_SEARCH, LEAST_S, MOST_S = 0.5, 6.0, 120.0
 #: By what share something must be better to count; accuracies are exact on the same samples, so less counts there.
@@ -61,6 +63,11 @@ class Runoff:
     surroundings: Mapping[str, Any]
     complete: bool
     measured_now: int
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other processes disturbed every measurement, so that a limit that was not met says little."""
+        return all(entry["disturbed"] for entry in self.result.history)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -120,12 +127,42 @@ def run_final(
     Returns:
         What came of it; None where nothing took part.
     """
-    study = finishing.study
-    entrants = choose(study, objective, baseline)
-    if not entrants or seconds == 0:
+    if seconds == 0:
         return None
+    study = finishing.study
+    beaten: list[int] = []
+    found: Runoff | None = None
+    for number in range(MOST_RACES):
+        entrants = choose(study, objective, baseline, without=beaten)
+        if not any(trial.config != baseline for trial in entrants) and number:
+            break
+        if not entrants:
+            break
+        found = _race(
+            finishing, f"{NOTE}.{number}", entrants, objective, limits, baseline, seconds, seed, surroundings
+        )
+        on_change(found)
+        if found.winner is not None:
+            break
+        beaten += [trial.number for trial in entrants if trial.config != baseline]
+    return found
+
+
+def _race(
+    finishing: Finishing,
+    key: str,
+    entrants: Sequence[StudyTrial],
+    objective: Objective,
+    limits: tuple[Limit, ...],
+    baseline: Mapping[str, Any],
+    seconds: float | None,
+    seed: int,
+    surroundings: Mapping[str, Any],
+) -> Runoff:
+    """One race, kept under ``key``, from its first measurement or from where a killed run left it."""
+    study = finishing.study
     default = next((trial.number for trial in entrants if trial.config == baseline), None)
-    note = _kept(finishing, [trial.number for trial in entrants], len(study.trials))
+    note = _kept(finishing, key, [trial.number for trial in entrants], len(study.trials))
     if not note:
         limit_s = min(max(SHARE_OF_SEARCH * study.seconds, LEAST_S), MOST_S)
         note = {
@@ -146,7 +183,7 @@ def run_final(
     def record(entry: dict[str, Any]) -> None:
         entry[VERDICTS] = told.get(entry["candidate"], {})
         fresh.append(entry)
-        finishing.keep(NOTE, {**note, "history": [*earlier, *fresh]})
+        finishing.keep(key, {**note, "history": [*earlier, *fresh]})
         finishing.emit(FinalEvent(_sentence(entry, objective), study))
 
     def run(history: Sequence[Mapping[str, Any]]) -> Final:
@@ -163,16 +200,17 @@ def run_final(
         fresh.clear()
         result = run([])
     if not note["complete"]:
-        finishing.keep(NOTE, {**note, "history": [*earlier, *fresh], "complete": True})
+        finishing.keep(key, {**note, "history": [*earlier, *fresh], "complete": True})
     winner = None if result.winner is None else _number(result.winner)
-    found = Runoff(winner, result, configs, limits, note["surroundings"], True, len(fresh))
-    on_change(found)
-    return found
+    return Runoff(winner, result, configs, limits, note["surroundings"], True, len(fresh))
 
 
-def choose(study: Study, objective: Objective, baseline: Mapping[str, Any]) -> list[StudyTrial]:
-    """The trials that take part: the best few by what they may be worth within their standard errors, open ones among
-    them, and the default configuration wherever it ran.
+def choose(
+    study: Study, objective: Objective, baseline: Mapping[str, Any], *, without: Sequence[int] = ()
+) -> list[StudyTrial]:
+    """The trials that take part: the best few by what they may be worth within their standard errors, and the default
+    configuration wherever it ran. One whose limits are open takes part where it may be worth more than all that meet
+    theirs. ``without`` are trials that took part and did not meet the limits again.
     """
     sign = 1.0 if objective.direction == "maximize" else -1.0
 
@@ -183,28 +221,31 @@ def choose(study: Study, objective: Objective, baseline: Mapping[str, Any]) -> l
     able = [
         trial
         for trial in study.trials
-        if trial.outcome == "ok" and trial.objective is not None and trial.judged.answer in ("met", "borderline")
+        if trial.outcome == "ok" and trial.objective is not None and trial.number not in without
     ]
-    ranked = sorted((trial for trial in able if trial.config != baseline), key=worth, reverse=True)
-    best = study.best
-    chosen: list[StudyTrial] = []
-    if ranked:
-        top = worth(ranked[0])
-        near = [trial for trial in ranked if top - worth(trial) <= WITHIN * abs(top)]
-        chosen = near[:MOST_ENTRANTS]
-        if best is not None and best.config != baseline and best not in chosen:
-            chosen = [*chosen[: MOST_ENTRANTS - 1], best]
-    default = [trial for trial in study.trials if trial.outcome == "ok" and trial.config == baseline]
-    if not chosen and not any(trial in able for trial in default):
-        return []
-    return [*default[:1], *chosen]
+    met = sorted((one for one in able if one.feasible and one.config != baseline), key=worth, reverse=True)
+    left_open = [one for one in able if one.judged.answer == "borderline" and one.config != baseline]
+    chosen = [one for one in met[:MOST_ENTRANTS] if worth(met[0]) - worth(one) <= WITHIN * abs(worth(met[0]))]
+    doubtful = max(left_open, key=worth, default=None)
+    if doubtful is not None and (not met or worth(doubtful) > worth(met[0])):
+        chosen = [*chosen[: MOST_ENTRANTS - 1], doubtful]
+    default = next((one for one in able if one.config == baseline), None)
+    if default is None or (not chosen and not default.feasible):
+        return chosen
+    return [default, *chosen]
 
 
 def measurement(again: StudyTrial, limits: Sequence[Limit]) -> Measurement:
     """A trial measured again, as the race takes it."""
     ran = again.outcome == "ok" and again.objective is not None
-    held = judge(limits, again.metrics, verdicts_of(again.facts), sem=_at_least(again.metrics, again.metrics_sem))
-    reason = "; ".join(one.shown() for one in held.misses) if ran else str(again.evidence.get("reason") or again.outcome)
+    held = judge(
+        limits, again.metrics, verdicts_of(again.facts), sem=_at_least(again.metrics, again.metrics_sem)
+    )
+    reason = (
+        "; ".join(one.shown() for one in held.misses)
+        if ran
+        else str(again.evidence.get("reason") or again.outcome)
+    )
     return Measurement(
         objective=again.objective if ran else None,
         sem=again.objective_sem,
@@ -224,7 +265,11 @@ def noticeable(objective: Objective) -> float:
 
 def _at_least(metrics: Mapping[str, float], sem: Mapping[str, float]) -> dict[str, float]:
     """Standard errors with the variation between processes that is to be expected, of what varies at all."""
-    return {name: math.hypot(error, BETWEEN_PROCESSES * metrics[name]) for name, error in sem.items() if name in metrics}
+    return {
+        name: math.hypot(error, BETWEEN_PROCESSES * metrics[name])
+        for name, error in sem.items()
+        if name in metrics
+    }
 
 
 def _pooled(entries: Any) -> dict[str, dict[str, Any]]:
@@ -237,13 +282,16 @@ def _pooled(entries: Any) -> dict[str, dict[str, Any]]:
     for name, answers in said.items():
         settled = [one for one in ("feasible", "infeasible") if 2 * answers.count(one) > len(answers)]
         answer = settled[0] if settled else "borderline"
-        found[name] = {"answer": answer, "reason": f"{answer} in {answers.count(answer)} of {len(answers)} rounds"}
+        found[name] = {
+            "answer": answer,
+            "reason": f"{answer} in {answers.count(answer)} of {len(answers)} rounds",
+        }
     return found
 
 
-def _kept(finishing: Finishing, entrants: list[int], trials: int) -> dict[str, Any]:
+def _kept(finishing: Finishing, key: str, entrants: list[int], trials: int) -> dict[str, Any]:
     """The note of an earlier run of the same final; empty where there is none."""
-    note = finishing.kept(NOTE)
+    note = finishing.kept(key)
     same = (
         isinstance(note, dict)
         and note.get("entrants") == entrants
@@ -265,7 +313,11 @@ def _number(name: str) -> int:
 
 def _sentence(entry: Mapping[str, Any], objective: Objective) -> str:
     value = entry["objective"]
-    what = f"{metric(objective.metric).title} {figure(objective.metric, value)}" if value is not None else entry["outcome"]
+    what = (
+        f"{metric(objective.metric).title} {figure(objective.metric, value)}"
+        if value is not None
+        else entry["outcome"]
+    )
     reason = f" ({entry['reason']})" if entry["reason"] else ""
     disturbed = ", disturbed" if entry["disturbed"] else ""
     return f"final, round {entry['round'] + 1}: {entry['candidate']}: {what}{disturbed}{reason}"

@@ -43,9 +43,13 @@ def settle(request: Request, workload: Workload) -> Settled:
         limits = (*limits, Limit("accuracy", FIDELITY, ">="))
         notes.append(f"At least {FIDELITY:g} of it is asked for; change that with --min-accuracy.")
     elif accuracy_matters:
-        reached = workload.opened.accuracy.get(str(workload.baseline.get("model", next(iter(workload.opened.models)))))
+        reached = workload.opened.accuracy.get(
+            str(workload.baseline.get("model", next(iter(workload.opened.models))))
+        )
         if reached is None or not math.isfinite(reached):
-            notes.append("The default configuration's accuracy is not known, so it is not limited; see --min-accuracy.")
+            notes.append(
+                "The default configuration's accuracy is not known, so it is not limited; see --min-accuracy."
+            )
         else:
             limits = (*limits, floor := accuracy_floor(reached))
             notes.append(

@@ -74,6 +74,11 @@ class Tuned:
     stage: Stage
 
     @property
+    def confirmed(self) -> bool:
+        """Whether the figures are those of a final that the configuration won."""
+        return self.config is not None and self.final is not None and self.final.winner == self.trial
+
+    @property
     def disturbed(self) -> dict[str, Any] | None:
         """``{"trials", "of", "by"}``: how much of the search other processes disturbed; None when it was quiet."""
         found = self.study.disturbed
@@ -230,12 +235,13 @@ def tune(
     from lehr.report.display import shown
 
     with shown(progress) as display:
-        tuning = Tuning(
-            request,
-            on_plan=display.begin,
-            on_progress=display.progress,
-            on_event=lambda event: [display.event(event), on_event(event) if on_event is not None else None],
-        )
+
+        def told(event: Any) -> None:
+            display.event(event)
+            if on_event is not None:
+                on_event(event)
+
+        tuning = Tuning(request, on_plan=display.begin, on_progress=display.progress, on_event=told)
         return tuning.run()
 
 
@@ -308,7 +314,7 @@ class Tuning:
         final, best = self._final, study.best
         winner = final.winner if final is not None else None
         entry = final.figures(winner) if final is not None and winner is not None else None
-        if entry is None and best is not None and (final is None or not final.complete):
+        if entry is None and best is not None and (final is None or not final.complete or final.disturbed):
             winner, entry = best.number, Figures(best.config, "ok", best.metrics, best.metrics_sem)
         judged = self._judged(winner, entry)
         return Tuned(
@@ -322,7 +328,9 @@ class Tuning:
             study=study,
             final=final,
             unavailable=self._unavailable,
-            surroundings=final.surroundings if final is not None and final.surroundings else self._noted(study),
+            surroundings=final.surroundings
+            if final is not None and final.surroundings
+            else self._noted(study),
             notes=settled.plan.notes,
             workload=self.workload,
             seed=self.request.seed,
@@ -469,4 +477,3 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
             if name in before and before[name] != now.get(name)
         ]
     return found
-

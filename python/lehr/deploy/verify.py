@@ -1,4 +1,4 @@
-"""``lehr.verify``: a deployed configuration, measured again in fresh processes and held against limits and objective."""
+"""``lehr.verify``: a deployed configuration, measured again and held against its limits and its objective."""
 
 from __future__ import annotations
 
@@ -202,7 +202,9 @@ def verify(
         OptionError: an argument is out of its range.
     """
     if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= _MOST_REPEATS:
-        raise OptionError(f"repeats is {_options.shown(repeats)}; give a whole number from 1 to {_MOST_REPEATS}")
+        raise OptionError(
+            f"repeats is {_options.shown(repeats)}; give a whole number from 1 to {_MOST_REPEATS}"
+        )
     allowed = _options.amount("tolerance", tolerance, "shares", 1e6, zero=True)
     timeout_s = _options.optional_seconds("trial_timeout_s", trial_timeout_s)
     killed_at = _options.optional_megabytes("memory_limit_mb", memory_limit_mb) or round(0.8 * memory_mb())
@@ -244,10 +246,9 @@ def verify(
 
 
 def _is_settled(report: Verified) -> bool:
-    open_ones = [one for one in (*report.limits, report.objective) if one.answer == "borderline"]
-    bad = [one for one in (*report.limits, report.objective) if one.answer == "missed"]
-    quiet = [one for one in report.repeats if one.outcome == "ok" and not one.disturbed]
-    return not open_ones and not (bad and len(quiet) < len(report.repeats))
+    answers = {report.objective.answer, *(one.answer for one in report.limits)}
+    disturbed = any(one.disturbed for one in report.repeats)
+    return "borderline" not in answers and not ("missed" in answers and disturbed)
 
 
 def _report(best: Best, limits: Sequence[Limit], repeats: Sequence[Repeat], tolerance: float) -> Verified:
@@ -314,7 +315,7 @@ def _verdicts(repeats: Sequence[Repeat], limits: Sequence[Limit]) -> dict[str, d
         count = answers.count(answer)
         found[limit.metric] = {
             "answer": answer,
-            "reason": f"{limit} is {'open' if answer == 'borderline' else answer} in {count} of {len(ran)} measurements",
+            "reason": f"{limit} is {answer} in {count} of {len(ran)} measurements",
             "probability": statistics.fmean(float(verdict.get("probability", 0.5)) for verdict in said),
         }
     return found
@@ -332,8 +333,14 @@ def compare(
     name = best.objective.metric
     shipped, now = best.figures.metrics.get(name), metrics.get(name)
     if shipped is None or now is None or not same_machine:
-        why = "it was shipped from another machine" if shipped is not None and now is not None else "it was not measured"
-        return ObjectiveAnswer(name, "unmeasured", shipped, now, None, f"{metric(name).title} is not compared: {why}")
+        why = (
+            "it was shipped from another machine"
+            if shipped is not None and now is not None
+            else "it was not measured"
+        )
+        return ObjectiveAnswer(
+            name, "unmeasured", shipped, now, None, f"{metric(name).title} is not compared: {why}"
+        )
     change = best.objective.gain(now, shipped)
     relative = math.hypot(sem.get(name, 0.0) / abs(now) if now else 0.0, _relative(best, name))
     half = 1.959964 * relative * (1 + change if best.objective.direction == "maximize" else 1 - change)
@@ -454,7 +461,11 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
             f"{place}: its configuration has {', '.join(map(repr, strange))}, which is no choice of this deployment"
         )
     for name, value in best.config.items():
-        if isinstance(value, str) and name in ("batch_size", "num_threads", "inter_op_threads") and value.isdecimal():
+        if (
+            isinstance(value, str)
+            and name in ("batch_size", "num_threads", "inter_op_threads")
+            and value.isdecimal()
+        ):
             raise DeploymentError(f"{place}: {name} is the text {value!r}; write the number {value}")
 
 

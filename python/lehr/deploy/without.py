@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from lehr import Categorical, Condition, Float, Int, Ordinal, Space, param
-
 from lehr.errors import OptionError, SpaceError
 from lehr.variables import Variable
 

@@ -1,4 +1,4 @@
-"""What is tuned: the bundled zoo or models of the user's, opened in the stage, with the space of their configurations."""
+"""What is tuned: the bundled zoo or models of the user, opened in the stage, and the space of configurations."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def _fed(model: OnnxModel) -> dict[str, Any]:
     }
 
 
-def open_workload(
-    stage: Stage, request: Any, *, drops: Sequence[str] = ()
-) -> Workload:
+def open_workload(stage: Stage, request: Any, *, drops: Sequence[str] = ()) -> Workload:
     """Open what a request names.
 
     Raises:

@@ -9,7 +9,15 @@ from lehr.metrics import figure, metric
 
 #: Values that say what they are without the variable's name.
 _SELF_EVIDENT = ("model", "quantization")
+#: Settings in a word; an empty one is what the runtime does anyway.
+_WORDS = {
+    ("memory_pattern", True): "", ("memory_pattern", False): "nopattern",
+    ("spinning", True): "spin", ("spinning", False): "nospin",
+    ("per_channel", True): "perchannel", ("per_channel", False): "",
+    ("calibration", "minmax"): "", ("calibration", "percentile"): "percentile",
+}  # fmt: skip
 _SHORT = {
+    "inter_op_threads": "i",
     "batch_size": "b",
     "num_threads": "t",
     "graph_optimization": "opt=",
@@ -32,7 +40,9 @@ def compact(config: Mapping[str, Any]) -> str:
     """A configuration on one short line: ``resnet int8_static b8 t2 opt=all par``."""
     words = []
     for name, value in config.items():
-        if name in _SELF_EVIDENT:
+        if (name, value) in _WORDS:
+            words.append(_WORDS[name, value])
+        elif name in _SELF_EVIDENT:
             words.append(str(value))
         elif name == "execution_mode":
             words.append(str(value)[:3])
@@ -40,7 +50,7 @@ def compact(config: Mapping[str, Any]) -> str:
             words.append(f"{_SHORT[name]}{value}")
         else:
             words.append(f"{name}={value}")
-    return " ".join(words)
+    return " ".join(word for word in words if word)
 
 
 def shown_metrics(metrics: Mapping[str, float], names: Iterable[str]) -> str:

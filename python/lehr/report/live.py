@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lehr.report import figures, rows
-from lehr.deploy.runoff import FinalEvent
 from lehr.deploy.plan import Plan
 from lehr.deploy.progress import Progress
-from lehr.report.plain import opening
+from lehr.deploy.runoff import FinalEvent
 from lehr.metrics import metric, number
+from lehr.report import figures, rows
+from lehr.report.plain import opening
 from lehr.study import (
     FaultFound,
     Study,
@@ -30,7 +30,9 @@ from lehr.study import (
 
 _STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
 _MOST_FAILURES = 8
-_FRAME_LINES = 6  # header of the table, its rule, status line, what runs now and is prepared, one line to spare
+_FRAME_LINES = (
+    6  # header of the table, its rule, status line, what runs now and is prepared, one line to spare
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,10 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
 def _room(trials: Sequence[StudyTrial], metrics: Sequence[str], width: int) -> int:
     """Columns left for the configuration when every other column has what it needs."""
     others = 1 + 1 + max(len(str(trial.number)) for trial in trials) + 1
-    others += max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) + bool(trial.disturbed) for trial in trials)) + 1
+    others += (
+        max(len("outcome"), *(len(rows.SHOWN[rows.kind(trial)]) + bool(trial.disturbed) for trial in trials))
+        + 1
+    )
     for name in metrics:
         cells = (len(number(name, trial.metrics.get(name))) for trial in trials)
         others += max(len(metric(name).heading), *cells) + 1

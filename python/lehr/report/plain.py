@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from lehr.report import figures, rows
 from lehr.deploy.plan import Plan
 from lehr.deploy.progress import Progress
 from lehr.metrics import figure, metric
+from lehr.report import figures, rows
 from lehr.study import (
     PhaseChanged,
     Study,

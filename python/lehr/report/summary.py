@@ -32,6 +32,11 @@ def found_lines(tuned: Tuned, out: str | None, command: str) -> list[str]:
     lines += comparison(names, {"best": tuned.metrics, "default": baseline}, tuned.limits, tuned.sem)
     if tuned.final is not None:
         lines += tuned.final.sentences
+    if tuned.final is not None and not tuned.confirmed:
+        lines.append(
+            f"NOT CONFIRMED: trial {tuned.trial} did not meet the limits when it was measured again, but the machine was "
+            "disturbed. `lehr verify` on a quiet machine tells."
+        )
     if tuned.disturbed is not None:
         lines.append(disturbance(tuned.disturbed))
     if out is not None:
@@ -73,7 +78,8 @@ def comparison(
     grid = [["", *sources, "limit" if bounds else ""]]
     for name in names:
         cells = [
-            figure(name, metrics.get(name)) + (_plus_minus(name, metrics.get(name), sem) if title == first else "")
+            figure(name, metrics.get(name))
+            + (_plus_minus(name, metrics.get(name), sem) if title == first else "")
             for title, metrics in sources.items()
         ]
         grid.append([metric(name).title, *cells, bounds.get(name, "")])
