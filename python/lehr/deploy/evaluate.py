@@ -189,7 +189,7 @@ class Evaluator:
 
     def _time(self, call: Callable[[], object], batch: int, call_s: float) -> LatencyReport:
         trial = current_trial()
-        plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
+        plan = self.plan.final() if trial is not None and trial.confirming else self.plan
         plan = replace(plan, max_s=timing_time_s(call_s, plan.max_s))
         plan = plan.within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found

@@ -69,6 +69,18 @@ class LatencyPlan:
             retry_s=10 * self.retry_s,
         )
 
+    def final(self) -> LatencyPlan:
+        """The plan of one round of a final: as strict with limits, but shorter, since rounds are repeated in other
+        processes, where more of the variation is, and since the final repeats what was disturbed itself.
+        """
+        strict = self.strict()
+        return replace(
+            strict,
+            least_s=2 * self.least_s,
+            enough_s=self.enough_s,
+            retries=0,
+        )
+
     def within(self, seconds: float | None) -> LatencyPlan:
         """The plan bounded so that all attempts fit into a trial that may take so long, with time left for the rest."""
         if seconds is None:

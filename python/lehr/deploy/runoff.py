@@ -49,6 +49,7 @@ class Runoff:
     Attributes:
         winner: the number of the trial whose configuration ships; None where nothing ran within the limits again.
         result: the race itself.
+        objective: name of the metric that is optimised.
         configs: configurations by trial number, of those that took part.
         limits: the study's.
         surroundings: machine, versions and moment of its first measurement.
@@ -58,6 +59,7 @@ class Runoff:
 
     winner: int | None
     result: Final
+    objective: str
     configs: Mapping[int, dict[str, Any]]
     limits: tuple[Limit, ...]
     surroundings: Mapping[str, Any]
@@ -85,8 +87,13 @@ class Runoff:
             dict(self.configs[number]),
             "ok",
             {name: one.median for name, one in standing.metrics.items()},
-            {name: one.sem for name, one in standing.metrics.items() if one.sem},
+            {name: one.sem for name, one in standing.metrics.items() if one.sem} or self._within(number),
         )
+
+    def _within(self, number: int) -> dict[str, float]:
+        """The standard error of the objective within its one process, where there was one round alone."""
+        errors = [entry["sem"] for entry in self.result.history if entry["candidate"] == _name(number)]
+        return {self.objective: errors[-1]} if errors and errors[-1] else {}
 
     def judgements(self, number: int) -> tuple[Judgement, ...]:
         """How the limits stand for a configuration by all its rounds."""
@@ -202,7 +209,7 @@ def _race(
     if not note["complete"]:
         finishing.keep(key, {**note, "history": [*earlier, *fresh], "complete": True})
     winner = None if result.winner is None else _number(result.winner)
-    return Runoff(winner, result, configs, limits, note["surroundings"], True, len(fresh))
+    return Runoff(winner, result, objective.metric, configs, limits, note["surroundings"], True, len(fresh))
 
 
 def choose(

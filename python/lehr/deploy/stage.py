@@ -58,8 +58,8 @@ class Opened:
 
     ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
     is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
-    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for the
-    user.
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for
+    the user.
     """
 
     models: Mapping[str, OnnxModel]

@@ -29,8 +29,8 @@ from lehr.study.results import read_result
 from lehr.supervise import Ending, TrialContext, _options
 from lehr.supervise.supervisor import Supervisor
 
-#: By what share the objective may be worse than shipped before that counts. Chosen by hand: clock boosts, neighbours and
-#: memory placement move the speed of one configuration by some 5 to 10 % between days.
+#: By what share the objective may be worse than shipped before that counts. Chosen by hand: clock boosts, neighbours
+#: and memory placement move the speed of one configuration by some 5 to 10 % between days.
 TOLERANCE = 0.2
 #: How many times the repeats asked for are measured at most, while something is open or was disturbed.
 _MOST_ROUNDS = 3
@@ -217,7 +217,7 @@ def verify(
         opened, evaluator = _reopened(stage, place, best, model, data)
         _check_config(place, best, opened)
         context = TrialContext(
-            0, feasible_found=True, limits=asked, confirming=True, memory_limit_mb=killed_at,
+            0, feasible_found=True, limits=asked, memory_limit_mb=killed_at,
             timeout_s=timeout_s or trial_time(opened.slowest_s),
         )  # fmt: skip
 
@@ -420,6 +420,7 @@ def _reopened(
             f"{best.model['sha256'][:12]}...; tune again, or give the old one with --model"
         )
     evaluator = opened.evaluator()
+    evaluator = replace(evaluator, plan=evaluator.plan.strict())
     if artefact is not None:
         return opened, replace(evaluator, artefact=artefact)
     made = stage.prepare(opened, best.config)

@@ -34,8 +34,8 @@ def found_lines(tuned: Tuned, out: str | None, command: str) -> list[str]:
         lines += tuned.final.sentences
     if tuned.final is not None and not tuned.confirmed:
         lines.append(
-            f"NOT CONFIRMED: trial {tuned.trial} did not meet the limits when it was measured again, but the machine was "
-            "disturbed. `lehr verify` on a quiet machine tells."
+            f"NOT CONFIRMED: trial {tuned.trial} did not meet the limits when it was measured again, but the machine "
+            "was disturbed. `lehr verify` on a quiet machine tells."
         )
     if tuned.disturbed is not None:
         lines.append(disturbance(tuned.disturbed))
