@@ -50,9 +50,9 @@ _VERIFY_EXAMPLES = """Examples:
   lehr verify deployed/ --model build/model.onnx --max-latency-p95 25ms
 
 \b
-Exit codes: 0 every limit is met and the objective is as shipped, 1 a limit is
-missed or open, the objective is worse or the configuration does not run, 2 bad
-input (not a deployment, another model), 3 the machine failed us, 130
+Exit codes: 0 every limit is met and the objective is as shipped, 1 a limit
+is missed or open, the objective is worse or the configuration does not run,
+2 bad input (not a deployment, another model), 3 the machine failed us, 130
 interrupted by Ctrl-C.
 """
 

@@ -180,10 +180,14 @@ def _path(value: object) -> Path:
 
 
 def _names(what: str, values: Sequence[str]) -> tuple[str, ...]:
+    from lehr.deploy.backends import find_backend
+
     found = (values,) if isinstance(values, str) else tuple(values)
     if not found or not all(isinstance(name, str) and name for name in found):
         raise OptionError(f"{what} is {_options.shown(values)}; give names, such as ['onnxruntime']")
-    return found
+    for name in found:
+        find_backend(name)  # complains about one that there is not
+    return tuple(dict.fromkeys(found))
 
 
 def _one_of(option: str, text: str, known: Sequence[Any]) -> Any:

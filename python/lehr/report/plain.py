@@ -17,7 +17,7 @@ from lehr.study import (
 )
 
 #: Seconds after which preparing is worth a line.
-_SLOW_S = 2.0
+_SLOW_S = 10.0
 
 
 class PlainLines:
