@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lehr.cli.main import main
+from lehr.study import Job
 from lehr.supervise import Ending
 
 pytest.importorskip("onnxruntime")
@@ -17,18 +18,13 @@ TUNE = ["tune", "--method", "guided", "--budget", "60"]
 
 
 class Modelled:
-    """In place of the supervisor: metrics that follow from the configuration alone, in no time."""
+    """In place of the executor: metrics that follow from the configuration alone, in no time."""
 
-    def __init__(self, **_options: Any) -> None:
+    def __init__(self, *_: Any) -> None:
         pass
 
-    def __enter__(self) -> Modelled:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def run(self, _function: object, config: dict[str, Any], **_options: Any) -> Ending:
+    def run(self, _evaluate: object, job: Job) -> Ending:
+        config = job.config
         model = ["mlp", "lenet", "mobilenet", "resnet", "vit"].index(config["model"])
         latency = (1.0 + model) * config["batch_size"] ** 0.5
         metrics = {
@@ -37,12 +33,15 @@ class Modelled:
         }  # fmt: skip
         return Ending("ok", metrics, {}, 1.0)
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """The command in this process: its exit code and stdout."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lehr.study.executor.Supervisor", Modelled)
+    monkeypatch.setattr("lehr.deploy.tune.DeploymentExecutor", Modelled)
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as caught:
