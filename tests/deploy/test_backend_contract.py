@@ -23,10 +23,10 @@ from lehr.deploy import (
     Failure,
     Prepared,
     availability,
-    backend_names,
     environment,
     find_backend,
 )
+from lehr.deploy.backends import built_in_names
 from lehr.errors import PreparationError
 from lehr.supervise import Supervisor
 
@@ -59,7 +59,7 @@ def samples(made: Bench, count: int = 3) -> dict[str, Any]:
 
 
 def test_every_built_in_backend_is_tested_here() -> None:
-    assert set(MODELS) == set(backend_names())
+    assert set(MODELS) == set(built_in_names())
 
 
 def test_it_says_whether_it_runs_here(backend: Backend, supervisor: Supervisor) -> None:

@@ -17,11 +17,23 @@ from benches import QUICK
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import DataSource, Failure, OnnxModel, Opened, Prepared, Progress, Stage, stage, stored, zoo
+from lehr.deploy import (
+    DataSource,
+    Failure,
+    LatencyPlan,
+    OnnxModel,
+    Opened,
+    Prepared,
+    Progress,
+    Stage,
+    stage,
+    stored,
+    zoo,
+)
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.prepare import save_folder
 from lehr.deploy.stage import _rebuilt, _told
-from lehr.deploy.times import accuracy_time_s, trial_timeout_s
+from lehr.deploy.times import accuracy_time_s, paced, trial_timeout_s
 from lehr.supervise import Supervisor
 
 STATIC = {"quantization": "int8_static"}
@@ -227,7 +239,12 @@ def test_a_slow_model_is_given_its_time(supervisor: Supervisor, tmp_path: Path) 
     assert accuracy_time_s(100.0) == 60
     assert accuracy_time_s(0.001) == 4
     assert trial_timeout_s(0.001) == 60
-    assert trial_timeout_s(2.0) >= 2 * (3 * 20) + accuracy_time_s(2.0)
+    for plan in (LatencyPlan(), LatencyPlan().strict()):
+        assert paced(plan, 0.001) == plan
+        slowly = paced(plan, 2.0).within(trial_timeout_s(2.0))
+        assert slowly.max_s >= 40 * 2.0
+        assert slowly.enough_s >= 10 * 2.0
+        assert slowly.max_s + slowly.retry_s + accuracy_time_s(2.0) < trial_timeout_s(2.0)
 
 
 def test_models_and_sources_come_back_from_json(stage: Stage, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from lehr.deploy import stored
 from lehr.deploy.accuracy import Run, evaluate
 from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Session
-from lehr.deploy.backends import find_backend
+from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
 from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
@@ -58,8 +58,7 @@ class Opened:
 
     ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
     is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
-    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for the
-    user.
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are for the user.
     """
 
     models: Mapping[str, OnnxModel]
@@ -114,7 +113,7 @@ class Stage:
         workdir: str | Path,
         supervisor: Supervisor,
         *,
-        backends: Sequence[str] = ("onnxruntime",),
+        backends: Sequence[str] = (DEFAULT,),
         timeout_s: float = TIMEOUT_S,
         memory_limit_mb: float | None = None,
         reference_s: float = REFERENCE_S,
