@@ -34,6 +34,9 @@ from lehr.supervise import Supervisor
 MODELS = {"onnxruntime": files.linear}
 
 
+ODD_NAME = 'the "model" {0} ü.onnx'
+
+
 @pytest.fixture(params=sorted(MODELS))
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn."""
@@ -163,8 +166,8 @@ def test_its_loader_opens_the_file_without_lehr(backend: Backend, made: Bench, t
     session.close()
     folder = tmp_path / "deployed"
     folder.mkdir()
-    (folder / "the model.onnx").write_bytes(prepared.artefact.read_bytes())
-    text = backend.loader("the model.onnx", options)
+    (folder / ODD_NAME).write_bytes(prepared.artefact.read_bytes())
+    text = backend.loader(ODD_NAME, options)
     (folder / "load.py").write_text(text)
     assert "lehr" not in {name.split(".")[0] for name in imported(text)}
     np.savez(tmp_path / "in.npz", **inputs)

@@ -38,6 +38,8 @@ def test_a_family_is_measured_on_every_held_out_image(zoo_bench: Bench) -> None:
     facts = metrics.pop("facts")
     for busy in ("measurement", "disturbed"):  # what a busy machine adds
         facts.pop(busy, None)
+    low, high = facts.pop("accuracy_interval")
+    assert low < metrics["accuracy"] < high < low + 0.07
     ran_on = {"device": "cpu", "provider": "CPUExecutionProvider", "threads": 1}
     assert facts == {"ran_on": ran_on, "accuracy_of": "classes"}
     assert metrics["accuracy_samples"] == 797
@@ -49,9 +51,7 @@ def test_a_family_is_measured_on_every_held_out_image(zoo_bench: Bench) -> None:
     assert metrics["throughput_items_s"] == pytest.approx(50e3 / metrics["latency_mean_ms"])
     assert metrics["model_size_mb"] == pytest.approx(zoo()["mlp"].path.stat().st_size / 1e6)
     assert metrics.pop("memory_peak_mb") is None  # the supervisor's to tell
-    sem = metrics.pop("sem")
-    assert set(sem) <= set(metrics)  # those of the timings where so few calls give one
-    assert 0 < sem["accuracy"] < 0.02
+    assert set(metrics.pop("sem")) <= set(metrics)  # where so few calls give one
     assert metrics["load_s"] > 0
     assert all(isinstance(value, float) for value in metrics.values())
 
@@ -59,8 +59,7 @@ def test_a_family_is_measured_on_every_held_out_image(zoo_bench: Bench) -> None:
 def test_standard_errors_are_those_of_the_report(zoo_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatencyReport, "sem", lambda report: {"latency_mean_ms": report.mean_ms / 10})
     metrics = zoo_bench(config(model="mlp", batch_size=64))
-    assert metrics["sem"]["latency_mean_ms"] == metrics["latency_mean_ms"] / 10
-    assert set(metrics["sem"]) == {"latency_mean_ms", "accuracy"}
+    assert metrics["sem"] == {"latency_mean_ms": metrics["latency_mean_ms"] / 10}
 
 
 def test_every_option_of_the_runtime_gives_the_same_answers(zoo_bench: Bench) -> None:

@@ -175,12 +175,10 @@ class Evaluator:
             for one in report.verdicts
             if one.limit.rule == "sequential" and not (moot and one.answer == "borderline")
         }
-        if (
-            score.interval is not None
-        ):  # over the choice of samples: the same ones give the same accuracy again
+        if score.interval is not None:
+            # Over the choice of samples. It is no standard error: the same samples give the same accuracy again.
             facts["accuracy_interval"] = [score.interval.low, score.interval.high]
-        sem = report.sem()
-        return {**metrics, "sem": sem, "facts": facts, "verdicts": verdicts}
+        return {**metrics, "sem": report.sem(), "facts": facts, "verdicts": verdicts}
 
     def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
