@@ -33,7 +33,7 @@ from lehr.deploy import (
 )
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.prepare import save_folder
-from lehr.deploy.stage import _rebuilt, _told
+from lehr.deploy.rebuilding import as_plain, rebuilt
 from lehr.deploy.times import accuracy_time_s, paced, trial_timeout_s
 from lehr.supervise import Supervisor
 
@@ -264,7 +264,7 @@ def test_a_slow_model_is_given_its_time(supervisor: Supervisor, tmp_path: Path) 
 def test_models_and_sources_come_back_from_json(stage: Stage, tmp_path: Path) -> None:
     for build in (files.linear, files.recurrent, files.two_inputs, files.embedding):
         model = OnnxModel.open(build(tmp_path / f"{build.__name__}.onnx"))
-        assert _rebuilt(OnnxModel, json.loads(json.dumps(_told(model)))) == model
+        assert rebuilt(OnnxModel, json.loads(json.dumps(as_plain(model)))) == model
     for source in (
         DataSource("zoo", variant="clean"),
         DataSource("made-up", seed=3),

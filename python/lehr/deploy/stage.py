@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +29,7 @@ from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
+from lehr.deploy.rebuilding import as_plain, rebuilt
 from lehr.deploy.scoring import ItemScores, Scorer
 from lehr.deploy.shapes import Axes
 from lehr.deploy.sources import Data, DataSource
@@ -170,7 +169,7 @@ class Stage:
         if (found := folder.find(model, runtime, config)) is not None:
             return found
         request = {
-            "model": _told(model),
+            "model": as_plain(model),
             "backend": runtime.name,
             "config": dict(config),
             "folder": str(folder.path),
@@ -200,7 +199,7 @@ class Stage:
         if "refused" in told:
             raise ModelError(told["refused"])
         return Opened(
-            models={name: _rebuilt(OnnxModel, one) for name, one in told["models"].items()},
+            models={name: rebuilt(OnnxModel, one) for name, one in told["models"].items()},
             source=DataSource.from_json(told["source"]),
             workdir=self.workdir,
             backends=self.backends,
@@ -294,7 +293,7 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
                 f"a call of {model.path.name} takes {call_s:.2g} s, so answers are compared on {scorer.count} of "
                 f"{wanted} samples"
             )
-        told["models"][name] = _told(model)
+        told["models"][name] = as_plain(model)
         told["call_s"][name] = call_s
         told["samples"] = max(told["samples"], min(evaluation.count, scorer.count))
         told["labelled"] = evaluation.labels is not None
@@ -350,7 +349,7 @@ def _counted(session: Session, model: OnnxModel, samples: Samples, teller: Telle
 
 
 def _make(request: dict[str, Any]) -> None:
-    model = _rebuilt(OnnxModel, request["model"])
+    model = rebuilt(OnnxModel, request["model"])
     runtime = find_backend(request["backend"])
     Teller(request["progress"]).tell(f"preparing {runtime.prepare_key(request['config'])}")
     _make_folder(runtime, model, request["config"], ModelFolder(Path(request["folder"])))
@@ -387,23 +386,3 @@ def _keep_failure(place: Path, failure: Failure) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
-
-
-def _told(model: OnnxModel) -> dict[str, Any]:
-    return {**asdict(model), "path": str(model.path)}
-
-
-def _rebuilt(hint: Any, told: Any) -> Any:
-    """The inverse of ``dataclasses.asdict`` after a way through JSON: by the types of the fields."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if is_dataclass(hint):
-        hints = get_type_hints(hint)
-        return hint(**{one.name: _rebuilt(hints[one.name], told[one.name]) for one in fields(hint)})  # type: ignore[operator]
-    if origin is tuple:
-        inner = arguments[0] if arguments else Any
-        return tuple(_rebuilt(inner, one) for one in told)
-    if origin in {types.UnionType, typing.Union}:
-        return (
-            None if told is None else _rebuilt(next(one for one in arguments if one is not type(None)), told)
-        )
-    return Path(told) if hint is Path else told
