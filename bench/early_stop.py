@@ -77,13 +77,14 @@ def stage_rows(configs: int, seed: int, stage: Stage) -> list[dict[str, Any]]:
     for config in space.sample(4 * configs, seed=seed):
         if measured == configs:
             break
-        model = opened.models[config["model"]]
         batch = int(config.get("batch_size", 1))
+        prepared = stage.prepare(opened, config)
+        if not isinstance(prepared, Prepared):
+            continue
+        feed = prepared.samples().batch(0, batch)
         try:
-            prepared = stage.prepare(opened, config)
-            assert isinstance(prepared, Prepared)
             session = runtime.open(prepared.artefact, runtime.session_options(config))
-            session.bind(prepared.samples(model).batch(0, batch))
+            session.bind(feed)
             session.run()
         except Exception:  # a configuration that crashes costs every protocol nothing
             continue

@@ -23,15 +23,18 @@ from lehr.deploy import (
     Failure,
     Prepared,
     availability,
-    backend_names,
     environment,
     find_backend,
 )
+from lehr.deploy.backends import built_in_names
 from lehr.errors import PreparationError
 from lehr.supervise import Supervisor
 
 #: By backend, what writes a small model for it: rows of numbers in, at least three scores out.
 MODELS = {"onnxruntime": files.linear}
+
+
+ODD_NAME = 'the "model" {0} ü.onnx'
 
 
 @pytest.fixture(params=sorted(MODELS))
@@ -59,7 +62,7 @@ def samples(made: Bench, count: int = 3) -> dict[str, Any]:
 
 
 def test_every_built_in_backend_is_tested_here() -> None:
-    assert set(MODELS) == set(backend_names())
+    assert set(MODELS) == set(built_in_names())
 
 
 def test_it_says_whether_it_runs_here(backend: Backend, supervisor: Supervisor) -> None:
@@ -163,8 +166,8 @@ def test_its_loader_opens_the_file_without_lehr(backend: Backend, made: Bench, t
     session.close()
     folder = tmp_path / "deployed"
     folder.mkdir()
-    (folder / "the model.onnx").write_bytes(prepared.artefact.read_bytes())
-    text = backend.loader("the model.onnx", options)
+    (folder / ODD_NAME).write_bytes(prepared.artefact.read_bytes())
+    text = backend.loader(ODD_NAME, options)
     (folder / "load.py").write_text(text)
     assert "lehr" not in {name.split(".")[0] for name in imported(text)}
     np.savez(tmp_path / "in.npz", **inputs)

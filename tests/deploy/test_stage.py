@@ -11,17 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_files as files
 import pytest
 from benches import QUICK
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import DataSource, Failure, OnnxModel, Opened, Prepared, Progress, Stage, stage, stored, zoo
+from lehr.deploy import (
+    DataSource,
+    Failure,
+    LatencyPlan,
+    OnnxModel,
+    Opened,
+    Prepared,
+    Progress,
+    Stage,
+    stage,
+    stored,
+    zoo,
+)
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.prepare import save_folder
-from lehr.deploy.stage import _rebuilt, _told
-from lehr.deploy.times import accuracy_time_s, trial_timeout_s
+from lehr.deploy.rebuilding import as_plain, rebuilt
+from lehr.deploy.times import accuracy_time_s, paced, trial_timeout_s
 from lehr.supervise import Supervisor
 
 STATIC = {"quantization": "int8_static"}
@@ -107,6 +120,19 @@ def test_a_recipe_is_made_once_and_kept(
     assert left == []
 
 
+def test_weights_beside_the_file_are_part_of_what_is_deployed(stage: Stage, tmp_path: Path) -> None:
+    proto = onnx.load(str(files.linear(tmp_path / "m.onnx")))
+    path, weights = tmp_path / "big.onnx", tmp_path / "w.bin"
+    onnx.save(proto, str(path), save_as_external_data=True, location="w.bin", size_threshold=0)
+    opened = stage.open(path)
+    plain, static = stage.prepare(opened, {}), stage.prepare(opened, STATIC)
+    assert isinstance(plain, Prepared)
+    assert plain.files == (path, weights)
+    assert plain.size_mb == (path.stat().st_size + weights.stat().st_size) / 1e6
+    assert isinstance(static, Prepared)
+    assert static.files == (static.artefact,)
+
+
 def test_shapes_are_part_of_what_is_kept(stage: Stage, tmp_path: Path) -> None:
     path = files.linear(tmp_path / "m.onnx", ("batch", "wide"))
     folders = {stage.prepare(stage.open(path, shapes={"x": (size, 8)}), {}).folder for size in (1, 2)}  # type: ignore[union-attr]
@@ -171,7 +197,7 @@ def test_what_is_wrong_is_told_in_the_words_of_the_model(stage: Stage, tmp_path:
     with pytest.raises(ModelError, match=r"^broken\.onnx is not an ONNX model"):
         stage.open(tmp_path / "broken.onnx")
     np.savez(tmp_path / "wrong.npz", x=np.zeros((5, 7), np.float32))
-    with pytest.raises(ModelError, match="does not run on the first sample of the data"):
+    with pytest.raises(ModelError, match=r"takes \[N, 8\]"):
         stage.open(files.linear(tmp_path / "m.onnx"), tmp_path / "wrong.npz")
     with pytest.raises(ModelError, match="there is no file"):
         stage.open(tmp_path / "m.onnx", tmp_path / "none.npz")
@@ -227,13 +253,18 @@ def test_a_slow_model_is_given_its_time(supervisor: Supervisor, tmp_path: Path) 
     assert accuracy_time_s(100.0) == 60
     assert accuracy_time_s(0.001) == 4
     assert trial_timeout_s(0.001) == 60
-    assert trial_timeout_s(2.0) >= 2 * (3 * 20) + accuracy_time_s(2.0)
+    for plan in (LatencyPlan(), LatencyPlan().strict()):
+        assert paced(plan, 0.001) == plan
+        slowly = paced(plan, 2.0).within(trial_timeout_s(2.0))
+        assert slowly.max_s >= 40 * 2.0
+        assert slowly.enough_s >= 10 * 2.0
+        assert slowly.max_s + slowly.retry_s + accuracy_time_s(2.0) < trial_timeout_s(2.0)
 
 
 def test_models_and_sources_come_back_from_json(stage: Stage, tmp_path: Path) -> None:
     for build in (files.linear, files.recurrent, files.two_inputs, files.embedding):
         model = OnnxModel.open(build(tmp_path / f"{build.__name__}.onnx"))
-        assert _rebuilt(OnnxModel, json.loads(json.dumps(_told(model)))) == model
+        assert rebuilt(OnnxModel, json.loads(json.dumps(as_plain(model)))) == model
     for source in (
         DataSource("zoo", variant="clean"),
         DataSource("made-up", seed=3),

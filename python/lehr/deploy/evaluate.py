@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lehr.deploy import accuracy, latency
 from lehr.deploy.backend import Backend
-from lehr.deploy.backends import find_backend
+from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
 from lehr.deploy.metric import Metric
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.prepare import Failure, ModelFolder, Prepared, named
 from lehr.deploy.sources import DataSource
-from lehr.deploy.times import ACCURACY_S, accuracy_time_s, timing_time_s
+from lehr.deploy.times import ACCURACY_S, accuracy_time_s, paced
 from lehr.errors import DeviceError, PreparationError
 from lehr.limits import Constraints, Limit, judge, parse_limits
 from lehr.probe.report import LatencyReport
@@ -54,7 +54,7 @@ class Evaluator:
     limits: Constraints = ()
     plan: latency.LatencyPlan = field(default_factory=latency.LatencyPlan)
     accuracy_s: float = ACCURACY_S
-    backends: tuple[str, ...] = ("onnxruntime",)
+    backends: tuple[str, ...] = (DEFAULT,)
     call_s: Mapping[str, float] = field(default_factory=dict)
     metric: Metric | None = None
     artefact: Path | None = None
@@ -175,12 +175,10 @@ class Evaluator:
             for one in report.verdicts
             if one.limit.rule == "sequential" and not (moot and one.answer == "borderline")
         }
-        if (
-            score.interval is not None
-        ):  # over the choice of samples: the same ones give the same accuracy again
+        if score.interval is not None:
+            # Over the choice of samples. It is no standard error: the same samples give the same accuracy again.
             facts["accuracy_interval"] = [score.interval.low, score.interval.high]
-        sem = report.sem()
-        return {**metrics, "sem": sem, "facts": facts, "verdicts": verdicts}
+        return {**metrics, "sem": report.sem(), "facts": facts, "verdicts": verdicts}
 
     def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
@@ -190,8 +188,7 @@ class Evaluator:
     def _time(self, call: Callable[[], object], batch: int, call_s: float) -> LatencyReport:
         trial = current_trial()
         plan = self.plan.final() if trial is not None and trial.confirming else self.plan
-        plan = replace(plan, max_s=timing_time_s(call_s, plan.max_s))
-        plan = plan.within(None if trial is None else trial.timeout_s)
+        plan = paced(plan, call_s).within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found
         asked = self._limits()
         energy = any(limit.metric == ENERGY for limit in asked)

@@ -66,9 +66,9 @@ def baseline(
 
 def _chosen(backends: Sequence[Backend] | None) -> Sequence[Backend]:
     if backends is None:
-        from lehr.deploy.backends import find_backend
+        from lehr.deploy.backends import DEFAULT, find_backend
 
-        return [find_backend("onnxruntime")]
+        return [find_backend(DEFAULT)]
     if not backends:
         raise OptionError("no backend is given; a deployment needs one")
     return backends

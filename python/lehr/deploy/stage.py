@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +23,13 @@ from lehr.deploy import stored
 from lehr.deploy.accuracy import Run, evaluate
 from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Session
-from lehr.deploy.backends import find_backend
+from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
 from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
+from lehr.deploy.rebuilding import as_plain, rebuilt
 from lehr.deploy.scoring import ItemScores, Scorer
 from lehr.deploy.shapes import Axes
 from lehr.deploy.sources import Data, DataSource
@@ -58,8 +57,7 @@ class Opened:
 
     ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
     is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
-    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for
-    the user.
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are for the user.
     """
 
     models: Mapping[str, OnnxModel]
@@ -114,7 +112,7 @@ class Stage:
         workdir: str | Path,
         supervisor: Supervisor,
         *,
-        backends: Sequence[str] = ("onnxruntime",),
+        backends: Sequence[str] = (DEFAULT,),
         timeout_s: float = TIMEOUT_S,
         memory_limit_mb: float | None = None,
         reference_s: float = REFERENCE_S,
@@ -171,7 +169,7 @@ class Stage:
         if (found := folder.find(model, runtime, config)) is not None:
             return found
         request = {
-            "model": _told(model),
+            "model": as_plain(model),
             "backend": runtime.name,
             "config": dict(config),
             "folder": str(folder.path),
@@ -201,7 +199,7 @@ class Stage:
         if "refused" in told:
             raise ModelError(told["refused"])
         return Opened(
-            models={name: _rebuilt(OnnxModel, one) for name, one in told["models"].items()},
+            models={name: rebuilt(OnnxModel, one) for name, one in told["models"].items()},
             source=DataSource.from_json(told["source"]),
             workdir=self.workdir,
             backends=self.backends,
@@ -295,7 +293,7 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
                 f"a call of {model.path.name} takes {call_s:.2g} s, so answers are compared on {scorer.count} of "
                 f"{wanted} samples"
             )
-        told["models"][name] = _told(model)
+        told["models"][name] = as_plain(model)
         told["call_s"][name] = call_s
         told["samples"] = max(told["samples"], min(evaluation.count, scorer.count))
         told["labelled"] = evaluation.labels is not None
@@ -351,7 +349,7 @@ def _counted(session: Session, model: OnnxModel, samples: Samples, teller: Telle
 
 
 def _make(request: dict[str, Any]) -> None:
-    model = _rebuilt(OnnxModel, request["model"])
+    model = rebuilt(OnnxModel, request["model"])
     runtime = find_backend(request["backend"])
     Teller(request["progress"]).tell(f"preparing {runtime.prepare_key(request['config'])}")
     _make_folder(runtime, model, request["config"], ModelFolder(Path(request["folder"])))
@@ -388,23 +386,3 @@ def _keep_failure(place: Path, failure: Failure) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
-
-
-def _told(model: OnnxModel) -> dict[str, Any]:
-    return {**asdict(model), "path": str(model.path)}
-
-
-def _rebuilt(hint: Any, told: Any) -> Any:
-    """The inverse of ``dataclasses.asdict`` after a way through JSON: by the types of the fields."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if is_dataclass(hint):
-        hints = get_type_hints(hint)
-        return hint(**{one.name: _rebuilt(hints[one.name], told[one.name]) for one in fields(hint)})  # type: ignore[operator]
-    if origin is tuple:
-        inner = arguments[0] if arguments else Any
-        return tuple(_rebuilt(inner, one) for one in told)
-    if origin in {types.UnionType, typing.Union}:
-        return (
-            None if told is None else _rebuilt(next(one for one in arguments if one is not type(None)), told)
-        )
-    return Path(told) if hint is Path else told

@@ -1,5 +1,8 @@
 """The runtimes that lehr knows: one file each here, and those that installed packages bring as entry points.
 
+A file here is named as its backend is, and its ``BACKEND`` is the object; files whose names begin with ``_`` are no
+backends. Nothing else has to be told of a new one but ``tests/deploy/test_backend_contract.py``.
+
 A package brings a backend under the entry-point group ``lehr.backends``: name -> a class or object that is a
 :class:`lehr.deploy.backend.Backend`. A plug-in that does not load is a warning and is left out.
 """
@@ -7,9 +10,10 @@ A package brings a backend under the entry-point group ``lehr.backends``: name -
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from lehr.deploy.backend import Availability, Backend
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
     from lehr.supervise.supervisor import Supervisor
 
 GROUP = "lehr.backends"
-BUILT_IN = {"onnxruntime": "lehr.deploy.backends.onnxruntime:OnnxRuntime"}
+#: The backend that is used where none is named.
+DEFAULT = "onnxruntime"
 #: Seconds a backend may take to say whether it runs here: imports of large runtimes from a cold disk.
 ASK_TIMEOUT_S = 60.0
 
@@ -28,7 +33,14 @@ _MEMBERS = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 def backend_names() -> tuple[str, ...]:
     """Every backend that can be loaded, ours first; whether it runs here is another question."""
-    return (*BUILT_IN, *(name for name in _plug_ins() if name not in BUILT_IN and _loaded(name) is not None))
+    ours = built_in_names()
+    return (*ours, *(name for name in _plug_ins() if name not in ours and _loaded(name) is not None))
+
+
+def built_in_names() -> tuple[str, ...]:
+    """Those that come with lehr, the default first."""
+    files = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    return (DEFAULT, *(name for name in files if name != DEFAULT))
 
 
 def find_backend(name: str) -> Backend:
@@ -37,7 +49,10 @@ def find_backend(name: str) -> Backend:
     Raises:
         OptionError: there is none.
     """
-    found = _built_in(name) if name in BUILT_IN else _loaded(name)
+    if name in built_in_names():
+        ours: Backend = import_module(f"{__name__}.{name}").BACKEND
+        return ours
+    found = _loaded(name)
     if found is None:
         raise OptionError(f"there is no backend {name!r}; there are {', '.join(backend_names())}")
     return found
@@ -60,12 +75,6 @@ def availability(
 
 def _ask(name: str) -> dict[str, Any]:
     return find_backend(name).available().as_json()
-
-
-def _built_in(name: str) -> Backend:
-    module, _, member = BUILT_IN[name].partition(":")
-    make: Callable[[], Backend] = getattr(import_module(module), member)
-    return make()
 
 
 def _plug_ins() -> dict[str, EntryPoint]:

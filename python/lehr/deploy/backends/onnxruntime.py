@@ -170,6 +170,9 @@ class OnnxRuntime:
         return _LOADER.format(artefact=json.dumps(artefact), options=_literal(options))
 
 
+BACKEND = OnnxRuntime()
+
+
 class OrtSession:
     """A session whose inputs and outputs are bound ahead of the calls."""
 
