@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_files as files
 import pytest
+from benches import Bench
 from onnx import helper
 
-from lehr.deploy import RECIPES, Evaluator, LatencyPlan
-from lehr.deploy.zoo import FAMILIES
-
-QUICK = LatencyPlan(max_samples=20, enough_s=0.1, max_s=5, warmup_s=0.05)
+RECIPES = ("as_is", "fp16", "int8_dynamic", "int8_static", "int4_static")
 X = files.weight(60, 8)
 SCORES = X @ files.weight(8, 3)
 
 
-def judged(
-    tmp_path: Path, model: Path, config: dict[str, Any] | None = None, **options: Any
-) -> dict[str, Any]:
-    evaluator = Evaluator.for_model(model, tmp_path / "work", plan=QUICK, **options)
-    metrics = evaluator(config or {})
-    return {**metrics, "notes": next(iter(evaluator.models.values())).notes}
+Judge = Callable[..., dict[str, Any]]
 
 
-@pytest.mark.parametrize("recipe", ["fp32", "int8_dynamic", "int4_static"])
-def test_nothing_wins_by_nan_that_agrees_with_nan(tmp_path: Path, recipe: str) -> None:
+@pytest.fixture
+def judged(bench: Callable[..., Bench]) -> Judge:
+    """``judged(model, config, data, **opening)``: the metrics, and under ``notes`` what was said of the model."""
+
+    def judge(model: Path, config: Any = None, data: Any = None, **opening: Any) -> dict[str, Any]:
+        made = bench(model, data, opening)
+        return {**made(config or {}), "notes": made.opened.models["m"].notes}
+
+    return judge
+
+
+@pytest.mark.parametrize("recipe", ["as_is", "int8_dynamic", "int4_static"])
+def test_nothing_wins_by_nan_that_agrees_with_nan(judged: Judge, tmp_path: Path, recipe: str) -> None:
     path = files.save(
         tmp_path / "m.onnx",
         [
@@ -40,13 +45,13 @@ def test_nothing_wins_by_nan_that_agrees_with_nan(tmp_path: Path, recipe: str) -
         [("y", files.FLOAT, ["batch", 3])],
         {"w": files.weight(8, 3)},
     )
-    metrics = judged(tmp_path, path, {"quantization": recipe, "batch_size": 4})
+    metrics = judged(path, {"quantization": recipe, "batch_size": 4})
     assert metrics["accuracy"] == 0.0
     assert "64 of 64 reference answers of 'y' hold NaN" in metrics["facts"]["accuracy_notes"]
     assert "output 'y' held NaN" in metrics["notes"][0]
 
 
-def test_nothing_wins_by_a_constant(tmp_path: Path) -> None:
+def test_nothing_wins_by_a_constant(judged: Judge, tmp_path: Path) -> None:
     path = files.save(
         tmp_path / "m.onnx",
         [
@@ -58,7 +63,7 @@ def test_nothing_wins_by_a_constant(tmp_path: Path) -> None:
         [("y", files.FLOAT, ["batch", 3])],
         {"w": files.weight(8, 3), "tiny": np.float32([1e-4]), "large": np.float32([1.0])},
     )
-    metrics = judged(tmp_path, path)
+    metrics = judged(path)
     assert metrics["accuracy"] == 0.0
     assert "same for all 64 items" in metrics["facts"]["accuracy_notes"]
     assert "the same for 3 different items" in metrics["notes"][0]
@@ -76,41 +81,41 @@ def test_nothing_wins_by_a_constant(tmp_path: Path) -> None:
         (SCORES, "regression (R2)"),
     ],
 )
-def test_labels(tmp_path: Path, labels: Any, means: str) -> None:
+def test_labels(judged: Judge, tmp_path: Path, labels: Any, means: str) -> None:
     model = files.linear(tmp_path / "m.onnx")
-    metrics = judged(tmp_path, model, {"batch_size": 5}, data={"x": X, "labels": labels})
+    metrics = judged(model, {"batch_size": 5}, data={"x": X, "labels": labels})
     assert metrics["facts"]["accuracy_of"] == means
     assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-6)
     assert metrics["accuracy_samples"] == 48
     if means != "regression (R2)":
         wrong = {"x": X, "labels": np.roll(labels, 1, axis=-1)}
-        assert judged(tmp_path, model, {"batch_size": 5}, data=wrong)["accuracy"] < 0.7
+        assert judged(model, {"batch_size": 5}, data=wrong)["accuracy"] < 0.7
 
 
-def test_one_sequence_a_call(tmp_path: Path) -> None:
+def test_one_sequence_a_call(judged: Judge, tmp_path: Path) -> None:
     model = files.recurrent_over_time(tmp_path / "m.onnx", ("time", 1, 8))
-    metrics = judged(tmp_path, model, shapes={"x": (50, 1, 8)})
+    metrics = judged(model, shapes={"x": (50, 1, 8)})
     assert metrics["accuracy"] == 1.0
     assert metrics["throughput_items_s"] == pytest.approx(1e3 / metrics["latency_mean_ms"])
     data = {"x": files.weight(50, 20, 8)}
-    assert judged(tmp_path, model, data=data)["accuracy_samples"] == 16  # 4 of 20 calibrate
+    assert judged(model, data=data)["accuracy_samples"] == 16  # 4 of 20 calibrate
 
 
-def test_sequences_in_batches(tmp_path: Path) -> None:
+def test_sequences_in_batches(judged: Judge, tmp_path: Path) -> None:
     model = files.recurrent_over_time(tmp_path / "m.onnx", (None, None, 8), (1, None, 4))
-    metrics = judged(tmp_path, model, {"batch_size": 3}, shapes={"x": (50, 1, 8)})
+    metrics = judged(model, {"batch_size": 3}, shapes={"x": (50, 1, 8)})
     assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-6)
     assert metrics["throughput_items_s"] == pytest.approx(3e3 / metrics["latency_mean_ms"])
 
 
 @pytest.mark.parametrize("dims", [("batch", "sequence"), (1, None)])
-def test_texts(tmp_path: Path, dims: Any) -> None:
-    metrics = judged(tmp_path, files.lookup(tmp_path / "m.onnx", dims))
+def test_texts(judged: Judge, tmp_path: Path, dims: Any) -> None:
+    metrics = judged(files.lookup(tmp_path / "m.onnx", dims))
     assert metrics["accuracy"] == 1.0
     assert "128" in metrics["notes"][0]
 
 
-def test_images_of_open_size(tmp_path: Path) -> None:
+def test_images_of_open_size(judged: Judge, tmp_path: Path) -> None:
     path = files.save(
         tmp_path / "m.onnx",
         [helper.make_node("Conv", ["x", "w"], ["y"]), helper.make_node("GlobalAveragePool", ["y"], ["z"])],
@@ -118,13 +123,13 @@ def test_images_of_open_size(tmp_path: Path) -> None:
         [("z", files.FLOAT, None)],
         {"w": files.weight(4, 3, 3, 3)},
     )
-    metrics = judged(tmp_path, path)
+    metrics = judged(path)
     assert "[1, 3, 32, 224]" in metrics["notes"][0]
     assert metrics["accuracy"] == 1.0
 
 
-@pytest.mark.parametrize("recipe", [recipe for recipe in RECIPES if recipe != "bf16"])  # no kernel
-def test_embeddings_are_judged_by_their_error(tmp_path: Path, recipe: str) -> None:
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_embeddings_are_judged_by_their_error(judged: Judge, tmp_path: Path, recipe: str) -> None:
     path = files.save(
         tmp_path / "m.onnx",
         [
@@ -135,15 +140,9 @@ def test_embeddings_are_judged_by_their_error(tmp_path: Path, recipe: str) -> No
         [("embedding", files.FLOAT, ["batch", 32])],
         {"w": files.weight(8, 32)},
     )
-    metrics = judged(tmp_path, path, {"quantization": recipe, "batch_size": 4})
+    metrics = judged(path, {"quantization": recipe, "batch_size": 4})
     assert metrics["facts"]["accuracy_of"] == "agreement with the model as given (1 - relative error)"
-    least = {"fp32": 1.0, "fp16": 0.998, "int8_dynamic": 0.97, "int8_static": 0.97, "int4_static": 0.5}[
+    least = {"as_is": 1.0, "fp16": 0.998, "int8_dynamic": 0.97, "int8_static": 0.97, "int4_static": 0.5}[
         recipe
     ]
-    assert least <= metrics["accuracy"] <= (1.0 if recipe in {"fp32", "fp16"} else 0.9999)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_zoo_has_class_scores_and_any_batch(tmp_path: Path, name: str) -> None:
-    model = Evaluator.for_zoo(tmp_path).models[name]
-    assert (model.fixed_batch, model.notes, model.outputs[0].scores) == (None, (), True)
+    assert least <= metrics["accuracy"] <= (1.0 if recipe in {"as_is", "fp16"} else 0.9999)
