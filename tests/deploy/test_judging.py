@@ -22,11 +22,15 @@ Judge = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def judged(bench: Callable[..., Bench]) -> Judge:
-    """``judged(model, config, data, **opening)``: the metrics, and under ``notes`` what was said of the model."""
+    """``judged(model, config, data, **opening)``: the metrics, and what was said.
+
+    That is under ``notes`` what was said of the model, and under ``told`` all of it.
+    """
 
     def judge(model: Path, config: Any = None, data: Any = None, **opening: Any) -> dict[str, Any]:
         made = bench(model, data, opening)
-        return {**made(config or {}), "notes": made.opened.models["m"].notes}
+        said = {"notes": made.opened.models["m"].notes, "told": made.opened.notes}
+        return {**made(config or {}), **said}
 
     return judge
 
@@ -85,6 +89,7 @@ def test_labels(judged: Judge, tmp_path: Path, labels: Any, means: str) -> None:
     model = files.linear(tmp_path / "m.onnx")
     metrics = judged(model, {"batch_size": 5}, data={"x": X, "labels": labels})
     assert metrics["facts"]["accuracy_of"] == means
+    assert f"accuracy is judged by labels, taken for {means}" in metrics["told"]
     assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-6)
     assert metrics["accuracy_samples"] == 48
     if means != "regression (R2)":
@@ -95,6 +100,7 @@ def test_labels(judged: Judge, tmp_path: Path, labels: Any, means: str) -> None:
 def test_one_sequence_a_call(judged: Judge, tmp_path: Path) -> None:
     model = files.recurrent_over_time(tmp_path / "m.onnx", ("time", 1, 8))
     metrics = judged(model, shapes={"x": (50, 1, 8)})
+    assert "m.onnx is fed x [50, 1, 8]" in metrics["told"]
     assert metrics["accuracy"] == 1.0
     assert metrics["throughput_items_s"] == pytest.approx(1e3 / metrics["latency_mean_ms"])
     data = {"x": files.weight(50, 20, 8)}
@@ -104,6 +110,7 @@ def test_one_sequence_a_call(judged: Judge, tmp_path: Path) -> None:
 def test_sequences_in_batches(judged: Judge, tmp_path: Path) -> None:
     model = files.recurrent_over_time(tmp_path / "m.onnx", (None, None, 8), (1, None, 4))
     metrics = judged(model, {"batch_size": 3}, shapes={"x": (50, 1, 8)})
+    assert "m.onnx is fed x [50, N, 8], state [1, N, 4]" in metrics["told"]
     assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-6)
     assert metrics["throughput_items_s"] == pytest.approx(3e3 / metrics["latency_mean_ms"])
 

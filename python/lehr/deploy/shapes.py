@@ -47,8 +47,8 @@ class Settled:
     def notes(self) -> list[str]:
         """One sentence for each input that was given a usual size."""
         return [
-            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; --shape "
-            f"{spec.name}:{'x'.join(map(str, spec.shape))} says otherwise"
+            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; another size is chosen with "
+            f"--shape {spec.name}:{'x'.join(map(str, spec.shape))}"
             for spec in self.inputs
             if (what := self.chosen.get(spec.name))
         ]
