@@ -34,6 +34,8 @@ def config(**changes: Any) -> dict[str, Any]:
 def test_a_family_is_measured_on_every_held_out_image(zoo_bench: Bench) -> None:
     metrics = zoo_bench(config(model="mlp", batch_size=50))  # 797 is no multiple of 50
     facts = metrics.pop("facts")
+    low, high = facts.pop("accuracy_interval")
+    assert low < metrics["accuracy"] < high
     for busy in ("measurement", "disturbed"):  # what a busy machine adds
         facts.pop(busy, None)
     ran_on = {"device": "cpu", "provider": "CPUExecutionProvider", "threads": 1}
@@ -48,8 +50,8 @@ def test_a_family_is_measured_on_every_held_out_image(zoo_bench: Bench) -> None:
     assert metrics["model_size_mb"] == pytest.approx(zoo()["mlp"].path.stat().st_size / 1e6)
     assert metrics.pop("memory_peak_mb") is None  # the supervisor's to tell
     sem = metrics.pop("sem")
-    assert set(sem) >= {"accuracy", "latency_mean_ms", "throughput_items_s"}
-    assert 0 < sem["accuracy"] < 0.02
+    assert sem.keys() <= metrics.keys() - {"accuracy"}  # the same samples give the same accuracy again
+    assert all(value >= 0 for value in sem.values())
     assert metrics["load_s"] > 0
     assert all(isinstance(value, float) for value in metrics.values())
 
