@@ -15,9 +15,17 @@ QUICK = LatencyPlan(max_samples=20, precision=None, enough_s=0.1, max_s=5, warmu
 class Bench:
     """A stage, what was opened there, and its evaluator: calling it prepares and measures in this process."""
 
-    def __init__(self, stage: Stage, model: Path | None, data: Path | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        model: Path | None,
+        data: Any = None,
+        opening: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """``opening`` are further options of :meth:`Stage.open`, ``options`` those of the evaluator."""
         self.stage = stage
-        self.opened = stage.open_zoo() if model is None else stage.open(model, data)
+        self.opened = stage.open_zoo() if model is None else stage.open(model, data, **(opening or {}))
         self.evaluator: Evaluator = self.opened.evaluator(**{"plan": QUICK, **options})
 
     def but(self, **options: Any) -> Bench:

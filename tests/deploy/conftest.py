@@ -28,10 +28,10 @@ def stage(tmp_path: Path, supervisor: Supervisor) -> Stage:
 
 @pytest.fixture
 def bench(stage: Stage) -> Callable[..., Bench]:
-    """``bench(model, data, **evaluator_options)``; the zoo without a model."""
+    """``bench(model, data, opening, **evaluator_options)``; the zoo without a model."""
 
-    def make(model: Path | None = None, data: Path | None = None, **options: Any) -> Bench:
-        return Bench(stage, model, data, **options)
+    def make(model: Path | None = None, data: Any = None, opening: Any = None, **options: Any) -> Bench:
+        return Bench(stage, model, data, opening, **options)
 
     return make
 

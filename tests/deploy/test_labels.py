@@ -155,6 +155,23 @@ def test_class_scores_are_preferred_to_other_vectors(tmp_path: Path) -> None:
     assert understand(OnnxModel.open(path), RIGHT).output == "classes"
 
 
+def test_the_model_s_own_integer_is_taken_where_labels_are_no_columns(tmp_path: Path) -> None:
+    path = files.save(
+        tmp_path / "m.onnx",
+        [
+            helper.make_node("ArgMax", ["x"], ["place"], axis=1, keepdims=0),
+            helper.make_node("Mul", ["place", "hundred"], ["label"]),
+            helper.make_node("Softmax", ["x"], ["probabilities"]),
+        ],
+        [("x", files.FLOAT, ["batch", 3])],
+        [("label", files.INT64, None), ("probabilities", files.FLOAT, None)],
+        {"hundred": np.array(100)},
+    )
+    model = OnnxModel.open(path)
+    assert understand(model, RIGHT).output == "probabilities"
+    assert understand(model, 100 * RIGHT).output == "label"
+
+
 @pytest.mark.parametrize(
     ("labels", "classes", "words"),
     [

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_files as files
 import pytest
+from benches import Bench
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import Evaluator, LatencyPlan, OnnxModel
+from lehr.deploy import OnnxModel, Stage
 from lehr.deploy.metric import Metric
 from lehr.deploy.metric_scorer import MetricScorer
-
-QUICK = LatencyPlan(max_samples=20, enough_s=0.1, max_s=5, warmup_s=0.05)
 
 
 def share_right(outputs: Any, labels: Any) -> float:
@@ -129,7 +129,7 @@ def test_a_metric_that_fails_on_items_drawn_again_has_no_interval() -> None:
     assert (score.value, score.low, score.high, score.sem) == (0.5, None, None, None)
 
 
-def test_a_metric_decides_and_labels_may_have_any_shape(tmp_path: Path) -> None:
+def test_a_metric_decides_and_labels_may_have_any_shape(bench: Callable[..., Bench], tmp_path: Path) -> None:
     model = files.linear(tmp_path / "m.onnx")
     x = files.weight(40, 8)
     labels = np.stack([x @ files.weight(8, 3)] * 2, axis=1)  # [40, 2, 3], like none of the outputs
@@ -139,21 +139,18 @@ def test_a_metric_decides_and_labels_may_have_any_shape(tmp_path: Path) -> None:
         return 1.0 - float(np.abs(outputs - truth[:, 1]).max())
 
     np.savez(tmp_path / "data.npz", x=x, labels=labels)
-    evaluator = Evaluator.for_model(
-        model, tmp_path / "work", data=tmp_path / "data.npz", metric=closeness, plan=QUICK
-    )
-    metrics = evaluator({"batch_size": 7})
+    metrics = bench(model, tmp_path / "data.npz", {"metric": closeness})({"batch_size": 7})
     assert metrics["accuracy"] == pytest.approx(1.0, abs=1e-4)
     assert metrics["accuracy_samples"] == 32
     assert metrics["facts"]["accuracy_of"].startswith("metric ")
 
 
-def test_a_metric_without_labels(tmp_path: Path) -> None:
+def test_a_metric_without_labels(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="add 'labels'"):
-        Evaluator.for_model(files.linear(tmp_path / "m.onnx"), tmp_path / "work", metric=share_right)
+        stage.open(files.linear(tmp_path / "m.onnx"), metric="math:hypot")
 
 
-def test_a_metric_s_one_output_and_several(tmp_path: Path) -> None:
+def test_a_metric_s_one_output_and_several(bench: Callable[..., Bench], tmp_path: Path) -> None:
     """How many outputs the model has decides, also where only one of them follows the batch."""
     path = files.save(
         tmp_path / "m.onnx",
@@ -171,7 +168,4 @@ def test_a_metric_s_one_output_and_several(tmp_path: Path) -> None:
         return 1.0
 
     np.savez(tmp_path / "data.npz", x=files.weight(20, 3), labels=np.zeros(20))
-    evaluator = Evaluator.for_model(
-        path, tmp_path / "work", data=tmp_path / "data.npz", metric=named, plan=QUICK
-    )
-    assert evaluator({})["accuracy"] == 1.0
+    assert bench(path, tmp_path / "data.npz", {"metric": named})({})["accuracy"] == 1.0

@@ -79,7 +79,8 @@ def test_another_usual_size_is_taken_where_the_first_does_not_run(tmp_path: Path
         OnnxModel.open(path, {"ids": (1, 100)})
 
 
-def test_symbols_have_one_size_everywhere_and_sums_of_them_are_understood(tmp_path: Path) -> None:
+@pytest.mark.parametrize("both", ["past_length + length", "total_length"])
+def test_symbols_have_one_size_everywhere_and_sums_of_them_are_understood(tmp_path: Path, both: str) -> None:
     path = files.save(
         tmp_path / "m.onnx",
         [
@@ -89,7 +90,7 @@ def test_symbols_have_one_size_everywhere_and_sums_of_them_are_understood(tmp_pa
         [
             ("x", files.FLOAT, ["batch", "length"]),
             ("past", files.FLOAT, ["batch", "past_length"]),
-            ("mask", files.FLOAT, ["batch", "past_length + length"]),
+            ("mask", files.FLOAT, ["batch", both]),
         ],
         [("y", files.FLOAT, None)],
     )

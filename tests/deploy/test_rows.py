@@ -51,6 +51,23 @@ def test_a_file_cut_short(tmp_path: Path) -> None:
         Rows.open(tmp_path / "b.npy").read(98, 2)
 
 
+def test_small_rows_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    inner = np.fromfile
+
+    def counted(*given: Any, **named: Any) -> Any:
+        reads.append(1)
+        return inner(*given, **named)
+
+    monkeypatch.setattr(np, "fromfile", counted)
+    array = np.arange(200_000.0).reshape(-1, 4)
+    Rows.write(tmp_path / "a.npy", array)
+    rows = Rows.open(tmp_path / "a.npy")
+    for start in range(0, len(array), 50):
+        assert np.array_equal(rows.read(start, 50), array[start : start + 50])
+    assert len(reads) <= 8
+
+
 def test_reading_all_rows_takes_the_memory_of_a_few(tmp_path: Path) -> None:
     Rows.write(tmp_path / "a.npy", np.ones((1000, 20_000), np.float32))  # 80 MB
     rows = Rows.open(tmp_path / "a.npy")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_files as files
 import pytest
+from benches import Bench
 
 from lehr import ModelError
-from lehr.deploy import DataSource, Evaluator, LatencyPlan, OnnxModel, load_arrays
+from lehr.deploy import DataSource, OnnxModel, Stage, load_arrays
 from lehr.deploy.given import MOST_ITEMS, given_arrays, given_batches
-
-QUICK = LatencyPlan(max_samples=20, enough_s=0.1, max_s=5, warmup_s=0.05)
 
 
 def refused(call: Any, *arguments: Any, **options: Any) -> str:
@@ -161,27 +160,24 @@ def test_what_is_no_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["file", "arrays", "function"])
-def test_all_of_them_end_in_the_same_accuracy(tmp_path: Path, how: str) -> None:
+def test_all_of_them_end_in_the_same_accuracy(bench: Callable[..., Bench], tmp_path: Path, how: str) -> None:
     x = files.weight(40, 8)
     arrays = {"x": x, "labels": (x @ files.weight(8, 3)).argmax(axis=1)}
     np.savez(tmp_path / "data.npz", **arrays)
     data: Any = {"file": tmp_path / "data.npz", "arrays": arrays, "function": lambda: [arrays]}[how]
     model = files.linear(tmp_path / "m.onnx")
-    evaluator = Evaluator.for_model(model, tmp_path / "work", data=data, plan=QUICK)
-    metrics = evaluator({"batch_size": 5})
+    metrics = bench(model, data)({"batch_size": 5})
     assert (metrics["accuracy"], metrics["accuracy_samples"]) == (1.0, 32)
 
 
-def test_shapes_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
+def test_shapes_that_do_not_fit_are_named_with_both_shapes(stage: Stage, tmp_path: Path) -> None:
     model = files.linear(tmp_path / "m.onnx")
     data = {"x": np.ones((4, 9), np.float32)}
-    text = refused(Evaluator.for_model, model, tmp_path / "work", data=data)
+    text = refused(stage.open, model, data=data)
     assert "'x' takes [N, 8]" in text
     assert "[4, 9]" in text
     data = {"x": np.ones(8, np.float32)}
-    assert "is [batch, 8], but" in refused(Evaluator.for_model, model, tmp_path / "work", data=data)
+    assert "is [batch, 8], but" in refused(stage.open, model, data=data)
     data = {"x": np.full((4, 8), "a")}
-    assert "holds <U1" in refused(Evaluator.for_model, model, tmp_path / "work", data=data)
-    assert "no samples" in refused(
-        Evaluator.for_model, model, tmp_path / "work", data={"x": np.ones((0, 8), np.float32)}
-    )
+    assert "holds <U1" in refused(stage.open, model, data=data)
+    assert "no samples" in refused(stage.open, model, data={"x": np.ones((0, 8), np.float32)})

@@ -197,7 +197,7 @@ def test_what_is_wrong_is_told_in_the_words_of_the_model(stage: Stage, tmp_path:
     with pytest.raises(ModelError, match=r"^broken\.onnx is not an ONNX model"):
         stage.open(tmp_path / "broken.onnx")
     np.savez(tmp_path / "wrong.npz", x=np.zeros((5, 7), np.float32))
-    with pytest.raises(ModelError, match=r"takes \[N, 8\]"):
+    with pytest.raises(ModelError, match=r"'x' takes \[N, 8\], but the data holds \[5, 7\]"):
         stage.open(files.linear(tmp_path / "m.onnx"), tmp_path / "wrong.npz")
     with pytest.raises(ModelError, match="there is no file"):
         stage.open(tmp_path / "m.onnx", tmp_path / "none.npz")

@@ -26,12 +26,10 @@ from numpy.typing import NDArray
 from lehr.deploy.labels import judged_outputs
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.rows import Rows
-from lehr.deploy.scoring import ItemScores, Outputs, broken_items
+from lehr.deploy.scoring import ItemScores, Outputs, broken_items, varies
 
 REFERENCE_ITEMS = 256
 _MOST_BYTES = 256e6
-#: A reference that varies by less than this part of its size over the items: a constant would agree to 99.9 %.
-_VARIES = 1e-3
 #: From this share of one class on, always giving that class would be taken for agreement.
 _ONE_CLASS = 0.95
 
@@ -138,20 +136,19 @@ def _rule(
         "nothing"
     )
     several = len(known) > 1
+    if several and same_shape and not varies(np.stack(known)):
+        return None, 0.0, constant
     if known[0].dtype.kind != "f":
-        if several and all(np.array_equal(item, known[0]) for item in known):
-            return None, 0.0, constant
         return "equal", 0.0, None
     sizes = np.array([np.linalg.norm(item.astype(np.float64).ravel()) for item in known])
     scale = float(np.sqrt(np.mean(sizes**2)))
     if not same_shape:
         return "error", scale, None
-    rows = np.stack([item.reshape(-1) for item in known]).astype(np.float64)
-    away = float(np.sqrt(np.mean(np.linalg.norm(rows - rows.mean(axis=0), axis=1) ** 2)))
-    if scale == 0 or (several and away <= _VARIES * scale):
+    if scale == 0:
         return None, 0.0, constant
     if not scores:
         return "error", scale, None
+    rows = np.stack([item.reshape(-1) for item in known])
     most = int(np.bincount(rows.argmax(axis=1)).max())
     if several and most >= _ONE_CLASS * len(known):
         note = f"the reference gives {most} of {len(known)} items the same class, so '{name}' is compared by its values"

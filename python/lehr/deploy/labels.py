@@ -109,11 +109,14 @@ def _one_each(
     floats = [one for one in outputs if "int" not in one.kind and "bool" not in one.kind]
     scores = [one for one in floats if len(_squeezed(one)) == 1]
     lone = [one for one in floats if not _squeezed(one)]
+    numbers = [one for one in outputs if one not in floats and not _squeezed(one)]
     if labels.dtype.kind in "iubU" and scores:
         chosen = next((one for one in scores if one.scores), scores[0])
-        _check_classes(model, _squeezed(chosen)[0], labels, classes)
-        return Labels("classes", chosen.name)
-    numbers = [one for one in outputs if one not in floats and not _squeezed(one)]
+        columns = _squeezed(chosen)[0]
+        own = numbers and classes is None and labels.dtype.kind != "U"  # as classifiers of scikit-learn have
+        if not (own and (labels.min() < 0 or labels.max() >= columns)):
+            _check_classes(model, columns, labels, classes)
+            return Labels("classes", chosen.name)
     if labels.dtype.kind in "iubU" and numbers:
         return Labels("classes", numbers[0].name)
     if labels.dtype.kind in "iub" and lone and np.isin(labels, (0, 1)).all():

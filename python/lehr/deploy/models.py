@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lehr.deploy.batch import Call, Feed
 from lehr.deploy.class_scores import are_class_scores
+from lehr.deploy.scoring import broken_items, varies
 from lehr.deploy.shapes import Axes, check_given, fed, known_ranks
 from lehr.deploy.signature import Dim, InputSpec, OutputSpec, Signature, first_sentence, read_signature
 from lehr.deploy.trying import Tried, try_out
@@ -66,7 +67,7 @@ class OnnxModel:
         signature = known_ranks(path.name, signature, shapes, arrays)
         session = _session(path)
         tried = try_out(path.name, signature, _caller(session), shapes, arrays, batch_axis)
-        outputs = _outputs(session, signature, tried)
+        outputs, odd = _outputs(session, signature, tried)
         if not any(output.numeric for output in outputs):
             kinds = ", ".join(f"'{output.name}' ({output.kind})" for output in outputs)
             raise ModelError(
@@ -80,7 +81,7 @@ class OnnxModel:
             fixed_batch=tried.fixed_batch,
             sha256=_digest(files),
             size_mb=sum(file.stat().st_size for file in files) / 1e6,
-            notes=tried.notes,
+            notes=(*tried.notes, *odd),
         )
 
     @property
@@ -141,8 +142,11 @@ def _caller(session: Any) -> Call:
     return call
 
 
-def _outputs(session: Any, signature: Signature, tried: Tried) -> tuple[OutputSpec, ...]:
-    outputs = []
+def _outputs(
+    session: Any, signature: Signature, tried: Tried
+) -> tuple[tuple[OutputSpec, ...], tuple[str, ...]]:
+    """The outputs, and a sentence for each whose answers look as if nothing could be told by them."""
+    outputs, notes = [], []
     for info, one, many, axis in zip(
         session.get_outputs(), tried.alone, tried.together, tried.output_axes, strict=True
     ):
@@ -155,7 +159,11 @@ def _outputs(session: Any, signature: Signature, tried: Tried) -> tuple[OutputSp
             items.size >= _TELLING and ((items >= 0) & (items <= 1)).all()
         )
         outputs.append(OutputSpec(info.name, info.type, one.shape, axis, True, scores, unit))
-    return tuple(outputs)
+        if broken_items(items).all():
+            notes.append(f"output '{info.name}' held NaN or infinite values for all of {len(items)} items")
+        elif axis is not None and len(items) > 1 and not broken_items(items).any() and not varies(items):
+            notes.append(f"output '{info.name}' was the same for {len(items)} different items")
+    return tuple(outputs), tuple(notes)
 
 
 def _digest(files: list[Path]) -> str:

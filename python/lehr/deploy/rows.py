@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+_AHEAD = 1 << 18  # bytes read at once where rows are small: opening a file takes longer than reading so much
 
-@dataclass(frozen=True, slots=True)
+
 class Rows:
     """A ``.npy`` file whose first axis is read in slices, with plain reads: pages of a mapped file would count as
     memory of the process.
     """
 
-    path: Path
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    offset: int
+    def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> None:
+        self.path, self.dtype, self.shape, self.offset = path, dtype, shape, offset
+        self._first = 0
+        self._kept: NDArray[Any] = np.empty((0, *shape[1:]), dtype)
 
     @staticmethod
     def write(path: Path, array: NDArray[Any]) -> None:
@@ -45,13 +45,19 @@ class Rows:
         return self.shape[0]
 
     def read(self, start: int, count: int) -> NDArray[Any]:
-        """Rows ``start`` to ``start + count``, as an array of its own; they must be there."""
-        size = math.prod(self.shape[1:])
-        place = self.offset + start * size * self.dtype.itemsize
-        values = np.fromfile(self.path, self.dtype, count * size, offset=place)
-        if len(values) != count * size:
-            raise OSError(f"{self.path.name} ends before row {start + count}")
-        return values.reshape(count, *self.shape[1:])
+        """Rows ``start`` to ``start + count``, not to be written to; they must be there."""
+        first = start - self._first
+        if not 0 <= first <= first + count <= len(self._kept):
+            size = math.prod(self.shape[1:])
+            ahead = _AHEAD // max(1, size * self.dtype.itemsize)
+            wanted = min(max(count, ahead), max(count, len(self) - start))
+            self._kept = self._kept[:0].copy()  # freed first: not two calls' rows at once
+            place = self.offset + start * size * self.dtype.itemsize
+            values = np.fromfile(self.path, self.dtype, wanted * size, offset=place)
+            if len(values) != wanted * size:
+                raise OSError(f"{self.path.name} ends before row {start + wanted}")
+            self._kept, self._first, first = values.reshape(wanted, *self.shape[1:]), start, 0
+        return self._kept[first : first + count]
 
     def read_one(self, row: int) -> NDArray[Any]:
         """One row; an array also where it is a single number."""

@@ -105,6 +105,20 @@ class ItemScores:
         )
 
 
+#: Answers that vary by less than this part of their size: any constant among them would agree to 99.9 %.
+_VARIES = 1e-3
+
+
+def varies(items: NDArray[Any]) -> bool:
+    """Whether finite answers [n, ...] to several items differ by more than rounding."""
+    if items.dtype.kind not in "fc":
+        return not bool((items == items[:1]).all())
+    rows = items.reshape(len(items), -1).astype(np.float64)
+    size = np.sqrt(np.mean(np.sum(rows**2, axis=1)))
+    away = np.sqrt(np.mean(np.sum((rows - rows.mean(axis=0)) ** 2, axis=1)))
+    return bool(away > _VARIES * size)
+
+
 def broken_items(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of the items [n, ...] hold NaN or infinite values."""
     if values.dtype.kind not in "fc":

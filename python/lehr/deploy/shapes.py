@@ -20,9 +20,9 @@ Axes = Mapping[str, int | None]
 _BATCH_AXIS = re.compile(r"(?P<name>.+):(?P<axis>\d+|none)")
 _CHANNELS = (1, 3, 4)
 # Usual sizes, tried in turn where the model leaves a dimension open: pixels a side, tokens or steps, audio samples.
-_PIXELS = (224, 256, 128, 64, 32, 640)
-_STEPS = (128, 64, 32, 16, 256, 8)
-_AUDIO = (16_000, 8_000, 1_024, 512, 32_000, 256)
+_PIXELS = (224, 256, 128, 64, 32, 640, 512)
+_STEPS = (128, 64, 32, 16, 256, 8, 512)
+_AUDIO = (16_000, 8_000, 1_024, 512, 32_000, 256, 48_000)
 SIZES = len(_PIXELS)
 """How many sets of usual sizes there are to try."""
 
@@ -47,8 +47,8 @@ class Settled:
     def notes(self) -> list[str]:
         """One sentence for each input that was given a usual size."""
         return [
-            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; --shape "
-            f"{spec.name}:{'x'.join(map(str, spec.shape))} says otherwise"
+            f"input '{spec.name}' leaves {what} open and is fed {describe(fed(spec))}; another size is chosen with "
+            f"--shape {spec.name}:{'x'.join(map(str, spec.shape))}"
             for spec in self.inputs
             if (what := self.chosen.get(spec.name))
         ]
@@ -153,7 +153,7 @@ def settle(
     told = set(symbols)
     for name, dtype, declared in signature.inputs:  # so that a symbol has one size everywhere, in sums too
         for i, dim in enumerate(declared or ()):
-            if isinstance(dim, str) and i != axes[name] and _sum(dim, symbols) is None and "+" not in dim:
+            if isinstance(dim, str) and i != axes[name] and len(_parts(dim)) == 1 and dim not in symbols:
                 symbols[dim] = _usual(name, dtype, declared or (), i, attempt)
     specs, chosen = [], {}
     for name, dtype, declared in signature.inputs:
@@ -168,7 +168,7 @@ def settle(
                 continue
             size = _sum(dim, symbols)
             sizes.append(_usual(name, dtype, dims, i, attempt) if size is None else size)
-            if not is_batch(dim) and not _symbols_of(dim) <= told:
+            if not is_batch(dim) and dim not in told and not _symbols_of(dim) <= told:
                 open_axes.append(i)
         free_batch = (
             axis is not None and not isinstance(dims[axis], int) and (given is None or given[axis] == 1)
@@ -204,16 +204,24 @@ def _sum(dim: Dim, symbols: Mapping[str, int]) -> int | None:
     """The size of a symbol, or of a sum of symbols and numbers such as 'past + length'; None where unknown."""
     if not isinstance(dim, str):
         return None
-    parts = [part.strip() for part in dim.split("+")]
-    sizes = [int(part) if part.isdecimal() else symbols.get(part) for part in parts]
+    if dim in symbols:
+        return symbols[dim]
+    sizes = [int(part) if part.isdecimal() else symbols.get(part) for part in _parts(dim)]
     known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return sum(known) if len(known) == len(sizes) else None
+
+
+def _parts(dim: str) -> list[str]:
+    """What a dimension is the sum of, as its name tells: 'total_sequence_length' is what is past and what is new."""
+    if dim.startswith("total_"):
+        new = dim.removeprefix("total_")
+        return [new, f"past_{new}"]
+    return [part.strip() for part in dim.split("+")]
 
 
 def _symbols_of(dim: Dim) -> set[str]:
     """The symbols that a dimension is made of; '' stands for one without a name."""
-    parts = {part.strip() for part in dim.split("+")} if isinstance(dim, str) else {""}
-    return {part for part in parts if not part.isdecimal()}
+    return {part for part in _parts(dim) if not part.isdecimal()} if isinstance(dim, str) else {""}
 
 
 def _from_samples(dims: tuple[Dim, ...], axis: int | None, samples: NDArray[Any] | None) -> tuple[Dim, ...]:

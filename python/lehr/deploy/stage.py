@@ -32,6 +32,7 @@ from lehr.deploy.progress import Progress, Teller, Watch
 from lehr.deploy.rebuilding import as_plain, rebuilt
 from lehr.deploy.scoring import ItemScores, Scorer
 from lehr.deploy.shapes import Axes
+from lehr.deploy.signature import describe
 from lehr.deploy.sources import Data, DataSource
 from lehr.deploy.times import accuracy_time_s
 from lehr.deploy.zoo import Variant
@@ -268,7 +269,13 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
     notes = list(source.notes)
     for name, model in models.items():
         evaluation, calibration = source.load(model, any_labels=metric is not None)
-        stored.how_to_judge(model, evaluation, metric)
+        judge = stored.how_to_judge(model, evaluation, metric)
+        if judge is not None and source.kind != "zoo":
+            notes.append(
+                f"accuracy is judged by labels, taken for {judge.description}"
+                if metric is None
+                else f"accuracy is the {judge.description}"
+            )
         folder = ModelFolder.of(workdir, model, source, metric)
         if not folder.calibration.is_dir():
             save_folder(folder.calibration, partial(stored.save_inputs, calibration))
@@ -286,6 +293,9 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
             teller.tell("accuracy of the default configuration")
             told["accuracy"][name] = _accuracy(session, model, evaluation, scorer, call_s)
         session.close()
+        if source.kind != "zoo":
+            fed = ", ".join(f"{one} {describe(shape)}" for one, shape in model.shapes.items())
+            notes.append(f"{model.path.name} is fed {fed}")
         notes += [*model.notes, *evaluation.notes, *(scorer.notes if isinstance(scorer, ItemScores) else ())]
         wanted = min(evaluation.count, REFERENCE_ITEMS)
         if evaluation.labels is None and 0 < scorer.count < wanted:
