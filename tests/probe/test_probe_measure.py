@@ -218,13 +218,13 @@ def test_arguments_out_of_range(options: dict[str, Any], words: str) -> None:
 
 def test_retries_are_for_disturbed_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     disturbances = iter(["others were busy", "still busy", ""])
-    monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: next(disturbances))
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: next(disturbances))
     report = measure(lambda: None, max_samples=20, retries=5)
     assert report.attempts == 3
 
 
 def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: "others were busy")
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: "others were busy")
     assert measure(lambda: None, max_samples=20, retries=5, retry_seconds=0.0).attempts == 1
     assert measure(lambda: None, max_samples=20, retries=2, retry_seconds=1e6).attempts == 3
 

@@ -187,7 +187,8 @@ def measure(
 
 def _disturbance(report: LatencyReport) -> tuple[float, float]:
     seen = report.conditions
-    return (seen.foreign_cpu or 0.0, seen.involuntary_switches / max(seen.seconds, 1e-9))
+    stolen = sum(share or 0.0 for share in (seen.foreign_cpu, seen.stolen_share, seen.steal_share))
+    return (stolen, seen.involuntary_switches / max(seen.seconds, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
