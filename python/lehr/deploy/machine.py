@@ -8,7 +8,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from lehr import _proc
+from lehr._proc import cgroup_file_upwards, cgroup_v1_file, reset_peak, size, status
+from lehr._proc import cpu_model as model_of_kernel
 
 _PACKAGES = ("lehr", "numpy", "onnx", "onnxruntime", "optuna")
 
@@ -30,8 +31,8 @@ def available_cores() -> int:
     2).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    texts = _proc.cgroup_file_upwards("cpu.max")
-    quotas = [_proc.cgroup_v1_file("cpu", f"cpu.cfs_{part}_us") for part in ("quota", "period")]
+    texts = cgroup_file_upwards("cpu.max")
+    quotas = [cgroup_v1_file("cpu", f"cpu.cfs_{part}_us") for part in ("quota", "period")]
     if quotas[0] and quotas[1]:
         texts.append(f"{quotas[0]} {quotas[1]}")
     quota = quota_cores(texts)
@@ -42,7 +43,7 @@ def memory_mb() -> float:
     """Memory this process may use, in MB (10^6 bytes): the machine's, lowered by a cgroup limit."""
     import psutil
 
-    limits = [int(text) for text in _proc.cgroup_file_upwards("memory.max") if text.strip().isdigit()]
+    limits = [int(text) for text in cgroup_file_upwards("memory.max") if text.strip().isdigit()]
     try:
         total = int(psutil.virtual_memory().total)
     except OSError:  # no /proc; the C library asks the kernel
@@ -53,7 +54,7 @@ def memory_mb() -> float:
 @cache
 def cpu_model() -> str:
     """The processor's name as the kernel gives it."""
-    return _proc.cpu_model() or platform.processor() or platform.machine()
+    return model_of_kernel() or platform.processor() or platform.machine()
 
 
 def package_versions() -> dict[str, str]:
@@ -97,12 +98,12 @@ def environment() -> dict[str, str]:
 
 def reset_peak_memory() -> None:
     """Let the peak start again from what is resident now (Linux; elsewhere nothing happens)."""
-    _proc.reset_peak()
+    reset_peak()
 
 
 def peak_memory_mb() -> float:
     """This process' peak resident memory, in MB: VmHWM, which exec resets, unlike ``ru_maxrss``."""
-    held = _proc.size(_proc.status(), "VmHWM")
+    held = size(status(), "VmHWM")
     if held is not None:
         return held / 1e6
     import resource
