@@ -42,12 +42,12 @@ def test_the_fixed_protocols_know_no_precision() -> None:
 
 def test_a_latency_limit_is_open_after_so_many_calls() -> None:
     plan = LatencyPlan(max_samples=20, precision=0.5, warmup_s=0.01, retries=0, max_s=5.0)
-    limits = latency.latency_limits([Limit("latency_p95_ms", 8.5)], replace(plan, tail_index=0.0))
+    limits = latency.latency_limits([Limit("latency_p95_ms", 1e5)], replace(plan, tail_index=0.0))
     report = latency.time_call(lambda: time.sleep(0.006), limits, plan)
     assert report.verdict is not None
-    assert report.verdict.answer == "borderline"  # 90 calls would settle it
+    assert report.verdict.answer == "borderline"  # 45 calls would settle it
     assert report.precise
-    assert 20 <= len(report.samples_ms) < 90
+    assert 20 <= len(report.samples_ms) < 45
 
 
 def test_all_attempts_fit_into_the_trial() -> None:

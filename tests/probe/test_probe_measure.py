@@ -208,6 +208,7 @@ def test_ctrl_c_works(callee: str) -> None:
         ({"min_seconds": -1.0}, "min_seconds"),
         ({"min_seconds": 5.0, "max_seconds": 1.0}, "min_seconds"),
         ({"retry_seconds": -1.0}, "retry_seconds"),
+        ({"quiet_seconds": -1.0}, "quiet_seconds"),
         ({"percentiles": ("95",)}, "p95"),
     ],
 )
@@ -218,15 +219,28 @@ def test_arguments_out_of_range(options: dict[str, Any], words: str) -> None:
 
 def test_retries_are_for_disturbed_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     disturbances = iter(["others were busy", "still busy", ""])
-    monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: next(disturbances))
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: next(disturbances))
     report = measure(lambda: None, max_samples=20, retries=5)
     assert report.attempts == 3
 
 
 def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lehr.probe.conditions.contention", lambda *_: "others were busy")
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: "others were busy")
     assert measure(lambda: None, max_samples=20, retries=5, retry_seconds=0.0).attempts == 1
     assert measure(lambda: None, max_samples=20, retries=2, retry_seconds=1e6).attempts == 3
+
+
+def test_retries_wait_for_others_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: "others were busy")
+    begun = time.monotonic()
+    report = measure(lambda: None, max_samples=20, retries=5, quiet_seconds=0.25)
+    assert report.attempts == 1  # they stayed
+    assert time.monotonic() - begun >= 0.2
+    said = iter(["others were busy", "others are still busy", "", ""])  # of it, of two looks, and of it again
+    monkeypatch.setattr("lehr.probe.load.Load.contention", lambda _: next(said))
+    report = measure(lambda: None, max_samples=20, retries=5, quiet_seconds=5.0)
+    assert report.attempts == 2
+    assert report.conditions.contended == ""
 
 
 def test_no_settled_limit_ends_it_before_its_time() -> None:

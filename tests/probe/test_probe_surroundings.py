@@ -16,7 +16,7 @@ import lehr
 from lehr import _core
 from lehr.errors import OptionError
 from lehr.probe import nvml
-from lehr.probe.conditions import Watch, contention, throttled_spans
+from lehr.probe.conditions import Watch, throttled_spans
 from lehr.probe.energy import EnergyMeter, relative_sem
 from lehr.probe.measuring import measure
 from lehr.probe.memory import cgroup_memory, device_memory, host_memory
@@ -40,13 +40,6 @@ def test_throttled_samples_are_marked() -> None:
     assert throttled_spans([(0, 1000.0), (0, 3000.0)], [0, 0]) == ()  # no sample in between
 
 
-def test_contention() -> None:
-    assert contention(0.02, 0, 1.0) == ""
-    assert "81%" in contention(0.81, 0, 1.0)
-    assert "off its CPU 500 times" in contention(None, 500, 1.0)
-    assert contention(None, 500, 0.01) == ""  # too short to say
-
-
 def test_a_watch_reads_the_kernel_s_files(tmp_path: Path) -> None:
     cpus = sorted(os.sched_getaffinity(0))
     for cpu in cpus:
@@ -63,29 +56,13 @@ def test_a_watch_reads_the_kernel_s_files(tmp_path: Path) -> None:
     assert json.loads(json.dumps(seen.as_json()))["throttled"] == [[0, 20]]
 
 
-def test_foreign_work_is_what_others_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("lehr.probe.conditions.time.monotonic", lambda: clock[0])
-    cpus = sorted(os.sched_getaffinity(0))
-
-    def stat(ticks: int) -> None:
-        write(tmp_path, "proc/stat", "\n".join(f"cpu{n} {ticks} 0 0 9999 9999 0 0 0" for n in cpus))
-
-    stat(0)
-    watch = Watch(tmp_path)
-    clock[0] += 10.0
-    stat(5 * os.sysconf("SC_CLK_TCK"))  # every CPU was busy for half of the time, and hardly by us
-    seen = watch.end(1)
-    assert seen.foreign_cpu == pytest.approx(0.5, abs=0.1)
-    assert "of the CPUs" in seen.contended
-
-
 def test_nothing_readable_is_said(tmp_path: Path) -> None:
     seen = Watch(tmp_path).end(5)
     assert seen.mhz is None
     assert seen.celsius is None
     assert seen.foreign_cpu is None
-    assert len(seen.missing) == 3
+    assert seen.quiet is None
+    assert len(seen.missing) == 4
     assert host_memory(root=tmp_path) == (None, "unknown: /proc/self cannot be read")
     assert EnergyMeter("cpu", tmp_path).end().joules is None
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from lehr.supervise._tree import children_of
+from lehr._proc import children
 
 MARK = "LEHR_TEST_MARK"
 
@@ -68,10 +68,10 @@ def parent_of(pid: int) -> int:
 
 def helper_below(watchdog: int) -> int:
     """The helper's own process: the one child of its watchdog."""
-    (helper,) = children_of(watchdog)
+    (helper,) = children(watchdog)
     return helper
 
 
 def processes_of(helper) -> set[int]:
     """A waiting helper and its watchdog."""
-    return {helper.pid, *children_of(helper.pid)}
+    return {helper.pid, *children(helper.pid)}

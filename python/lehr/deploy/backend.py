@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr._proc import threads
+
 if TYPE_CHECKING:
     from lehr.conditions import Condition, Scalar
     from lehr.deploy.accuracy import Batches
@@ -191,12 +193,8 @@ def working_threads(before: frozenset[int] | None, after: frozenset[int] | None)
 
 def thread_ids() -> frozenset[int] | None:
     """The threads of this process by the kernel's count; None where it does not tell."""
-    import os
-
-    try:
-        return frozenset(map(int, os.listdir("/proc/self/task")))
-    except OSError:
-        return None
+    found = threads()
+    return None if found is None else frozenset(found)
 
 
 def thread_counts(cores: int) -> list[int]:

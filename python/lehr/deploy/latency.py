@@ -26,7 +26,8 @@ class LatencyPlan:
     ``precision``, timing ends after 100 calls where no percentile is limited.
 
     ``retries`` is how often to measure again when other processes disturbed it so that a limit was not met or the mean
-    not known, as long as no more than ``retry_s`` seconds have passed.
+    not known, as long as no more than ``retry_s`` seconds have passed and they leave the machine alone within
+    ``quiet_s`` seconds: beside a neighbour that stays, measuring again gains nothing.
 
     ``rule``, ``tail_index`` and ``spell`` are those of :class:`lehr.probe.LatencyLimit`; the fixed rules know no
     precision. A search may assume a tail that falls (``tail_index=1``) and no slow spells, and make do with 90 %
@@ -47,6 +48,7 @@ class LatencyPlan:
     hasty: bool = True
     retries: int = 1
     retry_s: float = 2.0
+    quiet_s: float = 0.2
 
     def strict(self) -> LatencyPlan:
         """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it. The mean is
@@ -67,6 +69,7 @@ class LatencyPlan:
             hasty=False,
             retries=2,
             retry_s=10 * self.retry_s,
+            quiet_s=5 * self.quiet_s,
         )
 
     def final(self) -> LatencyPlan:
@@ -144,6 +147,7 @@ def time_call(
         min_seconds=min(min_seconds, plan.max_s),
         retries=plan.retries,
         retry_seconds=plan.retry_s,
+        quiet_seconds=plan.quiet_s,
         percentiles=tuple(PERCENTILES.values()),
         warmup_seconds=plan.warmup_s,
     )

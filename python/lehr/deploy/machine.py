@@ -6,32 +6,12 @@ import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
+from lehr._proc import cgroup_file_upwards, cgroup_v1_file, reset_peak, size, status
+from lehr._proc import cpu_model as model_of_kernel
+
 _PACKAGES = ("lehr", "numpy", "onnx", "onnxruntime", "optuna")
-
-
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-
-
-def _cgroup_file(name: str) -> list[str]:
-    """Contents of a cgroup v2 file, from our group up to the root: every ancestor's limit applies."""
-    group = next(
-        (line[3:] for line in (_read("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/"
-    )
-    folder, found = Path("/sys/fs/cgroup") / group.lstrip("/"), []
-    for candidate in (folder, *folder.parents):
-        text = _read(str(candidate / name))
-        if text is not None:
-            found.append(text)
-        if candidate == Path("/sys/fs/cgroup"):
-            break
-    return found
 
 
 def quota_cores(texts: list[str]) -> float | None:
@@ -51,10 +31,10 @@ def available_cores() -> int:
     2).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    texts = _cgroup_file("cpu.max")
-    v1 = [_read(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us") for part in ("quota", "period")]
-    if v1[0] and v1[1]:
-        texts.append(f"{v1[0].strip()} {v1[1].strip()}")
+    texts = cgroup_file_upwards("cpu.max")
+    quotas = [cgroup_v1_file("cpu", f"cpu.cfs_{part}_us") for part in ("quota", "period")]
+    if quotas[0] and quotas[1]:
+        texts.append(f"{quotas[0]} {quotas[1]}")
     quota = quota_cores(texts)
     return max(1, cores if quota is None else min(cores, -int(-quota // 1)))
 
@@ -63,7 +43,7 @@ def memory_mb() -> float:
     """Memory this process may use, in MB (10^6 bytes): the machine's, lowered by a cgroup limit."""
     import psutil
 
-    limits = [int(text) for text in _cgroup_file("memory.max") if text.strip().isdigit()]
+    limits = [int(text) for text in cgroup_file_upwards("memory.max") if text.strip().isdigit()]
     try:
         total = int(psutil.virtual_memory().total)
     except OSError:  # no /proc; the C library asks the kernel
@@ -74,11 +54,7 @@ def memory_mb() -> float:
 @cache
 def cpu_model() -> str:
     """The processor's name as the kernel gives it."""
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in {"model name", "Hardware", "cpu model"} and value.strip():
-            return value.strip()
-    return platform.processor() or platform.machine()
+    return model_of_kernel() or platform.processor() or platform.machine()
 
 
 def package_versions() -> dict[str, str]:
@@ -122,17 +98,14 @@ def environment() -> dict[str, str]:
 
 def reset_peak_memory() -> None:
     """Let the peak start again from what is resident now (Linux; elsewhere nothing happens)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
+    reset_peak()
 
 
 def peak_memory_mb() -> float:
     """This process' peak resident memory, in MB: VmHWM, which exec resets, unlike ``ru_maxrss``."""
-    for line in (_read("/proc/self/status") or "").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
+    held = size(status(), "VmHWM")
+    if held is not None:
+        return held / 1e6
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lehr.probe import nvml
+from lehr.probe.load import LEAST_SECONDS, QUIET_SECONDS, LoadWatch, usable_cpus
 
 #: A clock this far below the highest one seen during the measurement counts as throttled.
 THROTTLED_SHARE = 0.9
-#: Foreign work, in shares of the CPUs that this process may use, from which a measurement counts as contended.
-CONTENDED_SHARE = 0.1
-#: Involuntary context switches a second from which it does as well.
-CONTENDED_SWITCHES = 100.0
-#: /proc/stat counts in hundredths of a second: shorter measurements say nothing about foreign work.
-_LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +22,14 @@ class Conditions:
         celsius: highest temperature seen.
         throttled: samples (from, to) taken while the clock was throttled.
         foreign_cpu: CPU time of other processes as a share of the CPUs that this one may use.
+        stolen_share: for how long threads of this process were ready to run and did not, summed over its threads, as a
+            share of the time, 1 at most. Whoever has more threads than CPUs does that to itself as well.
+        steal_share: time for which a hypervisor ran others, as a share of the CPUs that this process may use.
         involuntary_switches: how often this process was taken off its CPU.
-        seconds: how long the measurement took.
+        seconds: how long the measurement took, warm-up included.
         contended: why the measurement counts as disturbed by others; empty when it does not.
+        quiet: whether it was undisturbed: False when ``contended`` says why not, None where nothing can be said, as of
+            less than 0.2 s.
         missing: what could not be read, and why, one sentence each.
     """
 
@@ -40,9 +37,12 @@ class Conditions:
     celsius: float | None = None
     throttled: tuple[tuple[int, int], ...] = ()
     foreign_cpu: float | None = None
+    stolen_share: float | None = None
+    steal_share: float | None = None
     involuntary_switches: int = 0
     seconds: float = 0.0
     contended: str = ""
+    quiet: bool | None = None
     missing: tuple[str, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
@@ -52,17 +52,14 @@ class Conditions:
             "celsius": self.celsius,
             "throttled": [list(span) for span in self.throttled],
             "foreign_cpu": self.foreign_cpu,
+            "stolen_share": self.stolen_share,
+            "steal_share": self.steal_share,
             "involuntary_switches": self.involuntary_switches,
             "seconds": self.seconds,
             "contended": self.contended,
+            "quiet": self.quiet,
             "missing": list(self.missing),
         }
-
-
-def _cpus() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 class Watch:
@@ -70,13 +67,14 @@ class Watch:
 
     def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: int = 0) -> None:
         self._root = Path(root)
-        self._cpus = _cpus()
         self._ticks: list[tuple[int, float]] = []
         self._celsius: list[float] = []
         self._throttle_counts: list[int | None] = []
         cpu = self._root / "sys/devices/system/cpu"
-        self._clocks = [cpu / f"cpu{number}/cpufreq/scaling_cur_freq" for number in self._cpus]
-        self._counters = [cpu / f"cpu{number}/thermal_throttle/core_throttle_count" for number in self._cpus]
+        self._clocks = [cpu / f"cpu{number}/cpufreq/scaling_cur_freq" for number in usable_cpus()]
+        self._counters = [
+            cpu / f"cpu{number}/thermal_throttle/core_throttle_count" for number in usable_cpus()
+        ]
         self._zones = sorted((self._root / "sys/class/thermal").glob("thermal_zone*/temp"))
         self._gpu, self._gpu_throttled, self._nvml, self._no_nvml = gpu, 0, None, ""
         if device == "cuda":  # then the GPU's clock and temperature are those that count
@@ -84,10 +82,7 @@ class Watch:
                 self._nvml = nvml.load()
             except nvml.NvmlError as error:
                 self._no_nvml = f"the GPU's clock and temperature are unknown: {error}"
-        self._busy = self._busy_seconds()
-        self._own = _own_seconds()
-        self._switches = _switches()
-        self._started = time.monotonic()
+        self._load = LoadWatch(root)
         self.tick(0)
 
     def tick(self, samples: int) -> None:
@@ -121,54 +116,36 @@ class Watch:
         if self._nvml is not None:
             self._nvml.close()
             self._nvml = None
-        seconds = time.monotonic() - self._started
-        switches = _switches() - self._switches
-        foreign = self._foreign(seconds)
+        load = self._load.end()
+        contended = load.contention()
         missing = [self._no_nvml] if self._no_nvml else []
         if not self._ticks and not self._no_nvml:
             missing.append("no cpufreq in sysfs: the clock frequency is unknown, throttling is not noticed")
         if not self._celsius and not self._no_nvml:
             missing.append("no thermal zone in sysfs: the temperature is unknown")
-        if foreign is None:
-            why = (
-                f"shorter than {_LEAST_SECONDS:g} s"
-                if self._busy is not None
-                else "/proc/stat cannot be read"
-            )
-            missing.append(f"foreign CPU time is unknown: {why}")
+        if not self._load.readable:
+            missing.append("foreign CPU time is unknown: /proc/stat cannot be read")
+        elif load.foreign is None:
+            missing.append(f"foreign CPU time is unknown: shorter than {LEAST_SECONDS:g} s")
+        elif not load.judged and not contended:
+            missing.append(f"whether others disturbed it is unknown: shorter than {QUIET_SECONDS:g} s")
+        if load.stolen is None:
+            missing.append("waiting for a CPU is unknown: the kernel shows no schedstat")
         return Conditions(
             mhz=(min(mhz for _, mhz in self._ticks), max(mhz for _, mhz in self._ticks))
             if self._ticks
             else None,
             celsius=max(self._celsius, default=None),
             throttled=throttled_spans(self._ticks, self._throttle_counts),
-            foreign_cpu=foreign,
-            involuntary_switches=switches,
-            seconds=seconds,
-            contended=contention(foreign, switches, seconds),
+            foreign_cpu=load.foreign,
+            stolen_share=load.stolen,
+            steal_share=load.steal,
+            involuntary_switches=load.switches,
+            seconds=load.seconds,
+            contended=contended,
+            quiet=False if contended else True if load.judged else None,
             missing=tuple(missing),
         )
-
-    def _foreign(self, seconds: float) -> float | None:
-        busy = self._busy_seconds()
-        if busy is None or self._busy is None or seconds < _LEAST_SECONDS:
-            return None
-        others = (busy - self._busy) - (_own_seconds() - self._own)
-        return min(1.0, max(0.0, others / (seconds * len(self._cpus))))
-
-    def _busy_seconds(self) -> float | None:
-        """CPU seconds that anybody spent on the CPUs that this process may use."""
-        try:
-            lines = (self._root / "proc/stat").read_text().splitlines()
-        except OSError:
-            return None
-        wanted = {f"cpu{number}" for number in self._cpus}
-        found = [line.split() for line in lines if line.split(" ", 1)[0] in wanted]
-        if not found:
-            return None
-        # user, nice, system, (idle, iowait,) irq, softirq, steal
-        ticks = sum(int(row[i]) for row in found for i in (1, 2, 3, 6, 7, 8) if i < len(row))
-        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def throttled_spans(ticks: list[tuple[int, float]], counts: list[int | None]) -> tuple[tuple[int, int], ...]:
@@ -189,24 +166,6 @@ def throttled_spans(ticks: list[tuple[int, float]], counts: list[int | None]) ->
             else:
                 spans.append((start, stop))
     return tuple(spans)
-
-
-def contention(foreign: float | None, switches: int, seconds: float) -> str:
-    """Why a measurement counts as disturbed by other processes, in one sentence; empty when it does not. Pure."""
-    if foreign is not None and foreign > CONTENDED_SHARE:
-        return f"other processes used {foreign:.0%} of the CPUs that this one may use"
-    if seconds >= _LEAST_SECONDS and switches / seconds > CONTENDED_SWITCHES:
-        return f"this process was taken off its CPU {switches} times in {seconds:.2g} s"
-    return ""
-
-
-def _own_seconds() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _switches() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _number(path: Path) -> int | None:

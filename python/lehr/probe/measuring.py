@@ -14,6 +14,7 @@ from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.estimates import compared, imprecise, mean_interval, percentile, samples_needed, verdict_of
 from lehr.probe.limit import LatencyLimit, share_of
+from lehr.probe.load import quiet_within
 from lehr.probe.memory import HostWatch, Memory, device_memory
 from lehr.probe.native import NativeCallee
 from lehr.probe.on_gpu import driver_library, stream_handle
@@ -52,6 +53,7 @@ def measure(
     warmup_seconds: float = 0.2,
     retries: int = 0,
     retry_seconds: float | None = None,
+    quiet_seconds: float | None = None,
     forked: bool = False,
     in_flight: int = 16,
     capture: bool = True,
@@ -99,6 +101,8 @@ def measure(
             :class:`~lehr.probe.Conditions`); the least disturbed attempt is reported. One that meets every limit
             and knows the mean as well as asked all the same is not repeated: others only make calls slower.
         retry_seconds: no further attempt begins this long after the first one began; None for no such bound.
+        quiet_seconds: how long to wait, before measuring again, until other processes leave the CPUs alone; where they
+            do not, what was measured stands. None does not wait and measures again at once.
         forked: whether this process was forked from one with memory of its own (see
             :class:`~lehr.probe.Memory`).
         in_flight: on ``cuda``, how many calls may be on the stream at once; 1 waits for each before the next.
@@ -129,8 +133,9 @@ def measure(
         raise OptionError(f"precision_confidence must lie between 0.5 and 1, not {precision_confidence!r}")
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise OptionError(f"retries must be a whole number from 0, not {retries!r}")
-    if retry_seconds is not None and not retry_seconds >= 0:
-        raise OptionError(f"retry_seconds must be a number from 0, or None, not {retry_seconds!r}")
+    for name, bound in (("retry_seconds", retry_seconds), ("quiet_seconds", quiet_seconds)):
+        if bound is not None and not bound >= 0:
+            raise OptionError(f"{name} must be a number from 0, or None, not {bound!r}")
     if max_seconds is None:
         max_seconds = 30.0 if limits else 10.0
     if max_samples is None:
@@ -179,15 +184,18 @@ def measure(
         if (report.verdicts or precision is not None) and report.answered:
             best = replace(report, attempts=attempt)
             break
-        if retry_seconds is not None and time.monotonic() - begun >= retry_seconds:
+        if attempt > retries or (retry_seconds is not None and time.monotonic() - begun >= retry_seconds):
+            break
+        if quiet_seconds is not None and not quiet_within(quiet_seconds):
             break
     assert best is not None
     return best
 
 
-def _disturbance(report: LatencyReport) -> tuple[float, float]:
+def _disturbance(report: LatencyReport) -> tuple[bool, float, float]:
     seen = report.conditions
-    return (seen.foreign_cpu or 0.0, seen.involuntary_switches / max(seen.seconds, 1e-9))
+    stolen = sum(share or 0.0 for share in (seen.foreign_cpu, seen.stolen_share, seen.steal_share))
+    return (bool(seen.contended), stolen, seen.involuntary_switches / max(seen.seconds, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

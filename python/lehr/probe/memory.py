@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lehr import _core
+from lehr import _core, _proc
 from lehr.probe import nvml
 
 MB = 1e6
@@ -70,33 +70,28 @@ class HostWatch:
 
 def cgroup_memory(root: str | Path = "/") -> tuple[float | None, str]:
     """(MB, source): ``memory.peak`` of this process' control group, version 2; or None and why."""
-    base = Path(root)
-    try:
-        lines = (base / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
+    group = _proc.cgroup(root=root)
+    if group is None and not _proc.readable(root=root):
         return None, "unknown: /proc/self/cgroup cannot be read"
-    group = next((line[3:] for line in lines if line.startswith("0::")), None)
-    if group is None or not (base / "sys/fs/cgroup/cgroup.controllers").is_file():
+    if group is None or not _proc.cgroup_mounted(root=root):
         return None, "none: cgroup v2 is not mounted"
     if group == "/":
         return None, "none: this process is in the root group, which is not counted"
-    try:
-        peak = int((base / "sys/fs/cgroup" / group.lstrip("/") / "memory.peak").read_text())
-    except (OSError, ValueError):
+    peak = _proc.cgroup_file(group, "memory.peak", root=root) or ""
+    if not peak.isdigit():
         return None, f"none: {group} has no memory.peak (no memory controller, or a kernel before Linux 5.19)"
-    return peak / MB, f"memory.peak of {group}"
+    return int(peak) / MB, f"memory.peak of {group}"
 
 
 def host_memory(*, forked: bool = False, root: str | Path = "/") -> tuple[float | None, str]:
     """(MB, source): VmHWM, or Private_Dirty where ``forked`` says that inherited pages would be charged."""
-    process = Path(root) / "proc/self"
     if forked:
-        kilobytes = _field(process / "smaps_rollup", "Private_Dirty:")
-        if kilobytes is not None:
-            return kilobytes * 1024 / MB, "Private_Dirty at the end (this process was forked)"
-    kilobytes = _field(process / "status", "VmHWM:")
-    if kilobytes is not None:
-        return kilobytes * 1024 / MB, "VmHWM"
+        private = _proc.size(_proc.smaps_rollup(root=root), "Private_Dirty")
+        if private is not None:
+            return private / MB, "Private_Dirty at the end (this process was forked)"
+    peak = _proc.size(_proc.status(root=root), "VmHWM")
+    if peak is not None:
+        return peak / MB, "VmHWM"
     return None, "unknown: /proc/self cannot be read"
 
 
@@ -119,14 +114,3 @@ def device_memory(free_before: int | None, free_after: int | None, device: int =
         device_growth_mb=growth,
         device_source=f"{text}; {why}" if why else text,
     )
-
-
-def _field(path: Path, name: str) -> int | None:
-    try:
-        text = path.read_text()
-    except OSError:
-        return None
-    for line in text.splitlines():
-        if line.startswith(name):
-            return int(line.split()[1])
-    return None

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from lehr import _core
+from lehr import _core, _proc
 from lehr.probe import nvml
 from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
+from lehr.probe.load import usable_cpus
 from lehr.probe.measuring import measure
 from lehr.probe.native import native
 
@@ -96,9 +97,10 @@ def _conditions(root: str | Path) -> list[Ability]:
     seen = watch.end(0)
     clock = f"{seen.mhz[0]:.0f} MHz now" if seen.mhz else "no cpufreq in sysfs: throttling is not noticed"
     heat = f"{seen.celsius:.0f} degrees C now" if seen.celsius is not None else "no thermal zone in sysfs"
-    readable = (Path(root) / "proc/stat").is_file()
+    readable = _proc.cpu_time(usable_cpus(), root=root) is not None
+    waits = ", waiting for a CPU from schedstat" if _proc.waited_ns(root=root) else ""
     foreign = (
-        "foreign CPU time from /proc/stat, involuntary switches" if readable else "/proc/stat cannot be read"
+        f"foreign CPU time and steal from /proc/stat{waits}" if readable else "/proc/stat cannot be read"
     )
     return [
         Ability("clock frequency", seen.mhz is not None, clock),
@@ -134,21 +136,17 @@ def _nvml() -> Ability:
 
 def _cgroup(root: Path) -> Ability:
     name = "cgroup v2"
-    base = root / "sys/fs/cgroup"
-    if not (base / "cgroup.controllers").is_file():
+    if not _proc.cgroup_mounted(root=root):
         return Ability(name, False, "not mounted: memory is watched by polling")
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-        group = next((line[3:] for line in lines if line.startswith("0::")), "/")
-        own = base / group.lstrip("/")
-        controllers = (own / "cgroup.controllers").read_text().split()
-    except OSError as error:
-        return Ability(name, False, f"this process' group cannot be read ({error.strerror})")
-    if "memory" not in controllers:
+    group = _proc.cgroup(root=root) or "/"
+    controllers = _proc.cgroup_file(group, "cgroup.controllers", root=root)
+    if controllers is None:
+        return Ability(name, False, f"the files of this process' group {group} cannot be read")
+    if "memory" not in controllers.split():
         return Ability(name, False, "mounted without the memory controller: memory is watched by polling")
-    peak = (own / "memory.peak").is_file()
+    peak = _proc.cgroup_file(group, "memory.peak", root=root) is not None
     try:
-        with (own / "cgroup.subtree_control").open("r+"):
+        with (_proc.cgroup_folder(group, root=root) / "cgroup.subtree_control").open("r+"):
             delegated = True
     except OSError:
         delegated = False
@@ -159,19 +157,19 @@ def _cgroup(root: Path) -> Ability:
 
 
 def _private_memory(root: Path) -> Ability:
-    if not (root / "proc/self/status").is_file():
+    if not _proc.readable(root=root):
         return Ability("process memory", False, "/proc/self cannot be read: only getrusage's peak is known")
-    there = (root / "proc/self/smaps_rollup").is_file()
+    there = _proc.smaps_rollup(root=root) is not None
     text = "VmHWM" + (", Private_Dirty" if there else "; no smaps_rollup: forks are charged for shared pages")
     return Ability("process memory", there, text)
 
 
 def _capabilities(root: Path) -> Ability:
     """Effective capabilities that open more to measurement."""
+    text = (_proc.status(root=root) or {}).get("CapEff", "")
     try:
-        lines = (root / "proc/self/status").read_text().splitlines()
-        mask = int(next(line.split()[1] for line in lines if line.startswith("CapEff:")), 16)
-    except (OSError, StopIteration, ValueError):
+        mask = int(text, 16)
+    except ValueError:
         return Ability("capabilities", False, "cannot be read")
     held = [name for name, bit in _CAPABILITIES.items() if mask >> bit & 1]
     lacking = [name for name in _CAPABILITIES if name not in held]

@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from lehr._proc import threads
 from lehr.supervise import _child, _wire
 from lehr.supervise._linux import (
     become_subreaper,
@@ -48,10 +49,7 @@ def interpreter_command(role: str, *args: int) -> list[str]:
 
 def thread_count() -> int:
     """How many threads this process has; 1 where that cannot be read."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 1
+    return len(threads() or [0])
 
 
 def threads_left_after_fork() -> int:

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from lehr._proc import raise_oom_score
+
 IS_LINUX = sys.platform.startswith("linux")
 
 _PR_SET_PDEATHSIG = 1
@@ -73,9 +75,4 @@ def open_pidfd(pid: int) -> int | None:
 
 def prefer_as_oom_victim() -> None:
     """When memory runs out machine-wide, the kernel shall take the trial, not the study that watches it."""
-    try:
-        path = Path("/proc/self/oom_score_adj")
-        current = int(path.read_text())
-        path.write_text(str(max(current, 500)))
-    except (OSError, ValueError):
-        pass
+    raise_oom_score(500)

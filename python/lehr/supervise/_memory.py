@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from lehr._proc import size, status
 
 MB = 1_000_000  # bytes
 
@@ -16,22 +19,14 @@ class Usage:
     data: int  # VmData: what RLIMIT_DATA counts
 
 
-def parse_status(text: bytes) -> Usage | None:
+def usage_of(fields: Mapping[str, str] | None) -> Usage | None:
     """The figures of /proc/PID/status; None for a zombie, which has none."""
-    values = {}
-    for line in text.split(b"\n"):
-        key, _, rest = line.partition(b":")
-        if key in {b"RssAnon", b"RssShmem", b"VmHWM", b"VmData"}:
-            values[key] = int(rest.split()[0]) * 1024
-    if b"RssAnon" not in values:
+    anonymous, peak, data = (size(fields, name) for name in ("RssAnon", "VmHWM", "VmData"))
+    if anonymous is None or peak is None or data is None:
         return None
-    return Usage(values[b"RssAnon"] + values.get(b"RssShmem", 0), values[b"VmHWM"], values[b"VmData"])
+    return Usage(anonymous + (size(fields, "RssShmem") or 0), peak, data)
 
 
 def read_usage(pid: int | str) -> Usage | None:
     """The usage of a process now; None when it is gone or cannot be read."""
-    try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            return parse_status(file.read(8192))
-    except OSError:
-        return None
+    return usage_of(status(pid))

@@ -14,45 +14,13 @@ import select
 import signal
 import time
 
-
-def _stat(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat behind the name, state first; empty when the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()
-    except OSError:
-        return []
-
-
-def _parent_from_stat(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else None
+from lehr._proc import children, stat
 
 
 def state_of(pid: int) -> str | None:
     """The kernel's letter for what a process does (Z: a zombie); None when it is gone."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return fields[0].decode() if fields else None
-
-
-def children_of(pid: int) -> list[int]:
-    """The pids of the direct children of ``pid``, zombies included; empty when it is gone."""
-    found: list[int] = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return found
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found.extend(map(int, file.read().split()))
-        except FileNotFoundError:
-            if os.path.exists(f"/proc/{pid}/task/{thread}"):  # a kernel without this file: look at everybody
-                everybody = (int(name) for name in os.listdir("/proc") if name.isdigit())
-                return [other for other in everybody if _parent_from_stat(other) == pid]
-        except OSError:
-            continue
-    return found
 
 
 def kill_quietly(pid: int) -> None:
@@ -96,7 +64,7 @@ class Reaper:
         if self.status is None:
             kill_group_quietly(self._main)
         while True:
-            remaining = children_of(os.getpid())
+            remaining = children(os.getpid())
             for pid in remaining:
                 kill_quietly(pid)
             progress = False
