@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lehr.bench import Problem
+from lehr.bench.recordings.kernel_tuner import direction_of
 from lehr.errors import ConfigurationError, LehrError
 from recorded_files import CACHE, T1, T4, changed, configs, write
 
@@ -107,3 +108,68 @@ def test_values_that_would_have_to_be_evaluated_are_left_alone(tmp_path):
 def test_a_t1_description_that_does_not_fit_is_refused(tmp_path, t1, message):
     with pytest.raises(LehrError, match=message):
         Problem.replay(write(tmp_path / "t4.json", T4), t1=write(tmp_path / "t1.json", t1))
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction"),
+    [
+        ("time", "minimize"),
+        ("energy", "minimize"),
+        ("cost", "minimize"),
+        ("loss", "minimize"),
+        ("fitness", "maximize"),
+        *[(name, "maximize") for name in ("GFLOPS", "TFLOPS", "GFLOP/s", "TFLOP/s", "GB/s", "TB/s")],
+        *[(name, "maximize") for name in ("GFLOPS/W", "TFLOPS/W", "GFLOP/J", "TFLOP/J", "gflop/s")],
+    ],
+)
+def test_the_direction_of_an_objective_is_kernel_tuners(objective, direction):
+    assert direction_of("cache.json", objective) == direction
+
+
+def measuring(name):
+    """The cache with another measurement in each entry that has a time."""
+    document = json.loads(json.dumps(CACHE))
+    for entry in document["cache"].values():
+        if isinstance(entry.get("time"), float):
+            entry[name] = entry["time"]
+    return document | {"objective": name}
+
+
+def test_an_objective_better_when_higher_is_maximised(tmp_path):
+    problem = Problem.replay(write(tmp_path / "cache.json", measuring("GFLOPS/W")))
+    assert problem.direction == "maximize"
+    assert problem.optimum()[1] == max(
+        entry["GFLOPS/W"] for entry in measuring("GFLOPS/W")["cache"].values() if "GFLOPS/W" in entry
+    )
+
+
+def test_an_objective_that_nobody_knows_must_be_given_its_direction(tmp_path):
+    path = write(tmp_path / "cache.json", measuring("happiness"))
+    with pytest.raises(LehrError, match=r"objective 'happiness'.*--direction"):
+        Problem.replay(path)
+    assert Problem.replay(path, direction="maximize").direction == "maximize"
+    assert Problem.replay(path, direction="minimize").direction == "minimize"
+
+
+def test_a_cache_cut_anywhere_keeps_its_whole_entries(tmp_path):
+    """Cut at any byte of its entries: the whole ones are used, and a sentence says so."""
+    text = json.dumps(CACHE, indent=1)
+    first = text.index('"64,row"')
+    ends = [text.index(f'"{key}"') for key in CACHE["cache"]]
+    seen = set()
+    for cut in range(first, len(text) - 4):
+        problem = Problem.replay(write(tmp_path / "cut.json", text[:cut]))
+        whole = sum(end < cut for end in ends) - 1
+        assert problem.space.count() in (whole, whole + 1)
+        if "cut inside an entry" in problem.describe():
+            assert f"the {problem.space.count()} before it are used" in problem.describe()
+        seen.add(problem.space.count())
+    assert seen == set(range(1, len(CACHE["cache"]) + 1))
+
+
+def test_the_true_line_of_a_damaged_cache(tmp_path):
+    lines = json.dumps(CACHE, indent=1).splitlines()
+    at = next(number for number, line in enumerate(lines, 1) if '"128,row"' in line)
+    lines[at - 1] = lines[at - 1].replace(": {", ": [")
+    with pytest.raises(LehrError, match=f"is damaged at line {at}:"):
+        Problem.replay(write(tmp_path / "damaged.json", "\n".join(lines)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from typing import Any
 
@@ -208,3 +209,12 @@ def test_a_small_step_of_a_discrete_variable_goes_to_the_next_value() -> None:
             assert codes is not None
             found.add(int(codes[0]))
         assert found == expected
+
+
+def test_more_configurations_than_fit_are_refused_before_any_is_drawn() -> None:
+    space = lehr.Space([Float("x", 0.0, 1.0), Int("y", 0, 10**6)])
+    begun = time.monotonic()
+    with pytest.raises(lehr.OptionError, match=r"n is 10+: so many configurations would take about \d+ GB"):
+        space.sample(10**13)
+    assert time.monotonic() - begun < 1.0
+    assert len(space.sample(1000)) == 1000

@@ -60,6 +60,7 @@ py::tuple asked(const Optimizer& self, std::size_t trial) {
 }  // namespace
 
 void bind_search(py::module_& m) {
+  m.def("origins", &origins, "Where a configuration may have come from.");
   py::class_<Optimizer>(m, "Optimizer", "Ask and tell over one space; see lehr.Optimizer.")
       .def(py::init([](std::shared_ptr<Space> space, const std::string& method, const std::string& preset,
                        const std::string& direction,

@@ -67,6 +67,7 @@ __all__: list[str] = [
     "mix_rate",
     "ndtri",
     "numeric_move",
+    "origins",
     "parse_oom_record",
     "probe_autocorrelation_time",
     "probe_bare_loop",
@@ -1019,6 +1020,11 @@ def numeric_move(
 ) -> list[float] | None:
     """
     One other variable moved; None when there is no legal move.
+    """
+
+def origins() -> list[str]:
+    """
+    Where a configuration may have come from.
     """
 
 def parse_oom_record(record: str, pid: typing.SupportsInt | typing.SupportsIndex) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Config = dict[str, Scalar]
+
+_MANY = 1_000_000  # fewer configurations fit wherever lehr runs
 
 
 class Space:
@@ -111,12 +115,27 @@ class Space:
             seed: an integer from 0 to 2**64 - 1.
 
         Raises:
-            OptionError: `n` or `seed` is out of its range.
+            OptionError: `n` or `seed` is out of its range, or so many would fill half of the machine's memory.
         """
         rng = _rng(seed)
         if n is None:
             return self._core.sample(rng)
-        return [self._core.sample(rng) for _ in range(whole("n", n, 0))]
+        count = whole("n", n, 0)
+        if count > _MANY:
+            self._require_room(count)
+        return [self._core.sample(rng) for _ in range(count)]
+
+    def _require_room(self, count: int) -> None:
+        """Refuse what would fill the memory, by the size of some configurations."""
+        rng, tried = _rng(0), 100
+        drawn = [self._core.sample(rng) for _ in range(tried)]
+        size = sum(sys.getsizeof(config) + 8 + sum(map(sys.getsizeof, config.values())) for config in drawn)
+        needed, there = size * count / tried, _machine_memory()
+        if needed > there / 2:
+            raise OptionError(
+                f"n is {count}: so many configurations would take about {needed / 1e9:.0f} GB, more than half of this "
+                f"machine's {there / 1e9:.0f}; draw fewer at a time, with another seed each"
+            )
 
     def validate(self, config: Mapping[str, Any]) -> None:
         """Check a configuration from elsewhere.
@@ -348,3 +367,11 @@ def _rng(seed: int | None) -> _core.Rng:
     if seed is None:
         return _core.Rng(secrets.randbits(64))
     return _core.Rng(seed_number(seed))
+
+
+def _machine_memory() -> float:
+    """The machine's memory in bytes; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf

@@ -26,6 +26,8 @@ bool lookup(const std::array<const char*, N>& names, const std::string& name, En
 
 }  // namespace
 
+std::vector<std::string> origins() { return {origin_names.begin(), origin_names.end()}; }
+
 const char* text(Outcome outcome) { return outcome_names[static_cast<std::size_t>(outcome)]; }
 
 Outcome outcome_from(const std::string& name) {

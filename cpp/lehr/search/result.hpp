@@ -34,6 +34,7 @@ enum class Origin : std::uint8_t {
 
 const char* text(Origin origin);
 Origin origin_from(const std::string& name);  // throws OptionError
+std::vector<std::string> origins();           // the names, in the order of the values
 
 enum class Direction : std::uint8_t { maximize, minimize };
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.early import IN_A_ROW, EarlyEnd
-from lehr.study.storage import Recorded
+from lehr.study.stored import Recorded
 from lehr.study.trial import StudyTrial
 from lehr.trial import Trial
 

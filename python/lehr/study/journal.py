@@ -18,11 +18,22 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from lehr._files import create_beside, open_plain, read_plain, reason, sync_folder, write_new
 from lehr.errors import StorageError
 
 # A lock that is older than any honest append was left by a process that died.
 _STALE_LOCK_SECONDS = 1.0
 _RECORD_START = b'{"op_code":'
+
+
+class _AppendLock(JournalFileSymlinkLock):
+    """Optuna's lock, a link beside the journal, with the system's own error where it cannot be given back."""
+
+    def release(self) -> None:
+        try:
+            super().release()
+        except RuntimeError as error:
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 class Journal(JournalFileBackend):
@@ -31,12 +42,12 @@ class Journal(JournalFileBackend):
     def __init__(self, path: Path, *, writable: bool = True) -> None:
         self._path = path
         self._writable = writable
-        self._append_lock = JournalFileSymlinkLock(str(path))
+        self._append_lock = _AppendLock(str(path))
         self._postponed = False
-        fresh = not path.exists()
-        super().__init__(str(path), lock_obj=self._append_lock)
-        if fresh:
+        if writable and not path.exists():
+            os.close(open_plain(path, os.O_WRONLY | os.O_CREAT))
             sync_folder(path)
+        super().__init__(str(path), lock_obj=self._append_lock)
 
     @contextmanager
     def group(self, *, sync: bool) -> Iterator[None]:
@@ -51,7 +62,7 @@ class Journal(JournalFileBackend):
         finally:
             self._postponed = False
         if sync:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_plain(self._path, os.O_RDONLY)
             try:
                 os.fdatasync(descriptor)
             finally:
@@ -66,7 +77,7 @@ class Journal(JournalFileBackend):
         try:
             # Not created here: a journal that vanished while a run is on must not come back without its
             # beginning.
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 self._append(descriptor, data)
             finally:
@@ -104,7 +115,7 @@ def check_journal(path: Path) -> Check:
     """
     sound_bytes = sound_lines = 0
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
             for line in file:
                 # A line without its end is the last one; another run may be writing it at this moment.
                 if not line.endswith(b"\n") or not _is_record(line):
@@ -119,7 +130,7 @@ def check_journal(path: Path) -> Check:
                 sound_lines += 1
             return Check(sound_bytes, os.fstat(file.fileno()).st_size)
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+        raise StorageError(f"cannot read {path}: {reason(error)}") from error
 
 
 def repair_journal(path: Path) -> Path | None:
@@ -134,24 +145,32 @@ def repair_journal(path: Path) -> Path | None:
     check = check_journal(path)
     if check.sound_bytes == check.total_bytes:
         return None
-    lock = JournalFileSymlinkLock(str(path))  # another tool may be writing the line at this moment
-    lock.acquire()
     try:
-        check = check_journal(path)
-        if check.sound_bytes == check.total_bytes:
-            return None
-        copy = _free_name(path)
-        shutil.copy2(path, copy)
-        with path.open("r+b") as file:
-            file.truncate(check.sound_bytes)
-            os.fsync(file.fileno())
+        with _append_lock(path):  # another tool may be writing the line at this moment
+            check = check_journal(path)
+            if check.sound_bytes == check.total_bytes:
+                return None
+            descriptor, copy = create_beside(path, "damaged")
+            write_new(descriptor, copy, [read_plain(path)])
+            shutil.copystat(path, copy)
+            with os.fdopen(open_plain(path, os.O_RDWR), "r+b") as file:
+                file.truncate(check.sound_bytes)
+                os.fsync(file.fileno())
+            return copy
     except OSError as error:
         raise StorageError(
-            f"{path} ends in half a line, and cutting it failed: {error.strerror}; free the disk, run again"
+            f"{path} ends in half a line, and cutting it failed: {reason(error)}; free the disk, run again"
         ) from error
+
+
+@contextmanager
+def _append_lock(path: Path) -> Iterator[None]:
+    lock = _AppendLock(str(path))
+    lock.acquire()
+    try:
+        yield
     finally:
         lock.release()
-    return copy
 
 
 def remove_stale_lock(path: Path) -> None:
@@ -159,26 +178,22 @@ def remove_stale_lock(path: Path) -> None:
 
     Another tool (a dashboard, say) may hold the lock for the milliseconds that an append takes, so wait until
     it is too old to be honest.
+
+    Raises:
+        StorageError: it cannot be removed.
     """
     lock = path.with_name(path.name + ".lock")
-    while True:
-        try:
-            age = time.time() - lock.lstat().st_mtime
-        except FileNotFoundError:
-            return
-        if age > _STALE_LOCK_SECONDS or age < 0:
-            lock.unlink(missing_ok=True)
-            return
-        time.sleep(0.02)
-
-
-def sync_folder(path: Path) -> None:
-    """Make a file's name survive the death of the machine, once it was created or renamed."""
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        while True:
+            age = time.time() - lock.lstat().st_mtime
+            if age > _STALE_LOCK_SECONDS or age < 0:
+                lock.unlink(missing_ok=True)
+                return
+            time.sleep(0.02)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"cannot remove {lock}, which stands in the way: {reason(error)}") from error
 
 
 def _is_record(line: bytes) -> bool:
@@ -199,10 +214,3 @@ def _damaged(path: Path, sound_lines: int) -> str:
 def _may_begin_a_record(line: bytes) -> bool:
     # Zero bytes are what a file system leaves for a block that it promised but never wrote.
     return line.startswith(_RECORD_START) or _RECORD_START.startswith(line) or not line.strip(b"\0")
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (copy := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    return copy

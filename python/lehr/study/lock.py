@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from lehr._files import NotPlainError, open_plain, reason
 from lehr.errors import StorageError
 
 _held_here: set[Path] = set()
@@ -28,7 +29,7 @@ class RunLock:
         """Raises StorageError, naming the process, when another run holds the lock."""
         self._study_file = study_file
         self._path = study_file.with_name(study_file.name + ".pid")
-        self._key = self._path.resolve()
+        self._key = self._path.parent.resolve() / self._path.name
         with _held_guard:
             if self._key in _held_here:
                 raise StorageError(_busy(study_file, os.getpid()))
@@ -38,26 +39,43 @@ class RunLock:
     def _acquire(self) -> int:
         while True:
             try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                descriptor = open_plain(self._path, os.O_RDWR | os.O_CREAT)
+            except NotPlainError as error:
+                raise StorageError(f"cannot write {self._path}: {reason(error)}; remove it") from error
             except OSError as error:
                 raise StorageError(
-                    f"cannot write beside {self._study_file}: {error.strerror}; choose another folder"
+                    f"cannot write beside {self._study_file}: {reason(error)}; choose another folder"
                 ) from error
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                holder = _read_pid(descriptor)
+                if self._take(descriptor):
+                    return descriptor
+            except BaseException:
                 os.close(descriptor)
-                if isinstance(error, BlockingIOError | PermissionError):
-                    raise StorageError(_busy(self._study_file, holder)) from None
-                raise StorageError(f"cannot lock {self._path}: {error.strerror}") from error
-            # A run that ended in between removed the file: the lock must be on the file that others will
-            # open.
-            if _same_file(descriptor, self._path):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-                return descriptor
+                raise
             os.close(descriptor)
+
+    def _take(self, descriptor: int) -> bool:
+        """Lock the open file and write our number into it; False when it is not the file that others will open."""
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise StorageError(_busy(self._study_file, _read_pid(descriptor))) from None
+        except OSError as error:
+            raise StorageError(f"cannot lock {self._path}: {reason(error)}") from error
+        try:
+            found = os.fstat(descriptor)
+            if found.st_nlink == 0 or not _same_file(descriptor, self._path):
+                return False  # a run that ended in between removed it
+            # Ours is written here and removed at the end. What has another name as well is somebody else's.
+            if found.st_nlink > 1:
+                raise StorageError(f"cannot write {self._path}: it is a file of another name too; remove it")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {self._path}: {reason(error)}; free the disk, run again"
+            ) from error
+        return True
 
     def release(self) -> None:
         """Give the lock back; doing so twice is harmless."""
@@ -65,7 +83,10 @@ class RunLock:
             if self._key not in _held_here or self._descriptor < 0:
                 return
             _held_here.discard(self._key)
-            self._path.unlink(missing_ok=True)
+            with suppress(
+                OSError
+            ):  # a folder that became read-only: it names a process that is gone, no harm
+                self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -84,7 +105,7 @@ def _read_pid(descriptor: int) -> int | None:
 
 def _same_file(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
         return False
 

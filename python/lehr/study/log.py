@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lehr._files import create_beside, open_plain, read_plain, reason, sync_folder, write_new, write_whole
 from lehr.errors import StorageError
-from lehr.study.journal import sync_folder
 from lehr.study.trial import StudyTrial
 
 
@@ -32,14 +32,16 @@ class TrialLog:
         """
         wanted = [self._line(trial) for trial in trials]
         try:
-            lines = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
+            lines = self._lines()
             mine = [line for line in lines if _study_of(line) == self._study]
             if mine == wanted and all(_study_of(line) is not None for line in lines):
                 return
             if mine != wanted[: len(mine)]:
-                _replace(_free_name(self._path), mine)
+                descriptor, old = create_beside(self._path, "old")
+                write_new(descriptor, old, mine)
             others = [line for line in lines if _study_of(line) not in (None, self._study)]
-            _replace(self._path, others + wanted)
+            write_whole(self._path, b"".join(others + wanted))
+            sync_folder(self._path)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -47,7 +49,7 @@ class TrialLog:
         """Add one line, whole or not at all."""
         line = self._line(trial)
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 before = os.fstat(descriptor).st_size
                 try:
@@ -63,12 +65,18 @@ class TrialLog:
         except OSError as error:
             raise self._failure(error) from error
 
+    def _lines(self) -> list[bytes]:
+        try:
+            return read_plain(self._path).splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+
     def _line(self, trial: StudyTrial) -> bytes:
         return json.dumps({"study": self._study, **trial.as_json()}, allow_nan=False).encode() + b"\n"
 
     def _failure(self, error: OSError) -> StorageError:
         return StorageError(
-            f"cannot write {self._path}: {error.strerror}; every finished trial is safe in the study itself: "
+            f"cannot write {self._path}: {reason(error)}; every finished trial is safe in the study itself: "
             "free the disk and run the same command again"
         )
 
@@ -89,20 +97,3 @@ def _study_of(line: bytes) -> str | None:
         return None
     study = record.get("study") if isinstance(record, dict) else None
     return study if isinstance(study, str) else None
-
-
-def _replace(path: Path, lines: list[bytes]) -> None:
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path)
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (old := path.with_name(f"{path.name}.old-{number}")).exists():
-        number += 1
-    return old

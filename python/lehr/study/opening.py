@@ -12,6 +12,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.storages.journal import BaseJournalBackend
 
+from lehr._files import reason, why_not_plain
+from lehr._text import first_line
 from lehr.errors import LehrError, StorageError
 from lehr.study.journal import Journal, check_journal, remove_stale_lock, repair_journal
 from lehr.study.lock import RunLock
@@ -82,13 +84,13 @@ def storage_errors(action: str, where: str) -> Iterator[None]:
     except LehrError:
         raise
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
+        why = reason(error) if isinstance(error, OSError) else first_line(error)
         remedy = (
             "; every finished trial is safe: cure the storage (a full disk?) and run the command again"
             if action.startswith("write")
             else ""
         )
-        raise StorageError(f"cannot {action} {where}: {reason}{remedy}") from error
+        raise StorageError(f"cannot {action} {where}: {why}{remedy}") from error
 
 
 class _WithoutSnapshots(BaseJournalBackend):
@@ -108,13 +110,22 @@ def _file_of(storage: StorageLike) -> Path | None:
     """The file that a storage lives in, or None."""
     # Absolute: the working folder may change while a run is on, and Optuna's lock is a link to the path.
     if isinstance(storage, Path):
-        return storage.absolute()
+        return _absolute(storage)
     if not isinstance(storage, str):
         return None
     if storage.startswith("sqlite:"):
         rest = storage.partition("///")[2].partition("?")[0]
-        return Path(rest).absolute() if rest and rest != ":memory:" else None
-    return None if "://" in storage else Path(storage).absolute()
+        return _absolute(Path(rest)) if rest and rest != ":memory:" else None
+    return None if "://" in storage else _absolute(Path(storage))
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise StorageError(
+            f"cannot find {path}: the working folder is gone ({reason(error)}); give an absolute path"
+        ) from error
 
 
 def _shown(storage: StorageLike) -> str:
@@ -129,10 +140,16 @@ def _shown(storage: StorageLike) -> str:
 
 
 def _check_place(path: Path, *, writable: bool) -> None:
-    if path.is_dir():
+    try:
+        is_folder, why, exists = path.is_dir(), why_not_plain(path), path.exists()
+    except OSError as error:
+        raise StorageError(f"cannot look at {path}: {reason(error)}; choose another folder") from error
+    if is_folder:
         raise StorageError(f"storage {path} is a folder: give a file in it, such as {path / 'study.journal'}")
+    if why is not None:
+        raise StorageError(f"cannot keep a study in {path}: {why}; give a plain file")
     if not writable:
-        if not path.exists():
+        if not exists:
             raise StorageError(f"there is no study file {path}")
         return
     folder = path.parent
@@ -140,8 +157,3 @@ def _check_place(path: Path, *, writable: bool) -> None:
         raise StorageError(
             f"cannot store a study in {path}: {folder} is not an existing folder; create it first"
         )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -205,8 +205,8 @@ def run(
             stack.callback(runner.close)
         store = stack.enter_context(StudyStore(storage, name, writable=True))
         _open_study(store, definition, resume=resume)
-        if policies is None and isinstance(noted := store.noted("policies"), dict):
-            chosen = read_policies(noted)
+        if policies is None:
+            chosen = store.noted_as("policies", read_policies) or chosen
         store.note("policies", dict(chosen))
         session = Session(
             store,

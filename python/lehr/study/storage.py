@@ -8,24 +8,25 @@ violated constraint, never state FAIL, which Optuna's samplers ignore and would 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
-from lehr.errors import LehrError, StorageError
+from lehr.errors import StorageError
 from lehr.limits import Limit
 from lehr.study.definition import Definition
 from lehr.study.distributions import Translation
+from lehr.study.history import make_optimizer
 from lehr.study.lock import deferred_interrupt
 from lehr.study.opening import OpenStorage, StorageLike, storage_errors
-from lehr.study.trial import StudyTrial, judged
-from lehr.trial import OUTCOMES
+from lehr.study.results import canonical
+from lehr.study.stored import Recorded, read_trial, reading
+from lehr.study.trial import StudyTrial
 
 # Names under which lehr keeps things in an Optuna study.
 _DEFINITION = "lehr"
@@ -34,16 +35,9 @@ _OUTCOME_CONSTRAINT = "outcome"
 # every trial that ran. Finite, because not every Optuna sampler accepts an infinite constraint.
 _FAILED = 1e9
 _RAN = -1.0
+_DIRECTIONS = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 
-
-@dataclass(frozen=True)
-class Recorded:
-    """One stored trial: what was asked and, when it is finished, how it ended."""
-
-    number: int
-    config: dict[str, Any]
-    origin: str
-    trial: StudyTrial | None
+T = TypeVar("T")
 
 
 class StudyStore:
@@ -110,8 +104,15 @@ class StudyStore:
         with self._guard("read"):
             stored = self._storage.get_study_user_attrs(self._study_id).get(_DEFINITION)
             trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+            directions = self._storage.get_study_directions(self._study_id)
         if stored is not None:
-            return Definition.from_json(stored, self.where)
+            with reading(f"{self.where}: its definition"):
+                definition = Definition.from_json(stored, self.where)
+                canonical(definition.as_json())
+                make_optimizer(definition, 1)  # which knows the options and what they may be
+                if directions != [_DIRECTIONS[definition.direction]]:
+                    raise ValueError(f"it is optimised in {len(directions)} directions, or in another one")
+            return definition
         if trials:
             raise StorageError(
                 f"{self.where} was not made by lehr: give this run another name or another storage"
@@ -124,9 +125,7 @@ class StudyStore:
         Raises:
             StorageError: it cannot be written, or was created for another direction.
         """
-        directions = [
-            StudyDirection.MAXIMIZE if definition.direction == "maximize" else StudyDirection.MINIMIZE
-        ]
+        directions = [_DIRECTIONS[definition.direction]]
         with self._writing("create"):
             if (
                 self._study_id is not None
@@ -152,6 +151,18 @@ class StudyStore:
         with self._guard("read"):
             return self._storage.get_study_user_attrs(self._study_id).get(key)
 
+    def noted_as(self, key: str, read: Callable[[Any], T]) -> T | None:
+        """A value kept with :meth:`note` as ``read`` makes it, or None.
+
+        Raises:
+            StorageError: ``read`` cannot make anything of it.
+        """
+        value = self.noted(key)
+        if value is None:
+            return None
+        with reading(f"{self.where}: its {key}"):
+            return read(value)
+
     def trials(self, definition: Definition) -> list[Recorded]:
         """Every trial of the study in the order in which they were asked.
 
@@ -162,7 +173,10 @@ class StudyStore:
         with self._guard("read"):
             stored = self._storage.get_all_trials(self._study_id, deepcopy=False)
         self._ids = {trial.number: trial._trial_id for trial in stored}
-        return [self._recorded(trial, definition) for trial in sorted(stored, key=lambda trial: trial.number)]
+        return [
+            read_trial(trial, definition, self.where)
+            for trial in sorted(stored, key=lambda trial: trial.number)
+        ]
 
     def start(self, number: int, config: dict[str, Any], origin: str, definition: Definition) -> None:
         """Record a trial before its evaluation starts.
@@ -217,39 +231,6 @@ class StudyStore:
             return self._storage.get_study_id_from_name(self.name)
         except KeyError:
             return None
-
-    def _recorded(self, stored: FrozenTrial, definition: Definition) -> Recorded:
-        attributes = stored.user_attrs
-        try:
-            config, origin = attributes["config"], attributes["origin"]
-            definition.space.validate(config)
-            trial = None
-            if stored.state == TrialState.COMPLETE:
-                if attributes["outcome"] not in OUTCOMES:
-                    raise ValueError(f"unknown outcome {attributes['outcome']!r}")
-                trial = judged(
-                    number=stored.number,
-                    config=config,
-                    origin=origin,
-                    outcome=attributes["outcome"],
-                    objective=stored.value if attributes["outcome"] == "ok" else None,
-                    metrics=attributes["metrics"],
-                    evidence=attributes["evidence"],
-                    seconds=float(attributes["seconds"]),
-                    facts=attributes["facts"],
-                    sem=(sem := attributes.get("sem")),
-                    objective_sem=(sem or {}).get(definition.objective),
-                    limits=definition.limits,
-                    accept_borderline=definition.accept_borderline,
-                )
-            elif stored.state != TrialState.RUNNING:
-                raise ValueError(f"state {stored.state.name}")
-        except (KeyError, TypeError, ValueError, LehrError) as error:
-            raise StorageError(
-                f"{self.where}: trial {stored.number} was not written by lehr or is damaged ({error}); "
-                "give this run another name or another storage"
-            ) from error
-        return Recorded(stored.number, config, origin, trial)
 
     @contextmanager
     def _writing(self, action: str, *, sync: bool = True) -> Iterator[None]:

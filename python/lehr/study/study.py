@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lehr._checks import whole
 from lehr.errors import LehrError, StorageError
 from lehr.limits import Limit
 from lehr.space import Space
@@ -19,7 +20,8 @@ from lehr.study.history import make_optimizer, replay
 from lehr.study.opening import StorageLike
 from lehr.study.policies import FailureClass, failure_named
 from lehr.study.stopping import Stop, StopReason, read_stop
-from lehr.study.storage import Recorded, StudyStore
+from lehr.study.storage import StudyStore
+from lehr.study.stored import Recorded
 from lehr.study.trial import StudyTrial
 
 if TYPE_CHECKING:
@@ -315,7 +317,7 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
     if definition is None:
         raise StorageError(f"there is no {store.where}")
     recorded = store.trials(definition)
-    budget = int(store.noted("budget") or len(recorded))
+    budget = store.noted_as("budget", _budget) or len(recorded)
     study = Study(store, definition, budget, _replayed(definition, budget, recorded))
     study._ended(read_stop(store.noted("stopped"), len(recorded)))
     for record in recorded:
@@ -324,6 +326,10 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
     for one in read(store.noted(NOTE)).values():
         study._confirmed(one)
     return study
+
+
+def _budget(noted: Any) -> int:
+    return whole("its budget", noted, 0, 2**53)
 
 
 def _replayed(definition: Definition, budget: int, recorded: list[Recorded]) -> Callable[[], Optimizer]:

@@ -95,7 +95,11 @@ def _as_bytes(variables: Mapping[str, str]) -> dict[bytes, bytes]:
 
 
 class HelperGone(Exception):
-    """The helper cannot be used any more."""
+    """The helper cannot be used any more. ``killed``: a signal ended it, which need not happen again."""
+
+    def __init__(self, words: str, *, killed: bool = False) -> None:
+        super().__init__(words)
+        self.killed = killed
 
 
 class HelperProcess:
@@ -158,7 +162,9 @@ class HelperProcess:
         if news.death.how.startswith("not started: "):
             raise IsolationError(news.death.how.removeprefix("not started: "))
         if news.death.how:
-            raise HelperGone(describe_death(news.death))
+            status = news.death.status
+            killed = news.death.how == "exited" and status >= 0 and os.WIFSIGNALED(status)
+            raise HelperGone(describe_death(news.death), killed=killed)
         self.threads = news.threads
 
     def warm(self, modules: Sequence[str]) -> None:

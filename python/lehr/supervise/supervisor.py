@@ -246,11 +246,13 @@ class Supervisor:
     def _start_helper(self, key: _Key) -> HelperProcess | None:
         """A new helper; None when the imports of ``key`` make it unfit for fork, which is remembered."""
         modules = key.preload or ()
-        environment = {**self._environment, **thread_settings(key.threads)}
         try:
-            helper = HelperProcess(
-                self._supervisor(), modules, environment, self._start_limit_s, namespace=self._namespace
-            )
+            try:
+                helper = self._new_helper(key)
+            except HelperGone as gone:
+                if not gone.killed or self._closed:
+                    raise
+                helper = self._new_helper(key)  # once more: whoever killed it did not mean us, perhaps
         except HelperGone as gone:
             if not modules or self._closed:
                 raise IsolationError(f"lehr's helper process does not start: {gone}") from gone
@@ -264,6 +266,12 @@ class Supervisor:
             f"importing {', '.join(modules)} leaves {count} thread(s) that a fork would break"
         )
         return None
+
+    def _new_helper(self, key: _Key) -> HelperProcess:
+        environment = {**self._environment, **thread_settings(key.threads)}
+        return HelperProcess(
+            self._supervisor(), key.preload or (), environment, self._start_limit_s, namespace=self._namespace
+        )
 
     def _pop_idle(self, key: _Key) -> HelperProcess | None:
         while True:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lehr.bench.recordings import journal, kernel_tuner, packaged, study_log
+from lehr.bench.recordings import cache_text, journal, kernel_tuner, packaged, study_log
 from lehr.bench.recordings.files import parsed_lines, read_text
 from lehr.bench.recordings.table import Table, Wanted
 from lehr.errors import LehrError
@@ -31,9 +31,9 @@ def read_table(
     if not text.strip():
         raise LehrError(f"{source} is empty")
     wanted = Wanted(study, objective, direction, constraints)
-    document = _document(text)
+    document, note = _document(source, text)
     if kernel_tuner.is_cache(document):
-        return kernel_tuner.from_cache(source, document, wanted)
+        return kernel_tuner.from_cache(source, document, wanted, note)
     if kernel_tuner.is_t4(document):
         return kernel_tuner.from_t4(source, document, wanted, _description(t1))
     if kernel_tuner.is_t1(document):
@@ -66,23 +66,20 @@ _UNKNOWN = (
 )
 
 
-def _document(text: str) -> Any:
-    """The file as one JSON value; None when it is not one, as JSON lines are not."""
+def _document(source: str, text: str) -> tuple[Any, str]:
+    """The file as one JSON value, None when it is not one, as JSON lines are not; and what is to be said about it."""
     try:
-        return json.loads(text)
+        return json.loads(text), ""
     except (ValueError, RecursionError):
         pass
-    try:
-        repaired = kernel_tuner.parse_cache(text)
-    except (ValueError, RecursionError):
-        return None
-    return repaired if kernel_tuner.is_cache(repaired) else None
+    repaired, note = cache_text.parse_cache(source, text)
+    return (repaired, note) if kernel_tuner.is_cache(repaired) else (None, "")
 
 
 def _description(t1: Path | None) -> Any:
     if t1 is None:
         return None
-    document = _document(read_text(t1))
+    document, _ = _document(str(t1), read_text(t1))
     if not kernel_tuner.is_t1(document):
         raise LehrError(f"{t1} is not a T1 description: it has no ConfigurationSpace")
     return document

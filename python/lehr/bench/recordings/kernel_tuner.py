@@ -8,7 +8,6 @@ expressions; they are never evaluated, since the recorded configurations say wha
 from __future__ import annotations
 
 import ast
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from lehr.bench.recordings.spaces import RecordedSpace
 from lehr.bench.recordings.table import Recorded, Table, Wanted
 from lehr.errors import LehrError
+from lehr.metrics import Direction
 from lehr.trial import Outcome
 
 _ERRORS = ("InvalidConfig", "CompilationFailedConfig", "RuntimeFailedConfig")
@@ -31,15 +31,24 @@ _INVALIDITIES: dict[str, tuple[Outcome, str]] = {
 _UNITS = {"seconds": 1.0, "s": 1.0, "milliseconds": 1e-3, "miliseconds": 1e-3, "ms": 1e-3}
 _UNITS |= {"microseconds": 1e-6, "us": 1e-6, "nanoseconds": 1e-9, "ns": 1e-9}
 
+# The objectives of which Kernel Tuner itself knows whether higher is better (``objective_default_map`` there), by their
+# names in lower case.
+_MAXIMIZED = (
+    "GFLOPS",
+    "TFLOPS",
+    "GFLOP/s",
+    "TFLOP/s",
+    "GB/s",
+    "TB/s",
+    "GFLOPS/W",
+    "TFLOPS/W",
+    "GFLOP/J",
+    "TFLOP/J",
+)
+_DIRECTIONS: dict[str, Direction] = dict.fromkeys(("time", "energy", "cost", "loss"), "minimize")
+_DIRECTIONS |= dict.fromkeys((name.casefold() for name in (*_MAXIMIZED, "fitness")), "maximize")
+
 Entry = tuple[dict[str, Any], Recorded]
-
-
-def parse_cache(text: str) -> Any:
-    """The JSON of a cache file. Kernel Tuner appends to it and closes its braces last, so they may be missing."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return json.loads(text.rstrip().rstrip(",") + "}}")
 
 
 def is_cache(document: Any) -> bool:
@@ -57,9 +66,24 @@ def is_t1(document: Any) -> bool:
     return isinstance(document, dict) and "ConfigurationSpace" in document
 
 
-def from_cache(source: str, document: Mapping[str, Any], wanted: Wanted) -> Table:
+def direction_of(source: str, objective: str) -> Direction:
+    """Whether an objective is better when higher, as Kernel Tuner's own table says.
+
+    Raises:
+        LehrError: it is not in that table, so that it must be said.
+    """
+    known = _DIRECTIONS.get(objective.casefold())
+    if known is None:
+        raise LehrError(
+            f"{source} has the objective {objective!r}, of which Kernel Tuner does not say whether higher is better: "
+            "give --direction maximize or --direction minimize (direction= in Python)"
+        )
+    return known
+
+
+def from_cache(source: str, document: Mapping[str, Any], wanted: Wanted, note: str = "") -> Table:
     """A table of a cache file. The objective is the file's own, or ``time``; a trial costs the time to compile, verify
-    and benchmark.
+    and benchmark. ``note``: a sentence about the file.
 
     Raises:
         LehrError: the file is damaged; one sentence says where.
@@ -84,7 +108,14 @@ def from_cache(source: str, document: Mapping[str, Any], wanted: Wanted) -> Tabl
         seconds = 1e-3 * sum(_duration(where, name, entry.get(name, 0.0)) for name in times)
         entries.append((config, _recorded(where, measured, objective, failure, seconds)))
     device = ", ".join(str(document[name]) for name in ("kernel_name", "device_name") if document.get(name))
-    return _table(source, entries, objective, f"A Kernel Tuner cache ({device}).", wanted, order=keys)
+    return _table(
+        source,
+        entries,
+        objective,
+        f"A Kernel Tuner cache ({device}).{note and ' '}{note}",
+        wanted,
+        order=keys,
+    )
 
 
 def from_t4(
@@ -139,7 +170,7 @@ def _table(
         Path(source).name,
         recorded.space,
         objective,
-        wanted.direction or ("maximize" if "/s" in objective else "minimize"),  # GFLOP/s, GB/s
+        wanted.direction or direction_of(source, objective),
         dict(wanted.constraints or {}),
         None,
         f"{description} Only recorded configurations can be proposed.",
