@@ -292,9 +292,8 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
-        Ranked are feasible results by objective (where standard errors were told by what they are worth, see `best`),
-        then infeasible ones by violation, then those that did not run, of which by default none counts as better. For
-        c-TPE the split of the objective, as told.
+        Ranked are feasible results by objective, as told, then infeasible ones by violation, then those that did not
+        run, of which by default none counts as better. For c-TPE the split of the objective.
 
         Raises:
             OptionError: the method has no densities.
