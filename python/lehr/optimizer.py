@@ -21,7 +21,7 @@ from lehr._checks import (
 )
 from lehr._hearsay import Searched, results_of
 from lehr._record import errors_of, trial_of
-from lehr._told import ResultReader, cost
+from lehr._told import NOT_TOLD, ResultReader, cost
 from lehr.errors import LehrError, OptionError
 from lehr.gpu import Device, gpu_for
 from lehr.limits import Constraints, Limit, parse_limits
@@ -152,7 +152,7 @@ class Optimizer:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
         ended, value, values = self._results.read(objective, metrics, outcome)
-        spent = cost(seconds)
+        spent = NOT_TOLD if seconds is None else cost(seconds)
         sems = None
         if objective_sem is not None or metrics_sem is not None:
             sems = self._results.errors(objective_sem, metrics_sem, value, values)
