@@ -2,14 +2,14 @@
 
     nice python bench/noisy_results.py [--seeds 400] [--methods guided tba-tpe tpe] [--budget 25] [--processes 2]
 
-On random deployment-like spaces with even seeds. The truth of a problem is measured with normal noise, of the objective
-in parts of the optimum's size and of every metric in parts of itself: ``quiet`` 1 % always; ``disturbed`` 1 %, in every
-fourth trial 15 %; ``mixed`` anything from 0.3 to 20 %, evenly on a logarithmic scale. Each study runs twice on the same
-luck, told the size of the noise as standard errors or not. What counts is the truth of the configuration that the
-search names best in the end: its regret in parts of the optimum's size, 1 where nothing was found or where in truth it
-does not run or misses a limit. A row a method and kind of noise: mean regret without and with standard errors, how
-often the winner in truth is not feasible, and the difference of the regrets with its 95 % interval (paired; below 0 is
-a gain).
+On random deployment-like spaces with even seeds. The truth of a problem is measured with normal noise, of the
+objective in parts of the optimum's size and of every metric in parts of itself: ``quiet`` 1 % always; ``disturbed``
+1 %, in every fourth trial 15 %; ``mixed`` anything from 0.3 to 20 %, evenly on a logarithmic scale. Each study runs
+twice on the same luck, told the size of the noise as standard errors or not. What counts is the truth of the
+configuration that the search names best in the end: its regret in parts of the optimum's size, 1 where nothing was
+found or where in truth it does not run or misses a limit. A row a method and kind of noise: mean regret without and
+with standard errors, how often the winner in truth is not feasible, and the difference of the regrets with the half
+width of its 95 % interval (paired; below 0 is a gain).
 """
 
 from __future__ import annotations

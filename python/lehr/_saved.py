@@ -75,6 +75,8 @@ def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
         _, number, outcome, objective, measured, *more = event
         if len(measured) != width:
             raise ValueError(f"trial {number} has {len(measured)} metrics instead of {width}")
+        if len(more) not in (0, 1, 3):
+            raise ValueError(f"the result of trial {number} has {len(event)} entries")
         seconds, objective_sem, metrics_sem = [*more, None, None, None][:3]
         errors = None if len(more) < 2 else (_number(objective_sem), _numbers(metrics_sem or ()))
         core.tell(number, outcome, _number(objective), _numbers(measured), _number(seconds), errors)

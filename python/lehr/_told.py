@@ -14,6 +14,7 @@ from lehr.trial import OUTCOMES
 
 #: Outcome, objective (NaN where there is none) and constrained metrics in their order (NaN where not measured).
 Told = tuple[str, float, list[float]]
+NOT_TOLD = math.nan
 
 
 class ResultReader:

@@ -21,7 +21,7 @@ from lehr._checks import (
 )
 from lehr._hearsay import Searched, results_of
 from lehr._record import errors_of, trial_of
-from lehr._told import ResultReader, cost
+from lehr._told import NOT_TOLD, ResultReader, cost
 from lehr.errors import LehrError, OptionError
 from lehr.gpu import Device, gpu_for
 from lehr.limits import Constraints, Limit, parse_limits
@@ -152,7 +152,7 @@ class Optimizer:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
         ended, value, values = self._results.read(objective, metrics, outcome)
-        spent = cost(seconds)
+        spent = NOT_TOLD if seconds is None else cost(seconds)
         sems = None
         if objective_sem is not None or metrics_sem is not None:
             sems = self._results.errors(objective_sem, metrics_sem, value, values)
@@ -292,9 +292,8 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
-        Ranked are feasible results by objective (where standard errors were told by what they are worth, see `best`),
-        then infeasible ones by violation, then those that did not run, of which by default none counts as better. For
-        c-TPE the split of the objective, as told.
+        Ranked are feasible results by objective, as told, then infeasible ones by violation, then those that did not
+        run, of which by default none counts as better. For c-TPE the split of the objective.
 
         Raises:
             OptionError: the method has no densities.
