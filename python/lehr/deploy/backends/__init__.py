@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from lehr._printable import printable
+from lehr._text import text_of
 from lehr.deploy.backend import Availability, Backend
 from lehr.errors import OptionError
 
@@ -85,7 +87,8 @@ def _loaded(name: str) -> Backend | None:
         if made.name != name:
             raise ValueError(f"it calls itself {made.name!r}")
     except Exception as error:
-        warnings.warn(f"the backend {name!r} ({point.value}) is left out: {error}", stacklevel=3)
+        said = printable(f"the backend {name!r} ({point.value}) is left out: {text_of(error)}", lines=True)
+        warnings.warn(said, stacklevel=3)
         return None
     plug_in: Backend = made
     return plug_in
