@@ -166,3 +166,56 @@ def reshaping(path: Path) -> Path:
         [("scores", FLOAT, ["batch", 3])],
         {"shape": np.array([1, 8], np.int64), "w": weight(8, 3)},
     )
+
+
+def branching(path: Path) -> Path:
+    """x [batch, 8] -> scores [batch, 3]: through a branch, a loop and a scan, each with products of its own."""
+    batch = ["batch", 8]
+
+    def value(name: str, dims: Sequence[Any] | None, element: int = FLOAT) -> Any:
+        return helper.make_tensor_value_info(name, element, dims)
+
+    branches = {
+        f"{side}_branch": helper.make_graph(
+            [helper.make_node("MatMul", ["x", matrix], [f"{side}_out"])], side, [], [value(f"{side}_out", batch)]
+        )
+        for side, matrix in (("then", "square"), ("else", "other"))
+    }
+    loop = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["state", "square"], ["product"]),
+            helper.make_node("Tanh", ["product"], ["next"]),
+            helper.make_node("Identity", ["going"], ["still"]),
+        ],
+        "loop",
+        [value("turn", [], INT64), value("going", [], BOOL), value("state", batch)],
+        [value("still", [], BOOL), value("next", batch)],
+    )
+    scan = helper.make_graph(
+        [
+            helper.make_node("Add", ["sum_in", "column"], ["sum_out"]),
+            helper.make_node("Identity", ["sum_out"], ["column_out"]),
+        ],
+        "scan",
+        [value("sum_in", ["batch"]), value("column", ["batch"])],
+        [value("sum_out", ["batch"]), value("column_out", ["batch"])],
+    )
+    return save(
+        path,
+        [
+            helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
+            helper.make_node("Less", ["total", "zero"], ["negative"]),
+            helper.make_node("If", ["negative"], ["chosen"], **branches),
+            helper.make_node("Loop", ["turns", "yes", "chosen"], ["turned"], body=loop),
+            helper.make_node("ReduceMean", ["turned"], ["start"], axes=[1], keepdims=0),
+            helper.make_node("Scan", ["start", "turned"], ["end", "sums"], body=scan, num_scan_inputs=1,
+                             scan_input_axes=[1], scan_output_axes=[1]),
+            helper.make_node("MatMul", ["sums", "out"], ["scores"]),
+        ],
+        [("x", FLOAT, batch)],
+        [("scores", FLOAT, ["batch", 3])],
+        {
+            "square": weight(8, 8) / 3, "other": weight(8, 8) / 5, "out": weight(8, 3), "zero": np.float32(0),
+            "turns": np.array(3, np.int64), "yes": np.array(True),
+        },
+    )  # fmt: skip

@@ -198,6 +198,54 @@ def test_what_was_changed_is_not_loaded(deployed: Path, tmp_path: Path, change: 
         lehr.load(damaged(deployed, tmp_path, change))
 
 
+PLAIN = {
+    "quantization": "as_is", "batch_size": 1, "num_threads": "auto", "spinning": True, "memory_pattern": True,
+    "graph_optimization": "all",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"batch_size": "4"}, r"batch_size = '4' is not allowed; it must be an int from 1 to 64$"),
+        ({"batch_size": True}, "batch_size = True is not allowed"),
+        ({"num_threads": 1000}, r"num_threads = 1000 is not allowed; it must be one of \[1, "),
+        ({"colour": "red", "batch_size": None}, r"'colour' is not a variable .* \(and 1 more\)$"),
+        ({"spinning": ...}, "spinning is missing"),
+    ],
+)
+def test_a_configuration_that_was_edited_is_not_measured(
+    deployed: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    def edit(document: dict[str, Any], _: Path) -> None:
+        edited = {**PLAIN, **changed}
+        document["config"] = {name: value for name, value in edited.items() if value is not ...}
+
+    with pytest.raises(DeploymentError, match=f"its configuration is none of this deployment: {said}") as raised:
+        lehr.verify(damaged(deployed, tmp_path, edit))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_configuration_of_a_machine_with_more_cores_is_measured(deployed: Path, tmp_path: Path) -> None:
+    def move(document: dict[str, Any], _: Path) -> None:
+        document["config"] = {**PLAIN, "num_threads": 5}
+        document["machine"]["cores"] = 5
+
+    if os.cpu_count() == 5:
+        pytest.skip("this machine has as many")
+    report = lehr.verify(damaged(deployed, tmp_path, move), repeats=1, limits=LOOSE)
+    assert {one.outcome for one in report.repeats} == {"ok"}
+    assert any("cores 5 then" in note for note in report.notes)
+
+
+def test_one_of_several_models_is_verified(deployed: Path, tmp_path: Path) -> None:
+    def name(document: dict[str, Any], _: Path) -> None:
+        document["config"]["model"] = "one"  # as where there were others beside it
+
+    report = lehr.verify(damaged(deployed, tmp_path, name), repeats=1, limits=LOOSE)
+    assert {one.outcome for one in report.repeats} == {"ok"}
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tuned: lehr.Tuned, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DeploymentError, match="holds other files"):

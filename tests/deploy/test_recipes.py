@@ -82,6 +82,50 @@ def test_bfloat16_weights_are_rounded_from_the_original(tmp_path: Path) -> None:
     )
 
 
+def test_half_precision_reaches_into_branches_and_loops(tmp_path: Path) -> None:
+    """What a branch gives, and what a loop's body takes and gives, is of the type that its operators compute in."""
+    model = OnnxModel.open(files.branching(tmp_path / "m.onnx"))
+    samples = made_up_samples(model)
+    feed = samples.batch(0, 3)
+    expected = quiet_session(model.path).run(None, feed)[0]
+    convert("fp16", model, samples, tmp_path / "half.onnx")
+    half = quiet_session(tmp_path / "half.onnx").run(None, feed)[0]
+    assert np.abs(half - expected).max() < 0.02 * np.abs(expected).max()
+    convert("bf16", model, samples, tmp_path / "brain.onnx")
+    proto = onnx.load(str(tmp_path / "brain.onnx"))
+    assert str(TensorProto.FLOAT16) not in {text.split(":")[1].strip() for text in str(proto).splitlines()
+                                            if text.strip().startswith(("elem_type:", "data_type:"))}  # fmt: skip
+    onnx.save(in_float(proto), str(tmp_path / "float.onnx"))  # the same graph, where there are kernels for it
+    brain = quiet_session(tmp_path / "float.onnx").run(None, feed)[0]
+    assert np.abs(brain - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def in_float(proto: Any) -> Any:
+    """A bfloat16 model with every bfloat16 made a float: values as they are, rounded only where they are stored."""
+    text = str(proto)
+    assert f"elem_type: {TensorProto.BFLOAT16}" in text
+
+    def graph(one: Any) -> None:
+        for tensor in one.initializer:
+            if tensor.data_type == TensorProto.BFLOAT16:
+                values = numpy_helper.to_array(tensor).astype(np.float32)
+                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        for value in (*one.value_info, *one.input, *one.output):
+            if value.type.tensor_type.elem_type == TensorProto.BFLOAT16:
+                value.type.tensor_type.elem_type = TensorProto.FLOAT
+        for node in one.node:
+            for attribute in node.attribute:
+                if node.op_type == "Cast" and attribute.i == TensorProto.BFLOAT16:
+                    attribute.i = TensorProto.FLOAT
+                if attribute.HasField("g"):
+                    graph(attribute.g)
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    graph(copy.graph)
+    return copy
+
+
 def test_bfloat16_rounds_to_nearest_even_and_keeps_what_is_not_finite() -> None:
     values = np.array(
         [1.0, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -0.0, np.inf, -np.inf, 3.4e38], np.float32

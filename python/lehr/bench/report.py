@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lehr._printable import printable
 from lehr.bench import pairwise, plots
 from lehr.bench.curves import curves as curves_of
 from lehr.bench.pairwise import Duel
@@ -63,12 +64,13 @@ def report(store: Store, *, title: str = "DeployBench results") -> str:
         mine = [summary for summary in summaries if summary.cell.problem == problem]
         parts.append(f"<h2>{html.escape(problem)}</h2>")
         parts += _problem(store, problem, mine)
-    return (
+    return printable(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
-        + "\n</body>\n</html>\n"
+        + "\n</body>\n</html>\n",
+        lines=True,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lehr._printable import printable
 from lehr.cli.bench_run import interrupted, results_folder
 from lehr.cli.budgets import MOST_PROCESSES, check_count
 from lehr.cli.exits import Exit, InputError
@@ -145,8 +146,8 @@ def results(options: ResultsOptions) -> Exit:
     words = shlex.join(command())
     table = None if options.table is None else _link(options.out, options.table)
     if options.table is not None:
-        write_file(options.table, results_text.table(found.summaries, words).encode())
-    write_file(options.out, results_text.markdown(found, words, table).encode())
+        write_file(options.table, printable(results_text.table(found.summaries, words), lines=True).encode())
+    write_file(options.out, printable(results_text.markdown(found, words, table), lines=True).encode())
     if options.json:
         emit({"status": "ok", "out": str(options.out), **found.document()})
     else:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from lehr.cli.exits import Exit, InputError, exit_code
-from lehr.cli.output import abandon_stdout, complain, complete_streams, emit
+from lehr.cli.output import abandon_stdout, complain, complain_at_length, complete_streams, emit
 from lehr.errors import LehrError
 
 _SIGPIPE = 141  # what a shell reports for a program that its reader left
@@ -51,7 +51,7 @@ def _guarded(arguments: list[str]) -> int:
         complain("interrupted")
         return Exit.INTERRUPTED
     except Exception as error:
-        traceback.print_exc()
+        complain_at_length(traceback.format_exc())
         return _failed(f"this is a mistake in lehr itself, please report it: {error!r}", Exit.MACHINE, json)
 
 

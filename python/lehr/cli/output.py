@@ -8,20 +8,39 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
+
+from lehr._printable import printable
+from lehr.report.wrapping import wrapped
 
 
 def say(*lines: str) -> None:
-    """Lines for a person, on stdout, at once."""
+    """Lines for a person, on stdout, at once; whatever a text of others holds, it is no more than text."""
+    say_as_is(*map(printable, lines))
+
+
+def say_as_is(*lines: str) -> None:
+    """Lines that are ours to the last character, colours included."""
+    width = _width(sys.stdout)
     for line in lines:
-        print(line)
+        for part in [line] if width is None else wrapped(line, width):
+            print(part)
     sys.stdout.flush()
 
 
 def complain(text: str) -> None:
     """One sentence on stderr. A stderr that is closed is no reason to fail differently."""
+    line = f"lehr: {printable(text)}"
     with contextlib.suppress(OSError, ValueError):
-        print(f"lehr: {text}", file=sys.stderr, flush=True)
+        width = _width(sys.stderr)
+        parts = [line] if width is None else wrapped(line, width)
+        print("\n".join(parts), file=sys.stderr, flush=True)
+
+
+def complain_at_length(text: str) -> None:
+    """Several lines on stderr, such as a traceback."""
+    with contextlib.suppress(OSError, ValueError):
+        print(printable(text.rstrip("\n"), lines=True), file=sys.stderr, flush=True)
 
 
 def emit(document: Mapping[str, Any]) -> None:
@@ -69,3 +88,11 @@ def abandon_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
+
+
+def _width(stream: IO[str]) -> int | None:
+    """Columns of the terminal behind a stream; None where it is none: lines in a pipe or a file stay whole."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
+    except (OSError, ValueError):
+        return None

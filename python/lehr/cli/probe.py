@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lehr._printable import printable
 from lehr.cli.exits import Exit
-from lehr.cli.output import complain, emit, guarded_stdout, say
+from lehr.cli.output import complain, emit, guarded_stdout, say_as_is
 from lehr.cli.signals import orderly_termination
 
 
@@ -34,7 +35,7 @@ def probe(options: ProbeOptions) -> Exit:
     if options.json:
         emit({"machine": machine, **survey.as_json(found)})
     else:
-        say(*_words(machine, found))
+        say_as_is(*_words(machine, found))
     return Exit.DONE
 
 
@@ -54,4 +55,6 @@ def _words(machine: dict[str, Any], found: list[Any]) -> list[str]:
     last = (
         f"{missing} of {len(found)} cannot be measured here; each line says why." if missing else "All there."
     )
-    return [heading, *survey.lines(found, mark), last]
+    # The marks are coloured, what stands beside them comes from drivers and files of the system.
+    shown = [replace(one, name=printable(one.name), text=printable(one.text)) for one in found]
+    return [printable(heading), *survey.lines(shown, mark), last]

@@ -206,7 +206,7 @@ def _words(
     elif study.stopped == StopReason.EXHAUSTED:
         lines += ["", f"The space is exhausted: all its {count} configurations were measured."]
     if options.explain:
-        lines += ["", tuned.explain()]
+        lines += ["", *tuned.explain().splitlines()]
     if tuned.config is not None:
         again_words = shlex.join([*invoked_as(), "verify", str(options.folder)])
         return [*lines, *summary.found_lines(tuned, out, again_words)]

@@ -239,12 +239,19 @@ def _upgraded(model: dict[str, Any]) -> dict[str, Any]:
     fine = isinstance(shapes, dict) and all(
         isinstance(dims, list)
         and dims
-        and all(isinstance(size, int) and not isinstance(size, bool) for size in dims)
+        and all(map(_is_whole, dims))
         for dims in shapes.values()
     )
     if not fine:
         raise ValueError("the shapes of its model are not lists of whole numbers")
+    axes = model.get("batch_axis_given", {})
+    if not isinstance(axes, dict) or not all(axis is None or _is_whole(axis) for axis in axes.values()):
+        raise ValueError("the batch axes of its model are not whole numbers")
     return model
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _artefact(stored: object) -> Artefact | None:

@@ -28,6 +28,11 @@ RECIPES = (AS_IS, "fp16", "bf16", "int8_dynamic", "int8_static", "int4_static", 
 #: How ranges are read off the calibration samples: all that was seen, or all but the rarest values (99.999 %).
 CALIBRATIONS = ("minmax", "percentile")
 _BF16_OPSET = 22  # the first whose convolutions and poolings name bfloat16 among their types
+#: Attributes that name a type, by operator: those that the half-precision converter changes.
+_TYPES = {"Cast": ("to",)} | dict.fromkeys(
+    ("EyeLike", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+     "SequenceEmpty", "Bernoulli"), ("dtype",)
+)  # fmt: skip
 _BLOCK = 32  # weights that share one scale in weight-only quantisation
 
 
@@ -142,21 +147,19 @@ def _bf16(task: _Task, target: Path) -> bool:
     original, proto = _fp16_proto(task.model.path, _BF16_OPSET)
     changed = _half_work(proto) != _half_work(original)
     weights = {tensor.name: tensor for graph in _graphs(original.graph) for tensor in graph.initializer}
-    for graph in _graphs(proto.graph):
+    half = onnx.TensorProto.FLOAT16
+    for number, graph in enumerate(_graphs(proto.graph)):
         for tensor in graph.initializer:
             _to_bfloat16(tensor, weights.get(tensor.name))
-        for value in graph.value_info:
-            if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16:
-                value.type.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
+        # What goes in and out of the model keeps its type; what goes in and out of a branch or a loop's body does not.
+        inner = () if number == 0 else (*graph.input, *graph.output)
+        for value in (*graph.value_info, *inner):
+            _type_to_bfloat16(value.type)
         for node in graph.node:
             for attribute in node.attribute:
                 if attribute.type == onnx.AttributeProto.TENSOR:
                     _to_bfloat16(attribute.t, None)
-                elif (
-                    node.op_type == "Cast"
-                    and attribute.name == "to"
-                    and attribute.i == onnx.TensorProto.FLOAT16
-                ):
+                elif attribute.name in _TYPES.get(node.op_type, ()) and attribute.i == half:
                     attribute.i = onnx.TensorProto.BFLOAT16
     onnx.save(proto, str(target))
     return changed
@@ -187,6 +190,19 @@ def _graphs(graph: Any) -> Iterator[Any]:
         for attribute in node.attribute:
             for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
                 yield from _graphs(inner)
+
+
+def _type_to_bfloat16(kind: Any) -> None:
+    """The type of a value: of a tensor, or of the tensors in a sequence or an optional."""
+    import onnx
+
+    if kind.HasField("tensor_type"):
+        if kind.tensor_type.elem_type == onnx.TensorProto.FLOAT16:
+            kind.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
+    elif kind.HasField("sequence_type"):
+        _type_to_bfloat16(kind.sequence_type.elem_type)
+    elif kind.HasField("optional_type"):
+        _type_to_bfloat16(kind.optional_type.elem_type)
 
 
 def _to_bfloat16(tensor: Any, original: Any | None) -> None:

@@ -104,7 +104,7 @@ def artefact_path(best_path: Path, best: Best) -> Path:
     folder = best_path.absolute().parent
     files = [folder / name for name in (best.artefact.file, *best.artefact.weights)]
     try:
-        found = _joined([_digest(one) for one in files])
+        found = _joined([digest(one) for one in files])
     except OSError as error:
         raise DeploymentError(f"cannot read {error.filename}: {error.strerror}") from error
     if found != best.artefact.sha256:
@@ -227,7 +227,7 @@ def session_options(place: Path, best: Best) -> dict[str, Any]:
 def _copy(source: Path, target: Path) -> str:
     """Copy a file whole or not at all, durably; its digest."""
     if target.exists() and os.path.samefile(source, target):
-        return _digest(target)
+        return digest(target)
     descriptor, part = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as out, source.open("rb") as stream:
@@ -241,10 +241,10 @@ def _copy(source: Path, target: Path) -> str:
     finally:
         with suppress(OSError):  # gone by now when all went well
             os.unlink(part)
-    return _digest(target)
+    return digest(target)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -7,7 +7,7 @@ import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from lehr import _core
 from lehr.deploy import best as best_file
 from lehr.deploy import ship
 from lehr.deploy.best import Best
-from lehr.deploy.evaluate import Evaluator, preload
+from lehr.deploy.evaluate import preload
 from lehr.deploy.machine import environment, memory_mb
-from lehr.deploy.prepare import Failure
-from lehr.deploy.stage import Opened, Stage
+from lehr.deploy.reopen import reopen
+from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
 from lehr.deploy.tune import differences, surroundings
 from lehr.deploy.workload import make_workdir
-from lehr.errors import DeploymentError, OptionError
+from lehr.errors import OptionError
 from lehr.limits import Answer, Constraints, Judgement, Limit, judge, parse_limits, verdicts_of
 from lehr.metrics import figure, metric
 from lehr.study.results import read_result
@@ -214,8 +214,7 @@ def verify(
     with ExitStack() as stack:
         supervisor = stack.enter_context(Supervisor(environment=environment()))
         stage = Stage(make_workdir(), supervisor, backends=(ship.runtime_of(place, best).name,))
-        opened, evaluator = _reopened(stage, place, best, model, data)
-        _check_config(place, best, opened)
+        opened, evaluator = reopen(stage, place, best, model, data)
         context = TrialContext(
             0, feasible_found=True, limits=asked, memory_limit_mb=killed_at,
             timeout_s=timeout_s or trial_time(opened.slowest_s),
@@ -384,92 +383,3 @@ def _repeat(ending: Ending, best: Best, limits: Sequence[Limit]) -> Repeat:
     outcome = "crashed" if reading.problem else "ok"
     evidence = {**ending.evidence, "reason": reading.problem} if reading.problem else ending.evidence
     return Repeat(outcome, reading.metrics, reading.sem, reading.facts, evidence, ending.seconds)
-
-
-def _reopened(
-    stage: Stage, place: Path, best: Best, model: str | os.PathLike[str] | None, data: Any
-) -> tuple[Opened, Evaluator]:
-    """The model that was measured, and the samples it was measured on.
-
-    The deployed file itself is what runs. The model as given is needed besides where answers are compared with its own.
-    """
-    artefact = None if best.artefact is None else ship.artefact_path(place, best)
-    family = best.model.get("zoo")
-    if family is not None:
-        if model is not None or data is not None:
-            raise DeploymentError(f"{place} is about the bundled zoo; model and data do not apply")
-        opened = stage.open_zoo()
-        if family not in opened.models:
-            raise DeploymentError(f"{place} names {family!r}, which is not in the zoo of this lehr")
-    else:
-        samples = _samples(place, best, data)
-        given = Path(model) if model is not None else Path(best.model["path"])
-        beside = place.absolute().parent / given.name
-        if model is None and not given.is_file() and beside.is_file():
-            given = beside
-        if not given.is_file():
-            if artefact is None or samples is None or model is not None:
-                raise DeploymentError(f"the model {given} is not there; say where it is with --model")
-            given = artefact  # with labels, the deployed file is all that is needed
-        shapes = {name: tuple(dims) for name, dims in best.model.get("shapes", {}).items()}
-        opened = stage.open(given, samples, shapes, batch_axis=best.model.get("batch_axis_given"))
-    found = opened.models[family] if family is not None else next(iter(opened.models.values()))
-    if found.sha256 != best.model["sha256"] and found.path != artefact:
-        raise DeploymentError(
-            f"the model has changed since {place} was written: {found.path} has SHA-256 {found.sha256[:12]}..., not "
-            f"{best.model['sha256'][:12]}...; tune again, or give the old one with --model"
-        )
-    evaluator = opened.evaluator()
-    evaluator = replace(evaluator, plan=evaluator.plan.strict())
-    if artefact is not None:
-        return opened, replace(evaluator, artefact=artefact)
-    made = stage.prepare(opened, best.config)
-    if isinstance(made, Failure):
-        raise DeploymentError(f"{made.what} cannot be made here: {made.reason}")
-    return opened, evaluator
-
-
-def _samples(place: Path, best: Best, data: Any) -> Any:
-    if best.data is None:
-        if data is not None:
-            raise DeploymentError(f"{place} was made without data; --data does not apply")
-        return None
-    path = Path(data) if data is not None else Path(best.data["path"])
-    beside = place.absolute().parent / path.name
-    if data is None and not path.is_file() and beside.is_file():
-        path = beside
-    if not path.is_file():
-        raise DeploymentError(f"the data {path} is not there; say where it is with --data")
-    if ship._digest(path) != best.data["sha256"]:
-        raise DeploymentError(
-            f"the data in {path} have changed since {place} was written; give the old file with --data"
-        )
-    return path
-
-
-def _check_config(place: Path, best: Best, opened: Opened) -> None:
-    """The configuration must be one of the space, to the type of its values: a file may have been edited."""
-    from lehr.deploy.backends import find_backend
-    from lehr.deploy.machine import available_cores
-    from lehr.deploy.space import deployment_space
-
-    cores = max(available_cores(), _threads(best))
-    space = deployment_space(opened.models, cores, backends=[find_backend(name) for name in opened.backends])
-    names = set(space.names)
-    strange = [name for name in best.config if name not in names]
-    if strange:
-        raise DeploymentError(
-            f"{place}: its configuration has {', '.join(map(repr, strange))}, which is no choice of this deployment"
-        )
-    for name, value in best.config.items():
-        if (
-            isinstance(value, str)
-            and name in ("batch_size", "num_threads", "inter_op_threads")
-            and value.isdecimal()
-        ):
-            raise DeploymentError(f"{place}: {name} is the text {value!r}; write the number {value}")
-
-
-def _threads(best: Best) -> int:
-    value = best.config.get("num_threads")
-    return value if isinstance(value, int) and not isinstance(value, bool) else 1

@@ -70,9 +70,9 @@ class Workload:
         if self.is_zoo:
             family = str(config.get("model", next(iter(self.opened.models))))
             return {"zoo": family, "sha256": model.sha256}
-        shapes: Any = self.identity.get("shapes")
+        asked = {"shapes": self.identity.get("shapes"), "batch_axis_given": self.identity.get("batch_axis")}
         record: dict[str, Any] = {"path": str(model.path), "sha256": model.sha256}
-        return {**record, **({"shapes": shapes} if shapes else {}), **_fed(model)}
+        return {**record, **{name: value for name, value in asked.items() if value}, **_fed(model)}
 
 
 def _fed(model: OnnxModel) -> dict[str, Any]:

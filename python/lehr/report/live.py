@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lehr._printable import printable
 from lehr.deploy.plan import Plan
 from lehr.deploy.progress import Progress
 from lehr.deploy.runoff import FinalEvent
@@ -68,7 +69,7 @@ class LiveTable:
         """The run in words, then the table."""
         self._plan = plan
         for line in plan.lines:
-            self._console.print(line)
+            self._say(line)
         self._live.start(refresh=False)
         self._open = True
 
@@ -78,7 +79,7 @@ class LiveTable:
             self._preparing = progress
             self._live.refresh()
         elif progress.done == 0:
-            self._console.print(f"{progress} ...", style="dim")
+            self._say(f"{progress} ...", style="dim")
 
     def event(self, event: Any) -> None:
         """Note it and redraw."""
@@ -86,15 +87,15 @@ class LiveTable:
         self._study = event.study
         if isinstance(event, StudyOpened):
             for line in opening(event):
-                self._console.print(line)
+                self._say(line)
         elif isinstance(event, TrialStarted):
             self._running = Running(event.number, event.config, time.monotonic())
         elif isinstance(event, TrialFinished):
             self._running = None
         elif isinstance(event, FaultFound):
-            self._console.print(event.message, style="red")
+            self._say(event.message, style="red")
         elif isinstance(event, FinalEvent):
-            self._final = event.message
+            self._final = printable(event.message)
         self._live.refresh()
 
     def end(self) -> None:
@@ -107,9 +108,12 @@ class LiveTable:
         if self._plan is not None and self._study is not None and self._study.trials:
             self._console.print(table(self._study.trials, self._study.best, self._plan, self._console.width))
             for line in rows.failures(self._study.trials)[:_MOST_FAILURES]:
-                self._console.print(line, no_wrap=True, overflow="ellipsis", style="dim")
+                self._say(line, no_wrap=True, overflow="ellipsis", style="dim")
             if any(trial.disturbed for trial in self._study.trials):
                 self._console.print("~ other processes disturbed this trial", style="dim")
+
+    def _say(self, line: str, **how: Any) -> None:
+        self._console.print(printable(line), **how)
 
     def frame(self, width: int, height: int) -> RenderableType:
         """What is to be seen now in a terminal of this size."""
@@ -121,9 +125,11 @@ class LiveTable:
         if self._running is not None:
             spent = figures.seconds(time.monotonic() - self._running.since)
             line = f"  {self._running.number:>4}  {figures.compact(self._running.config)}  running {spent}"
-            parts.append(Text(line, no_wrap=True, overflow="ellipsis", style="dim"))
+            parts.append(Text(printable(line), no_wrap=True, overflow="ellipsis", style="dim"))
         if self._preparing is not None:
-            parts.append(Text(f"        {self._preparing}", no_wrap=True, overflow="ellipsis", style="dim"))
+            parts.append(
+                Text(printable(f"        {self._preparing}"), no_wrap=True, overflow="ellipsis", style="dim")
+            )
         if self._final:
             parts.append(Text(self._final, no_wrap=True, overflow="ellipsis"))
         parts.append(Text(self._status(trials), no_wrap=True, overflow="ellipsis"))
@@ -183,7 +189,7 @@ def table(trials: Sequence[StudyTrial], best: StudyTrial | None, plan: Plan, wid
         grid.add_row(
             "*" if is_best else "",
             str(trial.number),
-            _fit(figures.compact(trial.config), room),
+            _fit(printable(figures.compact(trial.config)), room),
             Text(rows.SHOWN[kind] + ("~" if trial.disturbed else ""), style=_STYLES.get(kind, "red")),
             *(number(name, trial.metrics.get(name)) for name in metrics),
             f"{rows.spent(trial):.1f}",

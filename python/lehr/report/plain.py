@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any
 
+from lehr._printable import printable
 from lehr.deploy.plan import Plan
 from lehr.deploy.progress import Progress
 from lehr.metrics import figure, metric
@@ -77,7 +78,7 @@ class PlainLines:
         return "  ".join(part for part in parts if part)
 
     def _line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(printable(text), file=self._stream, flush=True)
 
 
 def opening(event: StudyOpened) -> list[str]:

@@ -16,6 +16,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
+from lehr._printable import printable
+from lehr._text import text_of
 from lehr.deploy.backend import Availability, Backend
 from lehr.errors import OptionError
 
@@ -94,7 +96,8 @@ def _loaded(name: str) -> Backend | None:
         if made.name != name:
             raise ValueError(f"it calls itself {made.name!r}")
     except Exception as error:
-        warnings.warn(f"the backend {name!r} ({point.value}) is left out: {error}", stacklevel=3)
+        said = printable(f"the backend {name!r} ({point.value}) is left out: {text_of(error)}", lines=True)
+        warnings.warn(said, stacklevel=3)
         return None
     plug_in: Backend = made
     return plug_in
