@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def _cpus() -> list[int]:
 class Watch:
     """Looks at the machine before, during (:meth:`tick`) and after a measurement. Linux; elsewhere it says so."""
 
-    def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: int = 0) -> None:
+    def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: str = "") -> None:
         self._root = Path(root)
         self._cpus = _cpus()
         self._ticks: list[tuple[int, float]] = []
@@ -78,7 +80,8 @@ class Watch:
         self._clocks = [cpu / f"cpu{number}/cpufreq/scaling_cur_freq" for number in self._cpus]
         self._counters = [cpu / f"cpu{number}/thermal_throttle/core_throttle_count" for number in self._cpus]
         self._zones = sorted((self._root / "sys/class/thermal").glob("thermal_zone*/temp"))
-        self._gpu, self._gpu_throttled, self._nvml, self._no_nvml = gpu, 0, None, ""
+        self._gpu, self._nvml, self._no_nvml = gpu, None, ""
+        self._held_down: list[tuple[int, bool]] = []
         if device == "cuda":  # then the GPU's clock and temperature are those that count
             try:
                 self._nvml = nvml.load()
@@ -105,15 +108,15 @@ class Watch:
 
     def _tick_gpu(self, samples: int, library: nvml.Nvml) -> None:
         try:
-            mhz, celsius = library.sm_mhz(self._gpu), library.celsius(self._gpu)
-            self._gpu_throttled += library.throttled(self._gpu)
+            clock, celsius = library.clock(self._gpu), library.celsius(self._gpu)
         except nvml.NvmlError as error:
             self._no_nvml, self._nvml = f"the GPU's clock and temperature are unknown: {error}", None
             library.close()
             return
-        self._ticks.append((samples, float(mhz)))
+        if not clock.idle:  # between calls, and before the first, a GPU rests: that is no clock to compare with
+            self._ticks.append((samples, float(clock.mhz)))
         self._celsius.append(float(celsius))
-        self._throttle_counts.append(self._gpu_throttled)
+        self._held_down.append((samples, clock.throttled))
 
     def end(self, samples: int) -> Conditions:
         """The conditions from the beginning until now."""
@@ -125,7 +128,9 @@ class Watch:
         switches = _switches() - self._switches
         foreign = self._foreign(seconds)
         missing = [self._no_nvml] if self._no_nvml else []
-        if not self._ticks and not self._no_nvml:
+        if self._held_down and not self._ticks and not self._no_nvml:
+            missing.append("the GPU was idle whenever its clock was looked at")
+        elif not self._ticks and not self._no_nvml:
             missing.append("no cpufreq in sysfs: the clock frequency is unknown, throttling is not noticed")
         if not self._celsius and not self._no_nvml:
             missing.append("no thermal zone in sysfs: the temperature is unknown")
@@ -141,7 +146,9 @@ class Watch:
             if self._ticks
             else None,
             celsius=max(self._celsius, default=None),
-            throttled=throttled_spans(self._ticks, self._throttle_counts),
+            throttled=marked_spans(self._held_down)
+            if self._held_down  # a GPU says itself why its clock is low
+            else throttled_spans(self._ticks, self._throttle_counts),
             foreign_cpu=foreign,
             involuntary_switches=switches,
             seconds=seconds,
@@ -171,23 +178,38 @@ class Watch:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def marked_spans(marks: list[tuple[int, bool]]) -> tuple[tuple[int, int], ...]:
+    """Samples between two looks of which either was marked. Pure; adjoining spans are joined."""
+    looks = pairwise(marks)
+    return _joined((start, stop) for (start, before), (stop, after) in looks if before or after)
+
+
 def throttled_spans(ticks: list[tuple[int, float]], counts: list[int | None]) -> tuple[tuple[int, int], ...]:
     """Samples between two ticks of which either saw the clock below 90 % of the highest frequency seen, or
     between which the kernel counted a thermal throttling event. Pure; adjoining spans are joined.
     """
     highest = max((mhz for _, mhz in ticks), default=0.0)
-    spans: list[tuple[int, int]] = []
+    found = []
     for index in range(1, len(ticks)):
         (start, before), (stop, after) = ticks[index - 1], ticks[index]
         counted = False
         if index < len(counts):
             first, second = counts[index - 1], counts[index]
             counted = first is not None and second is not None and second > first
-        if stop > start and (counted or min(before, after) < THROTTLED_SHARE * highest):
-            if spans and spans[-1][1] == start:
-                spans[-1] = (spans[-1][0], stop)
-            else:
-                spans.append((start, stop))
+        if counted or min(before, after) < THROTTLED_SHARE * highest:
+            found.append((start, stop))
+    return _joined(found)
+
+
+def _joined(found: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    spans: list[tuple[int, int]] = []
+    for start, stop in found:
+        if stop == start:  # no sample in between
+            continue
+        if spans and spans[-1][1] == start:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
     return tuple(spans)
 
 
