@@ -86,6 +86,7 @@ class FakeDriver:
         counts = ("held", "allocations", "depth", "misuses", "blocked", "calls", "captures_broken")
         for name in (*counts, "most_in_flight"):
             getattr(self._library, f"fake_{name}").restype = ctypes.c_long
+        self._misuses_before = int(self._library.fake_misuses())
         self.work, self.hang = self._library.fake_work, self._library.fake_hang
 
     def behave(
@@ -150,8 +151,8 @@ class FakeDriver:
 
     @property
     def misuses(self) -> int:
-        """Calls that a driver may answer with a crash."""
-        return int(self._library.fake_misuses())
+        """Calls, since this object was made, that a driver may answer with a crash."""
+        return int(self._library.fake_misuses()) - self._misuses_before
 
     def logs(self, x: float) -> tuple[float, float]:
         """The kernel's logarithm of x, and the core's."""

@@ -139,6 +139,7 @@ EXPORT void fake_fail(const char* name, long count, int code, int sticky) {
     s.modules.clear();
     std::erase_if(s.streams, [](const auto& entry) { return entry.second.created_here; });
   }
+  capture_mode = 0;
   s.fail_name = name;
   s.fail_at = s.calls[name] + count;
   s.fail_code = code;

@@ -115,24 +115,38 @@ void Gpu::score(const ParzenEstimator& first, const ParzenEstimator* second, std
   check_kernel();
   check_process();
   const std::scoped_lock lock(mutex_);
-  try {
-    if (!session_) {
-      Status status;
-      const int device = find_device(status);
-      session_ = std::make_unique<Session>(*driver_, device, image_);
+  for (bool again = false;; again = true) {
+    try {
+      if (!session_) {
+        Status status;
+        const int device = find_device(status);
+        session_ = std::make_unique<Session>(*driver_, device, image_);
+      }
+      const FlatMixture flat = flat_mixture(first);
+      FlatMixture other;
+      if (second != nullptr) other = flat_mixture(*second);
+      session_->score(flat_axes(first), flat, second == nullptr ? nullptr : &other, points, count, out);
+      return;
+    } catch (const DriverError& error) {
+      recover(error);
+      // Somebody reset the device: a new context is as good as the first was.
+      if (error.code() != context_is_destroyed || again) throw;
     }
-    const FlatMixture flat = flat_mixture(first);
-    FlatMixture other;
-    if (second != nullptr) other = flat_mixture(*second);
-    session_->score(flat_axes(first), flat, second == nullptr ? nullptr : &other, points, count, out);
-  } catch (const DriverError& error) {
-    if (error.sticky()) {
-      broken_ =
-          std::string("the GPU failed earlier in this process, and CUDA works again only in a new one: ") +
-          error.what();
-      session_.reset();
-    }
-    throw;
+  }
+}
+
+// What a failure leaves of the session.
+void Gpu::recover(const DriverError& error) {
+  if (error.sticky()) {
+    broken_ =
+        std::string("the GPU failed earlier in this process, and CUDA works again only in a new one: ") +
+        error.what();
+    session_.reset();
+  } else if (error.context_is_gone() && session_) {
+    session_->lose();
+    session_.reset();
+  } else if (error.code() == out_of_memory && session_) {
+    session_->trim();
   }
 }
 

@@ -17,6 +17,7 @@
 namespace lehr::gpu {
 
 class Driver;
+class DriverError;
 class Session;
 
 // Whether so many points, kernels and dimensions are enough for the way to the device and back not to matter:
@@ -59,6 +60,7 @@ class Gpu {
   void check_process() const;
   void check_kernel() const;
   int find_device(Status& status);
+  void recover(const DriverError& error);
   void forget();
 
   std::string path_;
