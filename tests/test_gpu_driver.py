@@ -75,10 +75,13 @@ def test_whichever_call_fails_nothing_is_left_behind(driver: FakeDriver, code: i
     for name, nth in steps(driver):
         gpu = _core.Gpu(driver.path, IMAGE)
         driver.fail(name, nth, code)
+        said = ""
         try:
             estimator().log_pdf(POINTS, gpu)
         except DeviceError as error:
-            assert re.search(r"failed: CUDA_ERROR_\w+ \(\d+\), ", str(error)), (name, nth)
+            said = str(error)
+        if said:
+            assert re.search(r"failed: CUDA_ERROR_\w+ \(\d+\), ", said), (name, nth)
             if code == OUT_OF_MEMORY:
                 assert driver.allocations == 0, (name, nth)
             if code in (INVALID_CONTEXT, INVALID_HANDLE):

@@ -76,6 +76,7 @@ __all__: list[str] = [
     "probe_evidence_above",
     "probe_evidence_below",
     "probe_evidence_unseen",
+    "probe_gpu_uuid",
     "probe_measure",
     "probe_measure_gpu",
     "probe_quantile",
@@ -1054,6 +1055,11 @@ def probe_evidence_unseen(
 ) -> float:
     """
     Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.
+    """
+
+def probe_gpu_uuid(library: str, stream: typing.SupportsInt | typing.SupportsIndex) -> str:
+    """
+    The UUID of the GPU that a stream belongs to, without what NVML puts before it.
     """
 
 def probe_measure(

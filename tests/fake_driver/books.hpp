@@ -1,15 +1,16 @@
-// A driver library without a GPU. It keeps the books of a strict driver (every call in the right context, every
-// address and length inside an allocation, nothing given back twice, nothing used after it was), runs the real
-// kernel's body in a loop, moves the clocks of streams by the work put on them, and fails, lags and hangs where
-// it is told to: by the environment, or by fake_* from the test's process.
+// A driver library without a GPU. It keeps the books of a strict driver (every call in the right context,
+// every address and length inside an allocation, nothing given back twice, nothing used after it was), runs
+// the real kernel's body in a loop, moves the clocks of streams by the work put on them, and fails, lags and
+// hangs where it is told to: by the environment, or by fake_* from the test's process.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))

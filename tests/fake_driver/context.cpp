@@ -113,7 +113,8 @@ std::string uuid_text(int physical) {
   return prefix + "a" + std::to_string(physical) + "000000-0000-0000-0000-000000000000";
 }
 
-// As CUDA reads CUDA_VISIBLE_DEVICES: numbers and abbreviated UUIDs, up to the first entry that names nothing.
+// As CUDA reads CUDA_VISIBLE_DEVICES: numbers and abbreviated UUIDs, up to the first entry that names
+// nothing.
 Visible visible() {
   Visible seen;
   const int count = physical_count();

@@ -1,4 +1,5 @@
-// Memory of the device, modules, and the kernel: its real body in a loop over threads. What the tests ask and set.
+// Memory of the device, modules, and the kernel: its real body in a loop over threads. What the tests ask and
+// set.
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>

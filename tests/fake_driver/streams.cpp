@@ -6,7 +6,8 @@
 
 namespace fake {
 
-// A handle that nobody made here is another library's stream, of the first device unless fake_stream said more.
+// A handle that nobody made here is another library's stream, of the first device unless fake_stream said
+// more.
 Stream& stream_of(void* handle) {
   const std::scoped_lock lock(state().mutex);
   Stream& stream = state().streams[handle];
@@ -24,7 +25,8 @@ bool special(void* handle) { return reinterpret_cast<std::size_t>(handle) <= 2; 
 Stream& here(void* handle) {
   const std::scoped_lock lock(state().mutex);
   if (special(handle) && !current.empty()) {
-    Stream& stream = state().streams[reinterpret_cast<char*>(current.back()) + reinterpret_cast<std::size_t>(handle)];
+    Stream& stream =
+        state().streams[reinterpret_cast<char*>(current.back()) + reinterpret_cast<std::size_t>(handle)];
     stream.context = current.back();
     return stream;
   }
@@ -158,7 +160,8 @@ EXPORT int cuGraphLaunch(void* executable, void* handle) {
 EXPORT int cuGraphExecDestroy(void* executable) {
   if (state().executables.erase(executable) == 0) return misuse(invalid_handle);
   Graph* const graph = static_cast<Graph*>(executable);
-  if (state().hangs || (state().real && now_ms() < graph->busy_until)) misuse(invalid_value);  // it still runs
+  if (state().hangs || (state().real && now_ms() < graph->busy_until))
+    misuse(invalid_value);  // it still runs
   delete graph;
   return ok;
 }
@@ -185,7 +188,9 @@ EXPORT void fake_work(void* context) {
 // A kernel that never ends.
 EXPORT void fake_hang(void*) { state().hangs = true; }
 EXPORT int fake_capturing() { return state().captured != nullptr ? 1 : 0; }
-EXPORT void fake_stream(void* handle, int ordinal) { state().streams[handle] = {&state().primary[ordinal], false, 0}; }
+EXPORT void fake_stream(void* handle, int ordinal) {
+  state().streams[handle] = {&state().primary[ordinal], false, 0};
+}
 EXPORT void fake_behave(int lag, int hangs, int context, int real) {
   State& s = state();
   s.lag = lag;
@@ -206,4 +211,6 @@ EXPORT void fake_leave_all() {
   for (Context& primary : s.primary) primary.retained = 0;
 }
 EXPORT long fake_most_in_flight() { return state().most; }
-EXPORT long fake_stream_left_ms(void* handle) { return std::lround(std::max(0.0, here(handle).busy_until - now_ms())); }
+EXPORT long fake_stream_left_ms(void* handle) {
+  return std::lround(std::max(0.0, here(handle).busy_until - now_ms()));
+}

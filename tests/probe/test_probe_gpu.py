@@ -38,7 +38,7 @@ def fake(fake_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDr
 class Callee:
     """Puts work on a stream, 2.5 ms of it; counts how often Python ran."""
 
-    def __init__(self, fake: FakeDriverDriver, stream: int = STREAM, ms: float = 2.5) -> None:
+    def __init__(self, fake: FakeDriver, stream: int = STREAM, ms: float = 2.5) -> None:
         self.item, self.function, self.count = Work(stream, ms), fake.work, 0
 
     def __call__(self) -> None:
@@ -115,12 +115,12 @@ def test_a_captured_callee_that_puts_nothing_on_this_stream_is_refused(fake: Fak
 
 @pytest.mark.parametrize("capture", [False, True])
 @pytest.mark.parametrize("stream", [STREAM, None])
-def test_work_elsewhere_is_no_latency_of_0_ms(
-    fake: FakeDriver, stream: int | None, capture: bool
-) -> None:
+def test_work_elsewhere_is_no_latency_of_0_ms(fake: FakeDriver, stream: int | None, capture: bool) -> None:
     """50 ms of work, a limit of 20 ms, and events that see nothing of it."""
     fake.behave(real=True)
-    with pytest.raises(DeviceError, match=r"a call takes \d+\.?\d* ms .* saw 0\.\d+ ms: the callee works on another"):
+    with pytest.raises(
+        DeviceError, match=r"a call takes \d+\.?\d* ms .* saw 0\.\d+ ms: the callee works on another"
+    ):
         timed(Callee(fake, STREAM + 8, 50.0), stream=stream, capture=capture, limit=Limit("p95", 20.0))
 
 
@@ -174,7 +174,8 @@ OF_A_STREAM = ["cuInit", "cuStreamGetCtx", "cuCtxGetDevice", "cuCtxPushCurrent_v
 
 @pytest.mark.parametrize("nth", [1, 2, 30])
 @pytest.mark.parametrize(
-    ("name", "stream"), [*((name, None) for name in OPENING + ALWAYS), *((name, STREAM) for name in OF_A_STREAM)]
+    ("name", "stream"),
+    [*((name, None) for name in OPENING + ALWAYS), *((name, STREAM) for name in OF_A_STREAM)],
 )
 def test_whichever_call_fails_nothing_is_left_behind(
     fake: FakeDriver, name: str, stream: int | None, nth: int
@@ -353,8 +354,15 @@ class FutureStream:
 
 @pytest.mark.parametrize(
     ("stream", "handle"),
-    [(None, 0), (7, 7), ("94", 94), (TorchStream(), 123), (CupyStream(), 124), (CoreStream(), 125)]
-    + [(EarlyCoreStream(), 126)],
+    [
+        (None, 0),
+        (7, 7),
+        ("94", 94),
+        (TorchStream(), 123),
+        (CupyStream(), 124),
+        (CoreStream(), 125),
+        (EarlyCoreStream(), 126),
+    ],
 )
 def test_streams_of_all_kinds(stream: Any, handle: int) -> None:
     assert stream_handle(stream) == handle

@@ -29,7 +29,9 @@ def test_importing_lehr_does_not_import_pynvml() -> None:
 
 def test_what_nvml_tells(fake_nvml: FakeNvml) -> None:
     me = os.getpid()
-    fake_nvml.say(f"process 0 {me} 123000000", "process 0 7 5", "mhz 0 1980", f"reasons 0 {THERMAL}", "used 0 9")
+    fake_nvml.say(
+        f"process 0 {me} 123000000", "process 0 7 5", "mhz 0 1980", f"reasons 0 {THERMAL}", "used 0 9"
+    )
     with nvml.opened() as library:
         assert library.processes(GPU) == {me: 123_000_000, 7: 5}
         assert (library.celsius(GPU), library.clock(GPU)) == (61, nvml.Clock(1980, False, True))

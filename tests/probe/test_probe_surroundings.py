@@ -15,14 +15,11 @@ import pytest
 import lehr
 from lehr import _core
 from lehr.errors import OptionError
-from lehr.probe import nvml
 from lehr.probe.conditions import Watch, contention, throttled_spans
 from lehr.probe.energy import EnergyMeter
 from lehr.probe.measuring import measure
-from lehr.probe.memory import cgroup_memory, device_memory, host_memory
+from lehr.probe.memory import cgroup_memory, host_memory
 from lehr.probe.survey import as_json, lines, survey
-from lehr.supervise import Supervisor
-from lehr.supervise._device import Devices
 
 
 def write(root: Path, name: str, text: object) -> None:

@@ -41,9 +41,9 @@ class GpuLoop {
         events_(driver, in_flight),
         patience_ns_(static_cast<std::int64_t>(patience_s * 1e9)) {}
 
-  // As Loop of timed_loop.hpp; both throw DeviceError, also when the GPU does not finish a call in time, and the
-  // warm-up when the callee works elsewhere than on this stream. Each call of the warm-up is waited for twice: by
-  // its events, and until the whole device has nothing left to do.
+  // As Loop of timed_loop.hpp; both throw DeviceError, also when the GPU does not finish a call in time, and
+  // the warm-up when the callee works elsewhere than on this stream. Each call of the warm-up is waited for
+  // twice: by its events, and until the whole device has nothing left to do.
   template <class Call, class Tick>
   bool warm_up(Call& call, Tick& tick, Warmup& warmup) {
     Unseen unseen;
@@ -143,8 +143,8 @@ class GpuLoop {
     return static_cast<double>(now_ns() - begun) * 1e-6;
   }
 
-  // Waits for a call by asking again and again: a wait inside the driver could not be left. Ticks come by the clock,
-  // however short the calls are.
+  // Waits for a call by asking again and again: a wait inside the driver could not be left. Ticks come by the
+  // clock, however short the calls are.
   template <class Call, class Tick>
   bool wait(const Call& call, std::size_t number, Tick& tick, double& ms) {
     if (!done(number)) {

@@ -26,8 +26,8 @@ class GpuScope {
   bool retained_ = false, pushed_ = false;
 };
 
-// Which GPU a stream's work runs on: its UUID as hexadecimal digits in groups of 8, 4, 4, 4 and 12, a part's own
-// where the GPU is cut into parts (MIG). Starts CUDA, but opens no context.
+// Which GPU a stream's work runs on: its UUID as hexadecimal digits in groups of 8, 4, 4, 4 and 12, a part's
+// own where the GPU is cut into parts (MIG). Starts CUDA, but opens no context.
 std::string gpu_uuid(const GpuDriver& driver, GpuStream* stream);
 
 // A ring of pairs of events: several calls may be in flight.

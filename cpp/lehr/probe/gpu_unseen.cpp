@@ -36,9 +36,10 @@ std::string Unseen::complaint() const {
   const double own = std::max(0.0, median(empty_));
   const double wall = median(wall_);
   if (median(unseen_) - own <= std::max({least_ms, own, share * wall})) return "";
-  return "a call takes " + milliseconds(wall) + " until the GPU is idle, of which the events on this stream saw " +
-         milliseconds(median(events_)) +
-         ": the callee works on another stream, or others use the GPU; give its own stream as stream=, or let that "
+  return "a call takes " + milliseconds(wall) +
+         " until the GPU is idle, of which the events on this stream saw " + milliseconds(median(events_)) +
+         ": the callee works on another stream, or others use the GPU; give its own stream as stream=, or "
+         "let that "
          "stream wait for the others before the callee returns";
 }
 

@@ -1,5 +1,5 @@
-// Whether a callee's work is where its events are: the wall time of a call, until the device has nothing left to do,
-// against what the events saw of it.
+// Whether a callee's work is where its events are: the wall time of a call, until the device has nothing left
+// to do, against what the events saw of it.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,9 @@ class Unseen {
   void add(double wall, double events);
   double total_wall_ms() const noexcept { return total_wall_; }
 
-  // Why the events cannot be trusted, in a sentence; empty when they can. Medians, so that a slow start or a single
-  // interruption says nothing; not before three calls. Less than 0.05 ms, the driver's own time or a quarter of a call is no reason.
+  // Why the events cannot be trusted, in a sentence; empty when they can. Medians, so that a slow start or a
+  // single interruption says nothing; not before three calls. Less than 0.05 ms, the driver's own time or a
+  // quarter of a call is no reason.
   std::string complaint() const;
 
  private:

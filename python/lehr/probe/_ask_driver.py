@@ -1,9 +1,10 @@
-"""Run as a program: prints the UUIDs of the GPUs that CUDA shows it, one a line. No import of lehr: it must be quick."""
+"""Run as a program: prints the UUIDs of the GPUs that CUDA shows it, one a line. Imports nothing of lehr."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from itertools import pairwise
 
 
 def main(library: str) -> None:
@@ -26,7 +27,7 @@ def main(library: str) -> None:
         call("cuDeviceGetUuid_v2", uuid, device)
         digits = bytes(uuid).hex()
         ends = (0, 8, 12, 16, 20, 32)
-        print("-".join(digits[start:stop] for start, stop in zip(ends, ends[1:], strict=False)))
+        print("-".join(digits[start:stop] for start, stop in pairwise(ends)))
 
 
 if __name__ == "__main__":

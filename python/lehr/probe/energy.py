@@ -53,7 +53,9 @@ class EnergyMeter:
                 "(min_seconds)",
             )
         if self._device == "cuda" and after[0] < self._before[0]:
-            return Energy(None, "no energy: NVML's counter was set back meanwhile (the driver was loaded anew)")
+            return Energy(
+                None, "no energy: NVML's counter was set back meanwhile (the driver was loaded anew)"
+            )
         if self._device == "cuda":
             return Energy((after[0] - self._before[0]) / 1e3, "NVML energy counter of the whole GPU")
         total = 0.0

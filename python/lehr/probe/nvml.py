@@ -121,15 +121,15 @@ class Nvml:
         for row in range(count):
             pid, used = struct.unpack_from("=I4xQ", table, row * size)
             told = None if used in (0, unknown) else used
-            found[pid] = told if told is None else told + (found.get(pid) or 0)  # a row an instance, under MIG
+            found[pid] = (
+                told if told is None else told + (found.get(pid) or 0)
+            )  # a row an instance, under MIG
         return found
 
     def used_bytes(self, gpu: str) -> int:
         """Bytes in use on the GPU, by whoever uses it."""
         memory = self._names.c_nvmlMemory_t()
-        self._call(
-            "reading the memory", "nvmlDeviceGetMemoryInfo", self._handle(gpu), ctypes.byref(memory)
-        )
+        self._call("reading the memory", "nvmlDeviceGetMemoryInfo", self._handle(gpu), ctypes.byref(memory))
         return int(memory.used)
 
     def driver(self) -> str:
@@ -210,8 +210,8 @@ def load() -> Nvml:
 class GpuMemory:
     """Megabytes (10^6 bytes) in use on one GPU, by whoever uses it: a memory reader for ``lehr.run(devices=...)``.
 
-    ``ordinal`` counts as CUDA programs do, under ``CUDA_VISIBLE_DEVICES`` and its like as they are at the first reading;
-    ``environment`` is set on top of our own. The driver itself is asked which GPU that is.
+    ``ordinal`` counts as CUDA programs do, under ``CUDA_VISIBLE_DEVICES`` and its like as they are at the first
+    reading; ``environment`` is set on top of our own. The driver itself is asked which GPU that is.
     """
 
     def __init__(self, ordinal: int = 0, environment: Mapping[str, str] | None = None) -> None:

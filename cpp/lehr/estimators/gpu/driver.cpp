@@ -7,8 +7,8 @@ namespace lehr::gpu {
 
 // After one of these every later call fails too (CUDA driver API, CUresult: "the process must be terminated
 // and relaunched"): errors of ECC, links and containment, illegal address, timeout, the faults of a running
-// kernel, and the end of an MPS client. Those between them in number (711 to 713: peers, host memory; 720: a launch)
-// leave the context as it was.
+// kernel, and the end of an MPS client. Those between them in number (711 to 713: peers, host memory; 720: a
+// launch) leave the context as it was.
 bool DriverError::sticky() const noexcept {
   constexpr std::array codes{214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 999};
   return std::ranges::find(codes, code_) != codes.end();

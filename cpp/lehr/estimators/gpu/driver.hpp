@@ -36,7 +36,8 @@ class DriverError : public DeviceError {
   int code() const noexcept { return code_; }
   // Whether it leaves the process unable to use the GPU again.
   bool sticky() const noexcept;
-  // Whether what was held is of a context that is gone: it cannot be used, nor given back. Another may be opened.
+  // Whether what was held is of a context that is gone: it cannot be used, nor given back. Another may be
+  // opened.
   bool context_is_gone() const noexcept;
 
  private:

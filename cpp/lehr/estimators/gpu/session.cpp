@@ -96,9 +96,9 @@ void Session::run(const Task& task) const {
   Task copy = task;
   void* parameters[] = {&copy};
   const unsigned blocks = (task.points + block_threads - 1) / block_threads;
-  driver_.check(driver_.launch(function_, blocks, 1, 1, block_threads, 1, 1, 0, stream_.handle(), parameters,
-                               nullptr),
-                "starting the kernel");
+  driver_.check(
+      driver_.launch(function_, blocks, 1, 1, block_threads, 1, 1, 0, stream_.handle(), parameters, nullptr),
+      "starting the kernel");
 }
 
 void Session::score(std::span<const Axis> axes, const FlatMixture& first, const FlatMixture* second,

@@ -82,8 +82,8 @@ class Stream {
   StreamHandle* handle_ = nullptr;
 };
 
-// Memory of the device, kept and used again: allocating waits for all that runs there. It grows as needed; the
-// context is current in all but the destructor.
+// Memory of the device, kept and used again: allocating waits for all that runs there. It grows as needed;
+// the context is current in all but the destructor.
 template <class T>
 class Buffer {
  public:
