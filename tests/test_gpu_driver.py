@@ -272,9 +272,49 @@ def test_an_old_driver_for_a_new_kernel_is_told(driver: FakeDriver) -> None:
     assert _core.Gpu(driver.path, IMAGE, toolkit=13020).status()[0]  # minor versions get on
 
 
-def test_a_gpu_older_than_the_kernel_is_told(driver: FakeDriver) -> None:
-    _, reason, *_ = _core.Gpu(driver.path, IMAGE, capability=100).status()
-    assert reason == "the GPU is too old: Fake GPU has compute capability 9.0, and the kernel needs 10.0"
+TOO_OLD = (
+    "the GPU is too old: Fake GPU has compute capability 7.0, and the kernel has machine code for 7.5, 9.0 and PTX for "
+    "7.5"
+)
+NO_KERNEL = (
+    "this build has no kernel for the GPU: Fake GPU has compute capability 8.7, and the kernel has machine code for "
+    "7.5, 9.0 and PTX for 12.0"
+)
+NO_COMPILER = (
+    "the NVIDIA driver is too old: Fake GPU has compute capability 11.0, for which it would have to compile the "
+    "kernel's PTX of CUDA 13.1, and it supports CUDA 13.0; update the driver"
+)
+
+
+@pytest.mark.parametrize(
+    ("capability", "integrated", "binaries", "ptx", "toolkit", "reason"),
+    [
+        (90, 0, [75, 90], [75], 13000, ""),
+        (90, 0, [75, 90], [75], 13010, ""),  # machine code needs no compiler
+        (89, 0, [75, 86], [120], 13000, ""),  # machine code of the same major capability
+        (86, 0, [75, 89], [75], 13000, ""),  # not of a later minor one: by PTX
+        (70, 0, [75, 90], [75], 13000, TOO_OLD),
+        (87, 1, [75, 80, 86], [75, 120], 13000, ""),  # a part of a chip: by PTX
+        (87, 0, [75, 90], [120], 13000, NO_KERNEL),
+        (110, 1, [75, 100], [75, 120], 13000, ""),
+        (110, 1, [75, 100], [75, 120], 13010, NO_COMPILER),
+        (90, 0, [], [], 0, ""),  # nothing is known of the image: the driver will say
+    ],
+)
+def test_what_can_run_follows_what_was_built(
+    driver: FakeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    capability: int,
+    integrated: int,
+    binaries: list[int],
+    ptx: list[int],
+    toolkit: int,
+    reason: str,
+) -> None:
+    monkeypatch.setenv("FAKE_CUDA_CAPABILITY", str(capability))
+    monkeypatch.setenv("FAKE_CUDA_INTEGRATED", str(integrated))
+    gpu = _core.Gpu(driver.path, IMAGE, toolkit=toolkit, binaries=binaries, ptx=ptx)
+    assert gpu.status()[:2] == (not reason, reason)
 
 
 def test_a_build_without_a_kernel_says_so_before_it_touches_cuda(driver: FakeDriver) -> None:

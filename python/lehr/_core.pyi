@@ -105,15 +105,6 @@ class Gpu:
     """
     The first GPU; opened at its first use.
     """
-    @staticmethod
-    def worth(
-        points: typing.SupportsInt | typing.SupportsIndex,
-        kernels: typing.SupportsInt | typing.SupportsIndex,
-        dimensions: typing.SupportsInt | typing.SupportsIndex,
-    ) -> bool:
-        """
-        Whether a batch is large enough for device 'auto' to take the GPU.
-        """
     @typing.overload
     def __init__(self, driver: str) -> None:
         """
@@ -126,7 +117,8 @@ class Gpu:
         image: bytes,
         *,
         toolkit: typing.SupportsInt | typing.SupportsIndex = 0,
-        capability: typing.SupportsInt | typing.SupportsIndex = 0,
+        binaries: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
+        ptx: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
     ) -> None:
         """
         With a kernel compiled elsewhere.
@@ -179,6 +171,10 @@ class ParzenEstimator:
     def sample(
         self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
     ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def worth_gpu(self, points: typing.SupportsInt | typing.SupportsIndex, gpu: Gpu) -> bool:
+        """
+        Whether device 'auto' should score so many points on the GPU.
+        """
     @property
     def kernels(self) -> int: ...
 
