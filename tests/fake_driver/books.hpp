@@ -27,6 +27,7 @@ enum : int {
   invalid_context = 201,
   invalid_handle = 400,
   not_found = 500,
+  context_is_destroyed = 709,
   not_ready = 600,
   capture_unsupported = 900,
   capture_invalidated = 901,
@@ -38,6 +39,7 @@ constexpr int most_devices = 4;
 struct Context {
   long retained = 0;
   bool used_elsewhere = false;  // another library of the process holds it as well
+  bool destroyed = false;       // reset since it was last retained
 };
 
 struct Event {
@@ -111,3 +113,5 @@ void sleep_until(double ms);
 long contexts_held();
 
 }  // namespace fake
+
+EXPORT void fake_reset_device();

@@ -207,6 +207,7 @@ EXPORT int cuDevicePrimaryCtxRetain(void** context, int device) {
   if (ordinal_of(device) < 0) return misuse(invalid_value);
   Context& primary = state().primary[ordinal_of(device)];
   ++primary.retained;
+  primary.destroyed = false;
   *context = &primary;
   return ok;
 }
@@ -216,6 +217,12 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
   if (--primary.retained < 0) return misuse(invalid_value);
   if (primary.retained == 0 && !primary.used_elsewhere && std::isinf(left_ms())) ++state().blocked;
   return enter("cuDevicePrimaryCtxRelease_v2");
+}
+EXPORT int cuDevicePrimaryCtxReset_v2(int device) {
+  if (ordinal_of(device) != 0) return misuse(invalid_value);
+  state().primary[0].destroyed = state().primary[0].retained > 0;
+  fake_reset_device();
+  return enter("cuDevicePrimaryCtxReset_v2");
 }
 EXPORT int cuCtxGetCurrent(void** context) {
   const int code = enter("cuCtxGetCurrent");
@@ -234,6 +241,7 @@ EXPORT int cuCtxPushCurrent_v2(void* context) {
       (pushed->retained == 0 && !pushed->used_elsewhere)) {
     return misuse(invalid_context);
   }
+  if (pushed->destroyed) return context_is_destroyed;
   current.push_back(pushed);
   return ok;
 }

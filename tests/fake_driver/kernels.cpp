@@ -63,8 +63,9 @@ bool legal(const lehr::gpu::Task& task) {
 
 EXPORT int cuModuleLoadData(void** module, const void* image) {
   if (const int code = enter_unsafe("cuModuleLoadData"); code != ok) return code;
-  // Ours, or a fat binary by its magic number.
-  const bool known = std::memcmp(image, "fake", 4) == 0 || std::memcmp(image, "\x50\xed\x55\xba", 4) == 0;
+  // Ours, a fat binary by its magic number, or PTX by the comment that it begins with.
+  const bool known = std::memcmp(image, "fake", 4) == 0 || std::memcmp(image, "\x50\xed\x55\xba", 4) == 0 ||
+                     std::memcmp(image, "//", 2) == 0;
   if (!known) return invalid_image;
   *module = std::malloc(1);
   state().modules.insert(*module);
@@ -147,6 +148,8 @@ EXPORT void fake_fail(const char* name, long count, int code, int sticky) {
   s.sticky = sticky != 0;
   s.stuck = ok;
 }
+// A kernel faults: every later call of the process says so.
+EXPORT void fake_break(int code) { state().stuck = code; }
 // The kernel's logarithm and the core's.
 EXPORT double fake_log(double x) { return lehr::gpu::rounded_log(x).value; }
 EXPORT double fake_core_log(double x) { return lehr::elementary::log(x); }

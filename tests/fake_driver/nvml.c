@@ -1,11 +1,15 @@
 // An NVML without a GPU. What it says stands in the file that FAKE_NVML names, a line each, read anew at every call:
 //   used GPU BYTES, mhz GPU N, reasons GPU BITS, energy GPU MILLIJOULES (without it: 1500 more at each reading),
+//   watts GPU N (and the energy follows from the time), uses GPU PID BYTES (while that process lives),
 //   process GPU PID BYTES, rows 32 1 (rows of 32 bytes, as the first drivers of R535 have), error GPU CODE,
 //   mig GPU (only a part of it is visible).
 // GPU is the number that NVML gives; UUIDs are those of the fake driver.
+#define _GNU_SOURCE  // kill
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef unsigned long long u64;
 static u64 energy[4] = {5000, 105000, 205000, 305000};
@@ -40,7 +44,12 @@ static int part(void *handle) { return (size_t)handle > 100; }
 static int trouble(void *handle) { return (int)value("error", gpu_of(handle), 0); }
 
 int nvmlInit_v2(void) { return 0; }
+int nvmlInitWithFlags(unsigned flags) { return flags != 0; }
 int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetUUID(void *handle, char *text, unsigned length) {
+  snprintf(text, length, "GPU-a%d000000-0000-0000-0000-000000000000", gpu_of(handle));
+  return 0;
+}
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **handle) {
   for (int gpu = 0; gpu < 4; ++gpu) {
     char text[64];
@@ -65,6 +74,12 @@ int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(void *handle, void **whole) {
 int nvmlDeviceGetTotalEnergyConsumption(void *handle, u64 *mj) {
   if (part(handle)) return 3;
   *mj = value("energy", gpu_of(handle), 0);
+  u64 watts = value("watts", gpu_of(handle), 0);
+  if (watts) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    *mj = watts * (1000ull * (u64)now.tv_sec + (u64)now.tv_nsec / 1000000ull);
+  }
   if (!*mj) *mj = energy[gpu_of(handle)] += 1500;
   return trouble(handle);
 }
@@ -90,6 +105,13 @@ int nvmlDeviceGetCurrentClocksEventReasons(void *handle, u64 *reasons) {
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, char *rows) {
   u64 found[16][2];
   unsigned n = (unsigned)lines("process", gpu_of(handle), found, 16);
+  u64 users[16][2];
+  int living = lines("uses", gpu_of(handle), users, 16);
+  for (int i = 0; i < living && n < 16; ++i) {
+    if (kill((pid_t)users[i][0], 0) != 0) continue;
+    found[n][0] = users[i][0];
+    found[n++][1] = users[i][1];
+  }
   size_t size = value("rows", 32, 0) ? 32 : 24;
   unsigned room = *count;
   *count = n;

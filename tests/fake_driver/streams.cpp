@@ -214,3 +214,4 @@ EXPORT long fake_most_in_flight() { return state().most; }
 EXPORT long fake_stream_left_ms(void* handle) {
   return std::lround(std::max(0.0, here(handle).busy_until - now_ms()));
 }
+EXPORT int fake_hangs() { return state().hangs ? 1 : 0; }

@@ -119,7 +119,8 @@ def test_work_elsewhere_is_no_latency_of_0_ms(fake: FakeDriver, stream: int | No
     """50 ms of work, a limit of 20 ms, and events that see nothing of it."""
     fake.behave(real=True)
     with pytest.raises(
-        DeviceError, match=r"a call takes \d+\.?\d* ms .* saw 0\.\d+ ms: the callee works on another"
+        DeviceError,
+        match=r"saw 0\.\d+ ms of a call, and the GPU went on for \d+\.?\d* ms: the callee works on another",
     ):
         timed(Callee(fake, STREAM + 8, 50.0), stream=stream, capture=capture, limit=Limit("p95", 20.0))
 
@@ -134,6 +135,17 @@ def test_a_part_of_the_work_elsewhere_is_noticed(fake: FakeDriver) -> None:
 
     with pytest.raises(DeviceError, match="the callee works on another stream"):
         timed(both)
+
+
+def test_work_elsewhere_that_the_stream_outlasts_is_in_its_events(fake: FakeDriver) -> None:
+    fake.behave(real=True)
+    here, there = Callee(fake, STREAM, 6.0), Callee(fake, STREAM + 8, 2.0)
+
+    def both() -> None:
+        there()
+        here()
+
+    assert np.median(timed(both, max_samples=20, in_flight=1).samples_ms) == pytest.approx(6.0, rel=0.3)
 
 
 def test_work_here_in_real_time_is_believed(fake: FakeDriver) -> None:

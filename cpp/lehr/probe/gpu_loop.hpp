@@ -49,15 +49,14 @@ class GpuLoop {
     Unseen unseen;
     if (!calibrate(call, tick, unseen)) return false;
     for (bool more = true; more;) {
-      const std::int64_t begun = now_ns();
       double ms = 0;
       if (!begin(call, 0) || !wait(call, 0, tick, ms)) return false;
-      const double wall = until_idle(call, begun);
+      const double after = until_idle(call);
       call.settle();
-      if (warmup.calls() > 0) unseen.add(wall, ms);
+      if (warmup.calls() > 0) unseen.add(ms, after);
       more = warmup.add(ms);
       // The bound on warm-up counts what events saw, which may be nothing.
-      if (unseen.total_wall_ms() > warmup.bounds().max_ms && !unseen.complaint().empty()) break;
+      if (unseen.total_ms() > warmup.bounds().max_ms && !unseen.complaint().empty()) break;
     }
     if (const std::string why = unseen.complaint(); !why.empty()) throw DeviceError(why);
     return tick(std::size_t{0});
@@ -120,26 +119,24 @@ class GpuLoop {
     return true;
   }
 
-  // What a call that does nothing takes beyond its events.
+  // What the driver itself takes to say that the device is idle.
   template <class Call, class Tick>
   bool calibrate(const Call& call, Tick& tick, Unseen& unseen) {
     for (int i = 0; i < Unseen::calibrations; ++i) {
-      const std::int64_t begun = now_ns();
       double ms = 0;
       driver_.check(driver_.record(events_.start(0), stream_), "recording an event");
       driver_.check(driver_.record(events_.stop(0), stream_), "recording an event");
       if (!wait(call, 0, tick, ms)) return false;
-      unseen.add_empty(until_idle(call, begun), ms);
+      unseen.add_empty(until_idle(call));
     }
     return true;
   }
 
   template <class Call>
-  double until_idle(const Call& call, std::int64_t begun) {
-    {
-      [[maybe_unused]] const auto others = call.while_waiting();
-      driver_.check(driver_.synchronize(), "waiting for the GPU");
-    }
+  double until_idle(const Call& call) {
+    [[maybe_unused]] const auto others = call.while_waiting();
+    const std::int64_t begun = now_ns();
+    driver_.check(driver_.synchronize(), "waiting for the GPU");
     return static_cast<double>(now_ns() - begun) * 1e-6;
   }
 

@@ -6,8 +6,8 @@
 namespace lehr::probe {
 namespace {
 
-constexpr double least_ms = 0.05;  // chosen by hand: waking up a host varies by so much
-constexpr double share = 0.25;     // chosen by hand: a call that ends in host work loses less
+constexpr double least_ms = 0.05;  // chosen by hand: what a driver takes varies by so much
+constexpr double share = 0.25;     // chosen by hand
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -24,20 +24,18 @@ std::string milliseconds(double value) {
 
 }  // namespace
 
-void Unseen::add(double wall, double events) {
-  wall_.push_back(wall);
+void Unseen::add(double events, double after) {
   events_.push_back(events);
-  unseen_.push_back(wall - events);
-  total_wall_ += wall;
+  after_.push_back(after);
+  total_ += events + after;
 }
 
 std::string Unseen::complaint() const {
-  if (wall_.size() < 3) return "";
-  const double own = std::max(0.0, median(empty_));
-  const double wall = median(wall_);
-  if (median(unseen_) - own <= std::max({least_ms, own, share * wall})) return "";
-  return "a call takes " + milliseconds(wall) +
-         " until the GPU is idle, of which the events on this stream saw " + milliseconds(median(events_)) +
+  if (after_.size() < 3) return "";
+  const double own = median(empty_), events = median(events_), after = median(after_) - own;
+  if (after <= std::max({least_ms, own, share * (events + after)})) return "";
+  return "the events on this stream saw " + milliseconds(events) + " of a call, and the GPU went on for " +
+         milliseconds(after) +
          ": the callee works on another stream, or others use the GPU; give its own stream as stream=, or "
          "let that "
          "stream wait for the others before the callee returns";

@@ -1,5 +1,5 @@
-// Whether a callee's work is where its events are: the wall time of a call, until the device has nothing left
-// to do, against what the events saw of it.
+// Whether a callee's work is where its events are: how long the device goes on when they say that a call is
+// over.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,12 @@ class Unseen {
  public:
   static constexpr int calibrations = 15;
 
-  // All in milliseconds. An empty call is two events with nothing between: what it takes is the driver's.
-  void add_empty(double wall, double events) { empty_.push_back(wall - events); }
-  void add(double wall, double events);
-  double total_wall_ms() const noexcept { return total_wall_; }
+  // Milliseconds from the end of a call, as its events tell it, until the device has nothing left to do.
+  // After an empty call, two events with nothing between, they are the driver's own.
+  void add_empty(double after) { empty_.push_back(after); }
+  // events: what they saw of the call itself.
+  void add(double events, double after);
+  double total_ms() const noexcept { return total_; }
 
   // Why the events cannot be trusted, in a sentence; empty when they can. Medians, so that a slow start or a
   // single interruption says nothing; not before three calls. Less than 0.05 ms, the driver's own time or a
@@ -23,8 +25,8 @@ class Unseen {
   std::string complaint() const;
 
  private:
-  std::vector<double> empty_, wall_, events_, unseen_;
-  double total_wall_ = 0;
+  std::vector<double> empty_, events_, after_;
+  double total_ = 0;
 };
 
 }  // namespace lehr::probe
