@@ -36,11 +36,20 @@ from scipy.signal import lfilter
 import lehr
 from lehr import _core
 from lehr.bench import Problem, problem_names
-from lehr.deploy import Evaluator, LatencyPlan, available_cores, deployment_space, zoo_models
+from lehr.deploy import (
+    LatencyPlan,
+    Prepared,
+    Stage,
+    available_cores,
+    deployment_space,
+    environment,
+    find_backend,
+)
 from lehr.deploy.latency import latency_limits, time_call
-from lehr.deploy.prepare import prepare
-from lehr.deploy.session import open_session
-from lehr.probe.measuring import measure, percentile
+from lehr.limits import Limit
+from lehr.probe.estimates import percentile
+from lehr.probe.measuring import measure
+from lehr.supervise import Supervisor
 
 PROTOCOLS = ("fixed", "paper", "ours")
 LIMIT_MS = 15.0
@@ -49,13 +58,18 @@ REFERENCE_CALLS = 400  # four times
 
 def plan_of(protocol: str) -> LatencyPlan:
     if protocol == "ours":
-        return LatencyPlan()
+        return LatencyPlan(precision=None)  # what verdicts cost; a mean is asked for beside them in a search
     return LatencyPlan(rule="fixed" if protocol == "fixed" else "paper", enough_s=1e6, max_s=60)
 
 
 def zoo_rows(configs: int, seed: int, workdir: str) -> list[dict[str, Any]]:
-    evaluator = Evaluator.for_zoo(workdir)
-    space = deployment_space(zoo_models(), available_cores())
+    with Supervisor(environment=environment()) as supervisor:
+        return stage_rows(configs, seed, Stage(workdir, supervisor))
+
+
+def stage_rows(configs: int, seed: int, stage: Stage) -> list[dict[str, Any]]:
+    opened, runtime = stage.open_zoo(), find_backend("onnxruntime")
+    space = deployment_space(opened.models, available_cores())
     seconds: dict[str, list[float]] = defaultdict(list)
     counts: dict[str, dict[str, int]] = {name: defaultdict(int) for name in PROTOCOLS}
     apart: list[dict[str, Any]] = []
@@ -63,20 +77,19 @@ def zoo_rows(configs: int, seed: int, workdir: str) -> list[dict[str, Any]]:
     for config in space.sample(4 * configs, seed=seed):
         if measured == configs:
             break
-        model = evaluator.model_of(config)
+        model = opened.models[config["model"]]
         batch = int(config.get("batch_size", 1))
         try:
-            prepared = prepare(
-                model, str(config.get("quantization", "fp32")), evaluator.source, evaluator.workdir
-            )
-            session = open_session(prepared.model, config)
-            feed = prepared.samples(model).batch(0, batch)
-            session.run(None, feed)
+            prepared = stage.prepare(opened, config)
+            assert isinstance(prepared, Prepared)
+            session = runtime.open(prepared.artefact, runtime.session_options(config))
+            session.bind(prepared.samples(model).batch(0, batch))
+            session.run()
         except Exception:  # a configuration that crashes costs every protocol nothing
             continue
 
         def call() -> None:
-            session.run(None, feed)  # noqa: B023 -- called at once
+            session.run()  # noqa: B023 -- called at once
 
         reference = [reference_part(call)]
         told = {}
@@ -84,7 +97,7 @@ def zoo_rows(configs: int, seed: int, workdir: str) -> list[dict[str, Any]]:
             protocol = PROTOCOLS[(measured + turn) % len(PROTOCOLS)]
             plan = plan_of(protocol)
             started = time.perf_counter()
-            report = time_call(call, latency_limits({"latency_p95_ms": LIMIT_MS}, plan), plan)
+            report = time_call(call, latency_limits([Limit("latency_p95_ms", LIMIT_MS)], plan), plan)
             seconds[protocol].append(time.perf_counter() - started)
             reference.append(reference_part(call))
             counts[protocol]["calls"] += len(report.samples_ms)

@@ -23,7 +23,7 @@ import optuna
 
 from lehr import _core
 from lehr.integrations.optuna import LehrSampler
-from lehr.optimizer import METHODS, Method
+from lehr.methods import METHODS, Method
 
 OptimizerCore = Any
 

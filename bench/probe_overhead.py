@@ -46,12 +46,15 @@ def per_call_clock(calls: int) -> None:
         samples.append(clock() - before)
 
 
-def probe(callee: Any) -> Callable[[int], None]:
+def probe(callee: Any, precision: float = 0.0) -> Callable[[int], None]:
+    """With a precision that is never reached, the block means are kept up for every call."""
+
     def run(calls: int) -> None:
         _core.probe_measure(
             callee, warmup_calls=1, warmup_ms=1.0, questions=[], early_threshold=float("inf"),
             min_samples=calls, max_samples=calls, max_seconds=1e3, enough_seconds=float("inf"), hasty=True,
-            moot_mean=float("inf"), min_seconds=0.0, watch=None, tick_ms=50.0,
+            moot_mean=float("inf"), min_seconds=0.0, limit_samples=0, precision=(precision, 0.95, 0.0),
+            watch=None, tick_ms=50.0,
         )  # fmt: skip
 
     return run
@@ -84,7 +87,9 @@ def main() -> None:
     native_bare: Callable[[int], Any] = lambda n: _core.probe_bare_loop(function.capsule, n)  # noqa: E731
     runs: dict[str, tuple[Callable[[int], Any], Callable[[int], Any], int]] = {
         "lehr.probe, native callee": (probe(function.capsule), native_bare, 1),
+        "lehr.probe, native callee, precision": (probe(function.capsule, 1e-12), native_bare, 1),
         "lehr.probe, Python callee": (probe(nothing), bare, 1),
+        "lehr.probe, Python callee, precision": (probe(nothing, 1e-12), bare, 1),
         "perf_counter_ns around each call": (per_call_clock, bare, 1),
         "timeit, timer(1)": (timeit_single, bare, 10),
     }

@@ -13,13 +13,14 @@ within 5 % of the limit. Prints JSON lines; `--table` a Markdown table.
 `edge` is the share of wrong verdicts on as many devices again that sit on the limit: every other one has a true
 percentile of exactly the limit, which meets it, and every other one of 1.002 times the limit.
 
-`assumed` is what the limit assumes. `default` is `Limit()`: spells that slow calls by up to a factor of two may last
-for 20 calls on average, slower ones for 5. `spell=50` is `Limit(spell=50)`, for longer ones, with four times the calls
-at most; it is run on spells and on two kinds of noise without. `independent` is `Limit(spell=1)`: no spell of which
-nothing was seen. `search` is what `lehr tune` asks before it measures the winner by the default: `Limit(spell=1,
-tail_index=1)` at a confidence of 90 %, so 10 % may be wrong, with a third of the calls at most; beyond limit / 8 the
-tail falls at least as fast as 1 / x, which a machine breaks that stalls for a multiple of the usual latency in more
-than 5 % of all calls. Figures marked * are of noise that is not as assumed, and are left out of the last rows.
+`assumed` is what the limit assumes. `default` is `LatencyLimit()`: spells that slow calls by up to a factor of two
+may last for 20 calls on average, slower ones for 5. `spell=50` is `LatencyLimit(spell=50)`, for longer ones, with
+four times the calls at most; it is run on spells and on two kinds of noise without. `independent` is
+`LatencyLimit(spell=1)`: no spell of which nothing was seen. `search` is what `lehr tune` asks before it measures the
+winner by the default: `LatencyLimit(spell=1, tail_index=1)` at a confidence of 90 %, so 10 % may be wrong, with a
+third of the calls at most; beyond limit / 8 the tail falls at least as fast as 1 / x, which a machine breaks that
+stalls for a multiple of the usual latency in more than 5 % of all calls. Figures marked * are of noise that is not as
+assumed, and are left out of the last rows.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ PROMISED = {
     "result of 1 GB",
     "NaN, inf, wrong type, missing metric",
     "unpicklable closure",
-    "import error in the child",
+    "import error in the child, or any other end before the function is entered",
     "memory to the limit in one allocation",
     "memory to the limit in many small ones",
     "file descriptors exhausted in the trial",

@@ -215,6 +215,31 @@ def test_what_is_no_verdict_changes_nothing(verdict):
     assert held.violation == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize(
+    ("value", "sem", "answer"),
+    [
+        (4.0, 0.1, "missed"),
+        (4.9, 0.1, "borderline"),
+        (5.1, 0.1, "borderline"),
+        (5.3, 0.1, "met"),
+        (5.0, 0.0, "met"),
+    ],
+)
+def test_without_a_verdict_an_interval_that_holds_the_bound_is_borderline(value, sem, answer):
+    held = judge([LOWER], {"rate": value}, sem={"rate": sem})
+    assert held.answer == answer
+    if answer == "borderline":
+        assert "between" in held.judgements[0].reason
+        assert (held.judgements[0].probability > 0.5) is (value > 5)
+
+
+def test_a_verdict_goes_before_an_interval():
+    held = judge(
+        [UPPER], {"latency_ms": 19.9}, {"latency_ms": {"answer": "feasible"}}, sem={"latency_ms": 1.0}
+    )
+    assert held.answer == "met"
+
+
 def test_no_facts_no_verdicts():
     assert verdicts_of({}) == verdicts_of({"verdicts": 3}) == {}
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lehr
+from lehr.limits import Limit
 
 METHODS = ["random", "grid", "tba", "tpe", "tba-tpe", "tpe c-tpe", "tba-tpe c-tpe", "guided"]
 PRESETS = ["default", "paper"]
@@ -299,9 +300,12 @@ def test_told_twice_or_unknown_changes_nothing():
         ({"budget": 0}, "budget is 0"),
         ({"budget": 2.5}, "budget is 2.5"),
         ({"seed": -1}, "seed is -1"),
-        ({"constraints": {"latency": math.inf}}, "not a finite number"),
-        ({"constraints": {"latency": "20ms"}}, "give a number"),
-        ({"constraints": ["latency <= 20"]}, "upper limits by metric name"),
+        ({"constraints": {"latency": math.inf}}, "must be finite"),
+        ({"constraints": [Limit("latency", math.inf)]}, "not a finite number"),
+        ({"constraints": [Limit("", 1.0)]}, "empty metric name"),
+        ({"constraints": {"latency": "20ms"}}, "no unit that lehr knows"),
+        ({"constraints": ["latency == 20"]}, "asks for equality"),
+        ({"constraints": 20.0}, "no limit"),
         ({"options": {"snapback": 0}}, "unknown option 'snapback'.*snap_back"),
         ({"options": {"snap_back": 2}}, "'snap_back' is 2.*from 0 to 1"),
         ({"options": {"patience": 1.5}}, "an integer from 1"),

@@ -11,7 +11,7 @@ from day import DRY, Checks
 
 checks = Checks("coexist")
 MANY = 20_000 if DRY else 3_000_000
-QUEUE_MS = 500 if DRY else 2000
+QUEUE_MS = 2000
 
 HEAD = """
 import ctypes, os, threading, time
@@ -21,7 +21,7 @@ from lehr import _core
 from lehr.gpu import gpu_for
 rng = np.random.default_rng(0)
 estimator = _core.ParzenEstimator([_core.Dimension(low=0.0, high=1.0)] * 5, rng.random((500, 5)))
-points = rng.random((5000, 5))
+points = rng.random((2000, 5))
 def score(values=points):
     return estimator.log_pdf(values, gpu_for("cuda"))
 def refused():

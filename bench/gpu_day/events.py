@@ -15,7 +15,7 @@ import pynvml
 from day import DRY, Checks, row, torch_or_none
 
 from lehr.errors import DeviceError
-from lehr.probe import Limit, measure
+from lehr.probe import LatencyLimit, measure
 from lehr.probe.on_gpu import uuid_of, visible_uuids
 
 checks = Checks("events")
@@ -87,7 +87,7 @@ def medians_agree() -> None:
 def work_elsewhere_is_refused() -> None:
     for name, stream in (("a stream without work", torch.cuda.Stream()), ("the default stream", None)):
         try:
-            report = timed(sleeper(30.0), stream, limit=Limit("p95", 5.0))
+            report = timed(sleeper(30.0), stream, limit=LatencyLimit("p95", 5.0))
         except DeviceError as error:
             checks.that(f"{name}: refused", "another stream" in str(error), said=str(error))
         else:

@@ -20,6 +20,7 @@ void bind_probe_measure(pybind11::module_& m);
 void bind_probe_memory(pybind11::module_& m);
 void bind_probe_verdict(pybind11::module_& m);
 void bind_recall(pybind11::module_& m);
+void bind_history(pybind11::module_& m);
 void bind_guided(pybind11::module_& m);
 void bind_problems(pybind11::module_& m);
 void bind_tables(pybind11::module_& m);
@@ -27,5 +28,7 @@ void bind_study(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
 void bind_supervise(pybind11::module_& m);
 void bind_supervise_parts(pybind11::module_& m);
+// Comes last: no error of any function of the module quotes its arguments.
+void silence_errors(pybind11::module_& m);
 
 }  // namespace lehr::python

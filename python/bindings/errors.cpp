@@ -4,6 +4,7 @@
 
 #include "bind.hpp"
 #include "lehr/base/error.hpp"
+#include "os_text.hpp"
 
 namespace py = pybind11;
 
@@ -13,7 +14,7 @@ namespace {
 template <class... Arguments>
 void raise(const char* name, const Error& error, Arguments&&... arguments) {
   const py::object type = py::module_::import("lehr.errors").attr(name);
-  const py::object instance = type(error.what(), std::forward<Arguments>(arguments)...);
+  const py::object instance = type(os_text(error.what()), std::forward<Arguments>(arguments)...);
   PyErr_SetObject(type.ptr(), instance.ptr());
 }
 

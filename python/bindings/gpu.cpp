@@ -6,6 +6,7 @@
 #include <pybind11/typing.h>
 
 #include "bind.hpp"
+#include "os_text.hpp"
 
 namespace py = pybind11;
 
@@ -19,22 +20,22 @@ py::typing::Tuple<bool, py::str, py::str, int, int, bool> status(gpu::Gpu& self)
     const py::gil_scoped_release release;  // no Python object is touched; starting CUDA takes a while
     status = self.status();
   }
-  return py::make_tuple(status.available, status.reason, status.device, status.driver_version,
-                        status.capability, status.has_kernel);
+  return py::make_tuple(status.available, os_text(status.reason), os_text(status.device),
+                        status.driver_version, status.capability, status.has_kernel);
 }
 
 }  // namespace
 
 void bind_gpu(py::module_& m) {
   py::class_<gpu::Gpu, std::shared_ptr<gpu::Gpu>>(m, "Gpu", "The first GPU; opened at its first use.")
-      .def(py::init([](std::string driver) {
-             return std::make_shared<gpu::Gpu>(std::move(driver), gpu::embedded_image());
+      .def(py::init([](OsText driver) {
+             return std::make_shared<gpu::Gpu>(std::move(driver.bytes), gpu::embedded_image());
            }),
            py::arg("driver"), "With the kernel that this build carries, if any.")
-      .def(py::init([](std::string driver, const py::bytes& image, int toolkit, std::vector<int> binaries,
+      .def(py::init([](OsText driver, const py::bytes& image, int toolkit, std::vector<int> binaries,
                        std::vector<int> ptx) {
              return std::make_shared<gpu::Gpu>(
-                 std::move(driver),
+                 std::move(driver.bytes),
                  gpu::Image{std::string(image), toolkit, std::move(binaries), std::move(ptx)});
            }),
            py::arg("driver"), py::arg("image"), py::kw_only(), py::arg("toolkit") = 0,

@@ -4,6 +4,9 @@
 #include <pybind11/stl.h>
 
 #include <cmath>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "arrays.hpp"
 #include "bind.hpp"
@@ -42,9 +45,12 @@ class BoundProcess {
   BoundProcess(const std::vector<std::size_t>& choices, bool mains, bool whole)
       : width_(choices.size()), process_(features(choices), {mains, whole}) {}
 
-  void fit(const Rows& rows, const std::vector<double>& values, double scale, std::size_t evaluations) {
+  void fit(const Rows& rows, const std::vector<double>& values, double scale, std::size_t evaluations,
+           const std::vector<double>& variances) {
     if (rows.size() != values.size()) throw py::value_error("rows and values differ in number");
-    process_.set(flat(rows, width_), values, {}, scale);
+    if (!variances.empty() && variances.size() != values.size())
+      throw py::value_error("variances and values differ in number");
+    process_.set(flat(rows, width_), values, variances, scale);
     process_.refine(evaluations);
     process_.condition();
   }
@@ -109,7 +115,7 @@ void bind_parts(py::module_& m) {
       .def(py::init<const std::vector<std::size_t>&, bool, bool>(), py::arg("choices"),
            py::arg("mains") = true, py::arg("whole") = true)
       .def("fit", &BoundProcess::fit, py::arg("rows"), py::arg("values"), py::arg("scale") = 1.0,
-           py::arg("evaluations") = 100)
+           py::arg("evaluations") = 100, py::arg("variances") = std::vector<double>{})
       .def("predict", &BoundProcess::predict, py::arg("rows"))
       .def_property_readonly("noise_variance",
                              [](BoundProcess& self) { return self.process().noise_variance(); })
@@ -130,11 +136,18 @@ void bind_parts(py::module_& m) {
       py::arg("values"));
 }
 
-void learn(Optimizer& self,
-           const std::vector<std::tuple<py::dict, std::string, double, std::vector<double>>>& results) {
+// Configuration, outcome, objective, metrics; where told, standard errors of the objective and of the
+// metrics.
+using Learned = std::tuple<py::dict, std::string, double, std::vector<double>,
+                           std::optional<std::pair<double, std::vector<double>>>>;
+
+void learn(Optimizer& self, const std::vector<Learned>& results) {
   std::vector<Hearsay> learned;
-  for (const auto& [config, outcome, objective, metrics] : results)
-    learned.push_back({from_dict(self.space(), config), {outcome_from(outcome), objective, metrics}});
+  for (const auto& [config, outcome, objective, metrics, sems] : results) {
+    Result result{outcome_from(outcome), objective, metrics};
+    if (sems) std::tie(result.objective_sem, result.metrics_sem) = *sems;
+    learned.push_back({from_dict(self.space(), config), std::move(result)});
+  }
   self.learn(std::move(learned));
 }
 
@@ -142,7 +155,8 @@ py::list learned(const Optimizer& self) {
   py::list list;
   for (const Hearsay& h : self.learned())
     list.append(py::make_tuple(to_dict(self.space(), h.configuration), text(h.result.outcome),
-                               h.result.objective, h.result.metrics));
+                               h.result.objective, h.result.metrics,
+                               std::make_pair(h.result.objective_sem, h.result.metrics_sem)));
   return list;
 }
 
@@ -152,14 +166,7 @@ void bind_guided(py::module_& m) {
   auto optimizer = py::reinterpret_borrow<py::class_<Optimizer>>(m.attr("Optimizer"));
   optimizer.def("learn", &learn, py::arg("results"))
       .def("learned", &learned)
-      .def_property_readonly("finished", &Optimizer::finished)
-      .def(
-          "seconds",
-          [](const Optimizer& self, std::size_t trial) {
-            if (trial >= self.history().size()) throw py::index_error("no such trial");
-            return self.history().seconds(trial);
-          },
-          py::arg("trial"));
+      .def_property_readonly("finished", &Optimizer::finished);
   bind_parts(m);
 }
 

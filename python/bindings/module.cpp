@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_policies(m);
   lehr::python::bind_search(m);
   lehr::python::bind_recall(m);
+  lehr::python::bind_history(m);
   lehr::python::bind_guided(m);
   lehr::python::bind_problems(m);
   lehr::python::bind_tables(m);
@@ -24,4 +25,5 @@ PYBIND11_MODULE(_core, m) {
   lehr::python::bind_probe_measure(m);
   lehr::python::bind_probe_memory(m);
   lehr::python::bind_probe_verdict(m);
+  lehr::python::silence_errors(m);
 }

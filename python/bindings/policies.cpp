@@ -9,6 +9,7 @@
 #include "convert.hpp"
 #include "lehr/search/acceptance.hpp"
 #include "lehr/search/blacklist.hpp"
+#include "lehr/search/estimate.hpp"
 #include "lehr/search/handoff.hpp"
 #include "lehr/search/schedule.hpp"
 #include "lehr/search/split.hpp"
@@ -82,6 +83,13 @@ HandoffState handoff_state(std::size_t trials, std::size_t feasible, std::size_t
   return state;
 }
 
+std::vector<Estimate> estimates(const std::vector<double>& values, const std::vector<double>& sems) {
+  if (values.size() != sems.size()) throw py::value_error("values and sems differ in length");
+  std::vector<Estimate> list;
+  for (std::size_t i = 0; i < values.size(); ++i) list.push_back(measured(values[i], sems[i]));
+  return list;
+}
+
 }  // namespace
 
 void bind_policies(py::module_& m) {
@@ -116,6 +124,20 @@ void bind_policies(py::module_& m) {
         return violation_unit(constraints_from(limits), scale_from(relative));
       },
       py::arg("limits"), py::arg("relative") = true);
+  m.def(
+      "combined",
+      [](const std::vector<double>& values, const std::vector<double>& sems) {
+        if (values.empty()) throw py::value_error("there is nothing to combine");
+        const Estimate estimate = combined(estimates(values, sems));
+        return py::make_tuple(estimate.value, estimate.variance);
+      },
+      py::arg("values"), py::arg("sems"), "Several measurements of one thing as one: value and variance.");
+  m.def(
+      "shrunk",
+      [](const std::vector<double>& values, const std::vector<double>& sems) {
+        return shrunk(estimates(values, sems));
+      },
+      py::arg("values"), py::arg("sems"), "What each of several like things is expected to be.");
   m.def("below_count", &below_count, py::arg("n"), py::arg("share") = 0.1, py::arg("limit") = 25);
   m.def(
       "handoff_waits_for",

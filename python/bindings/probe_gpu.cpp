@@ -85,10 +85,13 @@ GpuTuple measure(const std::string& library, std::uintptr_t stream, const py::ob
                  std::size_t warmup_calls, double warmup_ms, const std::vector<QuestionTuple>& questions,
                  double early_threshold, std::size_t min_samples, std::size_t max_samples, double max_seconds,
                  double enough_seconds, bool hasty, double moot_mean, double min_seconds,
-                 std::size_t in_flight, double patience_s, bool capture, const py::object& watch) {
+                 std::size_t limit_samples, const PrecisionTuple& precision, std::size_t in_flight,
+                 double patience_s, bool capture, const py::object& watch) {
   if (in_flight < 1 || in_flight > 1024) throw OptionError("in_flight must lie between 1 and 1024");
-  probe::Judge judge(verdicts_of(questions), {early_threshold},
-                     {min_samples, max_samples, max_seconds, min_seconds, enough_seconds, hasty, moot_mean});
+  probe::Judge judge(
+      verdicts_of(questions), {early_threshold},
+      {min_samples, max_samples, max_seconds, min_seconds, enough_seconds, hasty, moot_mean, limit_samples},
+      precision_of(precision));
   const GpuOptions options{{warmup_calls, warmup_ms}, in_flight, patience_s, capture};
   const HeldDriver held(library);
   const probe::GpuDriver& driver = held.driver();
@@ -124,7 +127,8 @@ void bind_probe_gpu(py::module_& m) {
         py::kw_only(), py::arg("warmup_calls"), py::arg("warmup_ms"), py::arg("questions"),
         py::arg("early_threshold"), py::arg("min_samples"), py::arg("max_samples"), py::arg("max_seconds"),
         py::arg("enough_seconds"), py::arg("hasty"), py::arg("moot_mean"), py::arg("min_seconds"),
-        py::arg("in_flight"), py::arg("patience_s"), py::arg("capture"), py::arg("watch") = py::none(),
+        py::arg("limit_samples"), py::arg("precision"), py::arg("in_flight"), py::arg("patience_s"),
+        py::arg("capture"), py::arg("watch") = py::none(),
         "As probe_measure, by events on a stream; with free bytes before and after, and why nothing was "
         "captured.");
   m.def("probe_gpu_uuid", &uuid, py::arg("library"), py::arg("stream"),

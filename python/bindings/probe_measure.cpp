@@ -37,9 +37,12 @@ MeasuredTuple measure(const py::object& callee, std::size_t warmup_calls, double
                       const std::vector<QuestionTuple>& questions, double early_threshold,
                       std::size_t min_samples, std::size_t max_samples, double max_seconds,
                       double enough_seconds, bool hasty, double moot_mean, double min_seconds,
-                      const py::object& watch, double tick_ms) {
-  probe::Judge judge(verdicts_of(questions), {early_threshold},
-                     {min_samples, max_samples, max_seconds, min_seconds, enough_seconds, hasty, moot_mean});
+                      std::size_t limit_samples, const PrecisionTuple& precision, const py::object& watch,
+                      double tick_ms) {
+  probe::Judge judge(
+      verdicts_of(questions), {early_threshold},
+      {min_samples, max_samples, max_seconds, min_seconds, enough_seconds, hasty, moot_mean, limit_samples},
+      precision_of(precision));
   const probe::WarmupBounds bounds{warmup_calls, warmup_ms};
   Tick tick{watch, nullptr};
   std::optional<Measured> measured;
@@ -102,8 +105,9 @@ void bind_probe_measure(py::module_& m) {
   m.def("probe_measure", &measure, py::arg("callee"), py::kw_only(), py::arg("warmup_calls"),
         py::arg("warmup_ms"), py::arg("questions"), py::arg("early_threshold"), py::arg("min_samples"),
         py::arg("max_samples"), py::arg("max_seconds"), py::arg("enough_seconds"), py::arg("hasty"),
-        py::arg("moot_mean"), py::arg("min_seconds"), py::arg("watch") = py::none(),
-        py::arg("tick_ms") = 20.0, "Warm up and time a callee until the judge has heard enough.");
+        py::arg("moot_mean"), py::arg("min_seconds"), py::arg("limit_samples"), py::arg("precision"),
+        py::arg("watch") = py::none(), py::arg("tick_ms") = 20.0,
+        "Warm up and time a callee until the judge has heard enough.");
   m.def("probe_bare_loop", &bare_loop, py::arg("callee"), py::arg("n"),
         "Seconds that n calls take in a loop that does nothing else.");
   m.def("probe_timer", &timer, py::arg("readings"),

@@ -7,16 +7,21 @@
 
 #include "bind.hpp"
 #include "lehr/probe/tree_memory.hpp"
+#include "os_text.hpp"
 
 namespace py = pybind11;
 
 namespace lehr::python {
 
 void bind_probe_memory(py::module_& m) {
-  m.def("probe_descendants", &probe::descendants_of, py::arg("root"), py::arg("pid"),
-        "Processes that a process started, and those that they started.");
+  m.def(
+      "probe_descendants", [](const OsText& root, int pid) { return probe::descendants_of(root.bytes, pid); },
+      py::arg("root"), py::arg("pid"), "Processes that a process started, and those that they started.");
   py::class_<probe::TreeWatch>(m, "TreeWatch", "Polls the memory of a process and its descendants.")
-      .def(py::init<std::string, int, double>(), py::arg("root"), py::arg("pid"), py::arg("period_ms"),
+      .def(py::init([](OsText root, int pid, double period_ms) {
+             return std::make_unique<probe::TreeWatch>(std::move(root.bytes), pid, period_ms);
+           }),
+           py::arg("root"), py::arg("pid"), py::arg("period_ms"),
            "Start polling; `root` is where /proc lies, as in ''.")
       .def(
           "stop",

@@ -16,6 +16,14 @@ namespace lehr::python {
 // (limit, share, confidence, tail_index, spell)
 using QuestionTuple = std::tuple<double, double, double, double, double>;
 
+// (half-width, confidence, least seconds); a half-width of 0 asks for none
+using PrecisionTuple = std::tuple<double, double, double>;
+
+inline probe::Precision precision_of(const PrecisionTuple& precision) {
+  const auto& [half_width, confidence, least_seconds] = precision;
+  return {half_width, confidence, least_seconds};
+}
+
 struct Measured {
   explicit Measured(const probe::WarmupBounds& bounds) : warmup(bounds) {}
   probe::Warmup warmup;

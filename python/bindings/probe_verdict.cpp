@@ -9,6 +9,8 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "lehr/probe/dependence.hpp"
+#include "lehr/probe/judge.hpp"
+#include "lehr/probe/mean.hpp"
 #include "lehr/probe/quantile.hpp"
 #include "lehr/probe/verdict.hpp"
 #include "lehr/probe/warmup.hpp"
@@ -44,6 +46,34 @@ QuantileTuple quantile(const Array& sorted, double share, double confidence, dou
   if (sorted.size() == 0) throw OptionError("a percentile needs at least one sample");
   const probe::Quantile found = probe::quantile(view(sorted), share, confidence, discount);
   return {found.value, found.low, found.high, found.coverage, found.effective, found.supported, found.needed};
+}
+
+// (half-width as a share of the mean, blocks).
+std::tuple<double, std::size_t> mean_half_width(const Array& samples_ms, double confidence) {
+  probe::BlockMeans means(confidence);
+  for (const double value : view(samples_ms)) means.add(value);
+  return {means.half_width(), means.blocks()};
+}
+
+// (samples used, whether the mean was as precise as asked): looks when the timed loop does.
+std::tuple<std::size_t, bool> measure_mean(const Array& samples_ms, const PrecisionTuple& precision,
+                                           double enough_seconds) {
+  const std::span<const double> all = view(samples_ms);
+  probe::Bounds bounds;
+  bounds.max_samples = 100'000'000;
+  bounds.max_seconds = 1e6;
+  bounds.enough_seconds = enough_seconds;
+  probe::Judge judge({}, {}, bounds, precision_of(precision));
+  const py::gil_scoped_release release;  // the array is alive in our caller; nothing else is touched
+  double seconds = 0, pause = judge.next_seconds(0);
+  for (std::size_t n = 1; n <= all.size(); ++n) {
+    seconds += all[n - 1] * 1e-3;
+    if (n < judge.next() && seconds < pause) continue;
+    const probe::Ended ended = judge.after(all.first(n), seconds);
+    pause = judge.next_seconds(seconds);
+    if (ended != probe::Ended::running) return {n, ended == probe::Ended::settled};
+  }
+  return {all.size(), false};
 }
 
 // (calls, how it ended): the warm-up rule on recorded durations; "" when they are too few.
@@ -84,6 +114,14 @@ void bind_probe_verdict(py::module_& m) {
       "Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.");
   m.def("probe_quantile", &quantile, py::arg("sorted"), py::arg("share"), py::arg("confidence"),
         py::arg("discount") = 1.0, "A percentile with its interval from order statistics.");
+  m.def("probe_mean", &mean_half_width, py::arg("samples_ms"), py::arg("confidence"),
+        "(half-width of the mean's interval as a share of the mean, blocks); infinite with fewer than 3 "
+        "blocks.");
+  m.def("probe_student_t", &probe::student_t, py::arg("confidence"), py::arg("degrees"),
+        "t with P(|T| <= t) = confidence for Student's distribution.");
+  m.def("probe_measure_mean", &measure_mean, py::arg("samples_ms"), py::arg("precision"),
+        py::arg("enough_seconds"),
+        "(samples used, whether the mean was known): the timed loop's rule on recorded latencies.");
   m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),
         "(calls, how it ended): the warm-up rule on recorded durations.");
   m.def("probe_samples_for_point", &probe::samples_for_point, py::arg("share"),

@@ -2,6 +2,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+#include <tuple>
+#include <utility>
+
 #include "bind.hpp"
 #include "convert.hpp"
 #include "lehr/estimators/gpu/gpu.hpp"
@@ -14,12 +18,13 @@ namespace lehr::python {
 namespace {
 
 Options make_options(const std::string& method, const std::string& preset, const std::string& direction,
-                     std::vector<std::pair<std::string, double>> constraints, std::size_t budget,
+                     std::vector<std::tuple<std::string, double, std::string>> limits, std::size_t budget,
                      std::uint64_t seed, std::optional<bool> allow_repeats,
                      const std::map<std::string, double>& overrides, const std::string& acquisition) {
   Options options = preset_options(method_from(method), preset_from(preset));
   options.direction = direction == "maximize" ? Direction::maximize : Direction::minimize;
-  for (auto& [metric, limit] : constraints) options.constraints.push_back({std::move(metric), limit});
+  for (auto& [metric, bound, side] : limits)
+    options.constraints.push_back({std::move(metric), bound, side_from(side)});
   options.budget = budget;
   options.seed = seed;
   if (allow_repeats) options.allow_repeats = *allow_repeats;
@@ -34,9 +39,14 @@ Device device_from(const std::string& name) {
   return name == "cuda" ? Device::cuda : name == "auto" ? Device::automatic : Device::cpu;
 }
 
-Result make_result(const std::string& outcome, double objective, std::vector<double> metrics,
-                   double seconds) {
-  return {outcome_from(outcome), objective, std::move(metrics), seconds};
+// Standard errors of the objective and of the metrics, where told.
+using Sems = std::optional<std::pair<double, std::vector<double>>>;
+
+Result make_result(const std::string& outcome, double objective, std::vector<double> metrics, double seconds,
+                   Sems sems) {
+  Result result{outcome_from(outcome), objective, std::move(metrics), seconds};
+  if (sems) std::tie(result.objective_sem, result.metrics_sem) = std::move(*sems);
+  return result;
 }
 
 // Every search that Python holds was made below.
@@ -47,44 +57,22 @@ py::tuple asked(const Optimizer& self, std::size_t trial) {
                         text(self.history().origin(trial)));
 }
 
-void check_trial(const Optimizer& self, std::size_t trial) {
-  if (trial >= self.history().size()) throw py::index_error("no such trial");
-}
-
-// (number, config, origin, outcome or None, objective, metrics, feasible, violation)
-py::tuple record(const Optimizer& self, std::size_t trial) {
-  check_trial(self, trial);
-  const History& history = self.history();
-  const Standing standing = history.standing(trial);
-  const auto metrics = history.metrics(trial);
-  return py::make_tuple(
-      trial, named(self).config(history.codes(trial)), text(history.origin(trial)),
-      standing == Standing::pending ? py::object(py::none()) : py::cast(text(history.outcome(trial))),
-      history.objective(trial), std::vector<double>(metrics.begin(), metrics.end()),
-      standing == Standing::feasible, history.violation(trial));
-}
-
-py::list events(const Optimizer& self) {
-  py::list list;
-  for (const Optimizer::Event& event : self.events()) list.append(py::make_tuple(event.trial, event.tell));
-  return list;
-}
-
 }  // namespace
 
 void bind_search(py::module_& m) {
   py::class_<Optimizer>(m, "Optimizer", "Ask and tell over one space; see lehr.Optimizer.")
       .def(py::init([](std::shared_ptr<Space> space, const std::string& method, const std::string& preset,
-                       const std::string& direction, std::vector<std::pair<std::string, double>> constraints,
-                       std::size_t budget, std::uint64_t seed, std::optional<bool> allow_repeats,
+                       const std::string& direction,
+                       std::vector<std::tuple<std::string, double, std::string>> limits, std::size_t budget,
+                       std::uint64_t seed, std::optional<bool> allow_repeats,
                        const std::map<std::string, double>& overrides, const std::string& acquisition) {
              return std::unique_ptr<Optimizer>(std::make_unique<NamedOptimizer>(
-                 std::move(space), make_options(method, preset, direction, std::move(constraints), budget,
-                                                seed, allow_repeats, overrides, acquisition)));
+                 std::move(space), make_options(method, preset, direction, std::move(limits), budget, seed,
+                                                allow_repeats, overrides, acquisition)));
            }),
-           py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"),
-           py::arg("constraints"), py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"),
-           py::arg("overrides"), py::arg("acquisition") = "ratio")
+           py::arg("space"), py::arg("method"), py::arg("preset"), py::arg("direction"), py::arg("limits"),
+           py::arg("budget"), py::arg("seed"), py::arg("allow_repeats"), py::arg("overrides"),
+           py::arg("acquisition") = "ratio")
       .def("ask",
            [](Optimizer& self) {
              // The lock of the interpreter is kept: an ask takes microseconds, and it is what lets threads
@@ -101,44 +89,26 @@ void bind_search(py::module_& m) {
       .def(
           "tell",
           [](Optimizer& self, std::size_t trial, const std::string& outcome, double objective,
-             std::vector<double> metrics, double seconds) {
-            self.tell(trial, make_result(outcome, objective, std::move(metrics), seconds));
+             std::vector<double> metrics, double seconds, Sems sems) {
+            self.tell(trial, make_result(outcome, objective, std::move(metrics), seconds, std::move(sems)));
             const History& history = self.history();
             return py::make_tuple(history.standing(trial) == Standing::feasible, history.violation(trial));
           },
           py::arg("trial"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"),
-          py::arg("seconds") = missing)
+          py::arg("seconds") = missing, py::arg("sems") = py::none())
       .def(
           "add",
           [](Optimizer& self, const py::dict& config, const std::string& outcome, double objective,
-             std::vector<double> metrics, double seconds) {
+             std::vector<double> metrics, double seconds, Sems sems) {
             return self.add(from_dict(self.space(), config),
-                            make_result(outcome, objective, std::move(metrics), seconds));
+                            make_result(outcome, objective, std::move(metrics), seconds, std::move(sems)));
           },
           py::arg("config"), py::arg("outcome"), py::arg("objective"), py::arg("metrics"),
-          py::arg("seconds") = missing)
+          py::arg("seconds") = missing, py::arg("sems") = py::none())
       .def(
           "enqueue",
           [](Optimizer& self, const py::dict& config) { self.enqueue(from_dict(self.space(), config)); },
           py::arg("config"))
-      .def("queue",
-           [](const Optimizer& self) {
-             py::list list;
-             for (const Configuration& configuration : self.queue())
-               list.append(to_dict(self.space(), configuration));
-             return list;
-           })
-      .def("record", &record, py::arg("trial"))
-      .def(
-          "pending",
-          [](const Optimizer& self, std::size_t trial) {
-            check_trial(self, trial);
-            return self.history().standing(trial) == Standing::pending;
-          },
-          py::arg("trial"))
-      .def("events", &events)
-      .def("__len__", [](const Optimizer& self) { return self.history().size(); })
-      .def_property_readonly("best", [](const Optimizer& self) { return self.history().best(); })
       .def_property_readonly("phase", &Optimizer::phase)
       .def_property_readonly("stage", &Optimizer::stage)
       .def_property_readonly("temperature", &Optimizer::temperature)
@@ -164,8 +134,25 @@ void bind_search(py::module_& m) {
             self.use(device_from(device), gpu.value_or(nullptr));
           },
           py::arg("device"), py::arg("gpu"))
+      .def_property_readonly("method", [](const Optimizer& self) { return text(self.options().method); })
+      .def_property_readonly("preset", [](const Optimizer& self) { return text(self.options().preset); })
+      .def_property_readonly("direction",
+                             [](const Optimizer& self) { return text(self.options().direction); })
+      .def_property_readonly("acquisition",
+                             [](const Optimizer& self) { return text(self.options().tpe.acquisition); })
+      .def_property_readonly("budget", [](const Optimizer& self) { return self.options().budget; })
+      .def_property_readonly("seed", [](const Optimizer& self) { return self.options().seed; })
       .def_property_readonly("allow_repeats",
                              [](const Optimizer& self) { return self.options().allow_repeats; })
+      // (metric, bound, side) of each
+      .def_property_readonly("limits",
+                             [](const Optimizer& self) {
+                               std::vector<std::tuple<std::string, double, std::string>> limits;
+                               for (const Constraint& constraint : self.options().constraints)
+                                 limits.emplace_back(constraint.metric, constraint.limit,
+                                                     text(constraint.side));
+                               return limits;
+                             })
       .def_property_readonly("options", [](const Optimizer& self) {
         py::dict table;
         for (const OptionInfo& info : option_table(self.options())) table[py::str(info.name)] = info.value;

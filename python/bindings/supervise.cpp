@@ -4,6 +4,7 @@
 
 #include "bind.hpp"
 #include "lehr/supervise/supervisor.hpp"
+#include "os_text.hpp"
 
 namespace py = pybind11;
 
@@ -36,7 +37,7 @@ void bind_observed(py::module_& m) {
                              })
       .def_property_readonly("record_body", [](const Observed& self) { return py::bytes(self.record_body); })
       .def_readonly("record_late", &Observed::record_late)
-      .def_readonly("bad_channel", &Observed::bad_channel)
+      .def_property_readonly("bad_channel", [](const Observed& self) { return OsText{self.bad_channel}; })
       .def_readonly("status", &Observed::status)
       .def_property_readonly("killed", [](const Observed& self) { return supervise::name_of(self.killed); })
       .def_readonly("terminated", &Observed::terminated)
@@ -63,19 +64,18 @@ void bind_observed(py::module_& m) {
       .def_readonly("kill_to_gone_s", &Observed::kill_to_gone_s);
 }
 
-std::pair<std::shared_ptr<Helper>, supervise::News> start(Supervisor& self,
-                                                          std::vector<std::string> arguments,
-                                                          std::vector<std::string> environment,
-                                                          std::string marker, const std::string& setup,
+std::pair<std::shared_ptr<Helper>, supervise::News> start(Supervisor& self, std::vector<OsText> arguments,
+                                                          std::vector<OsText> environment,
+                                                          const OsText& marker, const std::string& setup,
                                                           int log, double start_limit_s) {
-  supervise::HelperSpec spec{std::move(arguments), std::move(environment), std::move(marker),
+  supervise::HelperSpec spec{bytes_of(std::move(arguments)), bytes_of(std::move(environment)), marker.bytes,
                              supervise::command_frame(setup), start_limit_s};
   const py::gil_scoped_release release;  // the arguments are C++ values by now
   Supervisor::Started started = self.start(std::move(spec), log);
   return {std::move(started.helper), std::move(started.news)};
 }
 
-std::tuple<std::shared_ptr<Answer<Observed>>, bool, std::string> run(
+std::tuple<std::shared_ptr<Answer<Observed>>, bool, OsText> run(
     Supervisor& self, const std::shared_ptr<Helper>& helper, const std::string& command, int payload,
     int folder, int fault, std::optional<double> timeout_s, std::optional<double> memory_bytes,
     double start_limit_s, double grace_s, double linger_s, double abandon_s, std::size_t result_bytes) {
@@ -83,14 +83,14 @@ std::tuple<std::shared_ptr<Answer<Observed>>, bool, std::string> run(
                                       linger_s,  abandon_s,    result_bytes};
   const py::gil_scoped_release release;  // likewise
   supervise::TrialHandle handle = self.run(helper, limits, command, payload, folder, fault);
-  return {std::move(handle.answer), handle.cgroup, std::move(handle.cgroup_refused)};
+  return {std::move(handle.answer), handle.cgroup, OsText{std::move(handle.cgroup_refused)}};
 }
 
 }  // namespace
 
 void bind_supervise(py::module_& m) {
   py::class_<supervise::Death>(m, "HelperDeath", "How a helper ended; `how` is empty while it is well.")
-      .def_readonly("how", &supervise::Death::how)
+      .def_property_readonly("how", [](const supervise::Death& self) { return OsText{self.how}; })
       .def_readonly("status", &supervise::Death::status)
       .def_property_readonly("last_line",
                              [](const supervise::Death& self) { return py::bytes(self.last_line); });
@@ -106,12 +106,11 @@ void bind_supervise(py::module_& m) {
       .def_property_readonly("alive", &Helper::alive);
   py::class_<Supervisor>(m, "NativeSupervisor",
                          "The supervisor's thread, which never takes the interpreter's lock.")
-      .def(py::init(
-               [](const std::string& cgroup, bool use_cgroups, bool pretend, const std::string& kernel_log) {
-                 supervise::CgroupTree tree =
-                     use_cgroups ? supervise::CgroupTree(cgroup, pretend) : supervise::CgroupTree("", true);
-                 return std::make_unique<Supervisor>(std::move(tree), use_cgroups, kernel_log);
-               }),
+      .def(py::init([](const OsText& cgroup, bool use_cgroups, bool pretend, const OsText& kernel_log) {
+             supervise::CgroupTree tree =
+                 use_cgroups ? supervise::CgroupTree(cgroup.bytes, pretend) : supervise::CgroupTree("", true);
+             return std::make_unique<Supervisor>(std::move(tree), use_cgroups, kernel_log.bytes);
+           }),
            py::kw_only(), py::arg("cgroup") = "", py::arg("use_cgroups") = true, py::arg("pretend") = false,
            py::arg("kernel_log") = "/dev/kmsg")
       .def("start", &start, py::arg("arguments"), py::arg("environment"), py::arg("marker"), py::arg("setup"),

@@ -10,6 +10,7 @@
 #include "lehr/supervise/priority.hpp"
 #include "lehr/supervise/proc.hpp"
 #include "lehr/supervise/trajectory.hpp"
+#include "os_text.hpp"
 
 namespace py = pybind11;
 
@@ -49,10 +50,13 @@ void bind_supervise_parts(py::module_& m) {
       .def("add", &supervise::Trajectory::add, py::arg("seconds"), py::arg("value"))
       .def("points", &supervise::Trajectory::points);
   py::class_<supervise::CgroupTree>(m, "CgroupTree", "Where the kernel would keep a trial's memory limit.")
-      .def(py::init<const std::string&, bool>(), py::arg("asked") = "", py::arg("pretend") = false)
+      .def(py::init(
+               [](const OsText& asked, bool pretend) { return supervise::CgroupTree(asked.bytes, pretend); }),
+           py::arg("asked") = "", py::arg("pretend") = false)
       .def_property_readonly("usable", &supervise::CgroupTree::usable)
-      .def_property_readonly("root", &supervise::CgroupTree::root)
-      .def_property_readonly("why_not", &supervise::CgroupTree::why_not);
+      .def_property_readonly("root", [](const supervise::CgroupTree& self) { return OsText{self.root()}; })
+      .def_property_readonly("why_not",
+                             [](const supervise::CgroupTree& self) { return OsText{self.why_not()}; });
   m.def("hurry", &supervise::hurry, py::arg("pid"),
         "Undo what a process, perhaps a dying one, has done to be scheduled later than we are.");
   m.def("parse_oom_record", &supervise::parse_oom_record, py::arg("record"), py::arg("pid"),

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.errors import (
     ConfigurationError,
+    DeploymentError,
     DeviceError,
     ExhaustedError,
     IsolationError,
     LehrError,
+    LoadError,
     ModelError,
     OptionError,
     ResultError,
@@ -24,7 +26,11 @@ from lehr.trial import Trial
 if TYPE_CHECKING:
     from lehr import probe
     from lehr.conditions import Condition, param
+    from lehr.deploy.ship import Deployed, load
+    from lehr.deploy.tune import Tuned, tune
+    from lehr.deploy.verify import Verified, verify
     from lehr.gpu import GpuStatus, gpu_status
+    from lehr.limits import Limit
     from lehr.optimizer import Optimizer
     from lehr.parzen import ParzenEstimator
     from lehr.space import Space
@@ -35,18 +41,25 @@ if TYPE_CHECKING:
 _LAZY = {
     "Categorical": "lehr.variables",
     "Condition": "lehr.conditions",
+    "Deployed": "lehr.deploy.ship",
     "Float": "lehr.variables",
     "GpuStatus": "lehr.gpu",
     "Int": "lehr.variables",
+    "Limit": "lehr.limits",
     "Optimizer": "lehr.optimizer",
     "Ordinal": "lehr.variables",
     "ParzenEstimator": "lehr.parzen",
     "Space": "lehr.space",
     "Study": "lehr.study",
+    "Tuned": "lehr.deploy.tune",
+    "Verified": "lehr.deploy.verify",
     "gpu_status": "lehr.gpu",
+    "load": "lehr.deploy.ship",
     "load_study": "lehr.study",
     "param": "lehr.conditions",
     "run": "lehr.study",
+    "tune": "lehr.deploy.tune",
+    "verify": "lehr.deploy.verify",
 }
 
 
@@ -94,6 +107,8 @@ __all__ = [
     "Categorical",
     "Condition",
     "ConfigurationError",
+    "Deployed",
+    "DeploymentError",
     "DeviceError",
     "EarlyStop",
     "Ending",
@@ -103,6 +118,8 @@ __all__ = [
     "Int",
     "IsolationError",
     "LehrError",
+    "Limit",
+    "LoadError",
     "ModelError",
     "Optimizer",
     "OptionError",
@@ -115,12 +132,17 @@ __all__ = [
     "Study",
     "Trial",
     "TrialContext",
+    "Tuned",
     "UnpicklableError",
+    "Verified",
     "__version__",
     "current_trial",
     "gpu_status",
+    "load",
     "load_study",
     "param",
     "probe",
     "run",
+    "tune",
+    "verify",
 ]

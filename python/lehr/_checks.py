@@ -99,18 +99,3 @@ def trial_number(trial: Any) -> int:
     if not 0 <= number < 2**63:
         raise ResultError(f"trial {number} is unknown; trials are numbered from 0")
     return number
-
-
-def limits(constraints: Mapping[str, float]) -> dict[str, float]:
-    """Upper limits by metric name. Raises OptionError."""
-    if not isinstance(constraints, Mapping):
-        raise OptionError(
-            f"constraints is a {type(constraints).__name__}; give upper limits by metric name, "
-            "such as {'latency_p95_ms': 20.0}"
-        )
-    limits: dict[str, float] = {}
-    for name, limit in constraints.items():
-        if not isinstance(name, str):
-            raise OptionError(f"the metric name {name!r} is a {type(name).__name__}; give a string")
-        limits[name] = real(f"the limit of {name!r}", limit)
-    return limits

@@ -48,6 +48,7 @@ __all__: list[str] = [
     "below_count",
     "best_of_family",
     "check_space",
+    "combined",
     "compiler",
     "doubling_horizon",
     "elite_restart_due",
@@ -77,10 +78,13 @@ __all__: list[str] = [
     "probe_evidence_below",
     "probe_evidence_unseen",
     "probe_gpu_uuid",
+    "probe_mean",
     "probe_measure",
     "probe_measure_gpu",
+    "probe_measure_mean",
     "probe_quantile",
     "probe_samples_for_point",
+    "probe_student_t",
     "probe_timer",
     "probe_warmup",
     "problem_names",
@@ -89,6 +93,7 @@ __all__: list[str] = [
     "run_study",
     "score_unit",
     "search_hard",
+    "shrunk",
     "skewness",
     "snap_back_probability",
     "structural_move",
@@ -106,14 +111,14 @@ class Gpu:
     The first GPU; opened at its first use.
     """
     @typing.overload
-    def __init__(self, driver: str) -> None:
+    def __init__(self, driver: str | bytes) -> None:
         """
         With the kernel that this build carries, if any.
         """
     @typing.overload
     def __init__(
         self,
-        driver: str,
+        driver: str | bytes,
         image: bytes,
         *,
         toolkit: typing.SupportsInt | typing.SupportsIndex = 0,
@@ -347,7 +352,7 @@ class Optimizer:
         method: str,
         preset: str,
         direction: str,
-        constraints: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+        limits: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex, str]],
         budget: typing.SupportsInt | typing.SupportsIndex,
         seed: typing.SupportsInt | typing.SupportsIndex,
         allow_repeats: bool | None,
@@ -362,6 +367,11 @@ class Optimizer:
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
+        sems: tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None = None,
     ) -> int: ...
     def ask(self) -> tuple[typing.Any, ...]: ...
     def enqueue(self, config: dict[str, typing.Any]) -> None: ...
@@ -375,6 +385,11 @@ class Optimizer:
                 str,
                 typing.SupportsFloat | typing.SupportsIndex,
                 collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                tuple[
+                    typing.SupportsFloat | typing.SupportsIndex,
+                    collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                ]
+                | None,
             ]
         ],
     ) -> None: ...
@@ -398,6 +413,7 @@ class Optimizer:
     def replay_ask(self, config: dict[str, typing.Any], origin: str) -> tuple[typing.Any, ...]: ...
     def score(self, configs: list[typing.Any], device: str, gpu: Gpu | None) -> list[float]: ...
     def seconds(self, trial: typing.SupportsInt | typing.SupportsIndex) -> float: ...
+    def sems(self, trial: typing.SupportsInt | typing.SupportsIndex) -> typing.Any: ...
     def split(self) -> tuple[list[int], list[int]]: ...
     def tell(
         self,
@@ -406,18 +422,37 @@ class Optimizer:
         objective: typing.SupportsFloat | typing.SupportsIndex,
         metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         seconds: typing.SupportsFloat | typing.SupportsIndex = ...,
+        sems: tuple[
+            typing.SupportsFloat | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None = None,
     ) -> tuple[bool, float]: ...
     def use(self, device: str, gpu: Gpu | None) -> None: ...
+    @property
+    def acquisition(self) -> str: ...
     @property
     def allow_repeats(self) -> bool: ...
     @property
     def best(self) -> int | None: ...
     @property
+    def budget(self) -> int: ...
+    @property
+    def direction(self) -> str: ...
+    @property
     def finished(self) -> str | None: ...
+    @property
+    def limits(self) -> list[tuple[str, float, str]]: ...
+    @property
+    def method(self) -> str: ...
     @property
     def options(self) -> dict[str, typing.Any]: ...
     @property
     def phase(self) -> str: ...
+    @property
+    def preset(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
     @property
     def stage(self) -> str: ...
     @property
@@ -460,6 +495,7 @@ class GaussianProcess:
         values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         scale: typing.SupportsFloat | typing.SupportsIndex = 1.0,
         evaluations: typing.SupportsInt | typing.SupportsIndex = 100,
+        variances: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
     ) -> None: ...
     def predict(
         self,
@@ -749,10 +785,10 @@ class NativeSupervisor:
     def __init__(
         self,
         *,
-        cgroup: str = "",
+        cgroup: str | bytes = "",
         use_cgroups: bool = True,
         pretend: bool = False,
-        kernel_log: str = "/dev/kmsg",
+        kernel_log: str | bytes = "/dev/kmsg",
     ) -> None: ...
     def close(self) -> None: ...
     def drop(self, helper: NativeHelper) -> None: ...
@@ -774,9 +810,9 @@ class NativeSupervisor:
     ) -> tuple[TrialAnswer, bool, str]: ...
     def start(
         self,
-        arguments: collections.abc.Sequence[str],
-        environment: collections.abc.Sequence[str],
-        marker: str,
+        arguments: collections.abc.Sequence[str | bytes],
+        environment: collections.abc.Sequence[str | bytes],
+        marker: str | bytes,
         setup: str,
         log: typing.SupportsInt | typing.SupportsIndex,
         start_limit_s: typing.SupportsFloat | typing.SupportsIndex,
@@ -810,7 +846,7 @@ class CgroupTree:
     """
     Where the kernel would keep a trial's memory limit.
     """
-    def __init__(self, asked: str = "", pretend: bool = False) -> None: ...
+    def __init__(self, asked: str | bytes = "", pretend: bool = False) -> None: ...
     @property
     def root(self) -> str: ...
     @property
@@ -824,7 +860,7 @@ class TreeWatch:
     """
     def __init__(
         self,
-        root: str,
+        root: str | bytes,
         pid: typing.SupportsInt | typing.SupportsIndex,
         period_ms: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None:
@@ -884,6 +920,14 @@ def check_space(
 ) -> None:
     """
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
+    """
+
+def combined(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> tuple[float, float]:
+    """
+    Several measurements of one thing as one: value and variance.
     """
 
 def compiler() -> str: ...
@@ -1019,7 +1063,7 @@ def probe_dependence(
     Samples that say as much as one independent one: where exceedances were seen, and where not.
     """
 
-def probe_descendants(root: str, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
+def probe_descendants(root: str | bytes, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
     """
     Processes that a process started, and those that they started.
     """
@@ -1058,6 +1102,14 @@ def probe_gpu_uuid(library: str, stream: typing.SupportsInt | typing.SupportsInd
     The UUID of the GPU that a stream belongs to, without what NVML puts before it.
     """
 
+def probe_mean(
+    samples_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[float, int]:
+    """
+    (half-width of the mean's interval as a share of the mean, blocks); infinite with fewer than 3 blocks.
+    """
+
 def probe_measure(
     callee: typing.Any,
     *,
@@ -1080,6 +1132,12 @@ def probe_measure(
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     min_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    limit_samples: typing.SupportsInt | typing.SupportsIndex,
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
     watch: typing.Any = None,
     tick_ms: typing.SupportsFloat | typing.SupportsIndex = 20.0,
 ) -> tuple[
@@ -1118,6 +1176,12 @@ def probe_measure_gpu(
     hasty: bool,
     moot_mean: typing.SupportsFloat | typing.SupportsIndex,
     min_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    limit_samples: typing.SupportsInt | typing.SupportsIndex,
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
     in_flight: typing.SupportsInt | typing.SupportsIndex,
     patience_s: typing.SupportsFloat | typing.SupportsIndex,
     capture: bool,
@@ -1139,6 +1203,19 @@ def probe_measure_gpu(
     As probe_measure, by events on a stream; with free bytes before and after, and why nothing was captured.
     """
 
+def probe_measure_mean(
+    samples_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    precision: tuple[
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+        typing.SupportsFloat | typing.SupportsIndex,
+    ],
+    enough_seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[int, bool]:
+    """
+    (samples used, whether the mean was known): the timed loop's rule on recorded latencies.
+    """
+
 def probe_quantile(
     sorted: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     share: typing.SupportsFloat | typing.SupportsIndex,
@@ -1152,6 +1229,14 @@ def probe_quantile(
 def probe_samples_for_point(share: typing.SupportsFloat | typing.SupportsIndex) -> int:
     """
     Samples that leave one expected beyond the percentile.
+    """
+
+def probe_student_t(
+    confidence: typing.SupportsFloat | typing.SupportsIndex,
+    degrees: typing.SupportsInt | typing.SupportsIndex,
+) -> float:
+    """
+    t with P(|T| <= t) = confidence for Student's distribution.
     """
 
 def probe_timer(readings: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:
@@ -1195,6 +1280,14 @@ def search_hard(
 ) -> tuple[typing.Any, typing.Any, int]:
     """
     The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
+    """
+
+def shrunk(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> list[float]:
+    """
+    What each of several like things is expected to be.
     """
 
 def skewness(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> float: ...

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from lehr._checks import real
 from lehr.errors import ConfigurationError, OptionError, ResultError
 from lehr.space import Space
 from lehr.trial import OUTCOMES
 
+#: Configuration, outcome, objective, metrics, and the standard errors of the objective and of the metrics; NaN where
+#: not measured or not known.
+Hearsay = tuple[dict[str, Any], str, float, list[float], tuple[float, list[float]]]
 
-def results_of(
-    previous: Any, space: Space, metric_names: Sequence[str], direction: str
-) -> list[tuple[dict[str, Any], str, float, list[float]]]:
-    """Configuration, outcome, objective and metrics (NaN where not measured) of every finished trial that is legal in
-    the space.
+
+class Searched(Protocol):
+    """What has a history to learn from, such as an Optimizer or a study."""
+
+    @property
+    def trials(self) -> Iterable[Any]:
+        """Trials with ``config``, ``outcome``, ``objective`` and ``metrics``."""
+
+
+def results_of(previous: Any, space: Space, columns: Sequence[str], direction: str) -> list[Hearsay]:
+    """The results of every finished trial that is legal in the space.
 
     Args:
         previous: something with ``trials``, or an iterable of trials with ``config``, ``outcome``, ``objective`` and
-            ``metrics``.
+            ``metrics``, and perhaps ``objective_sem`` and ``metrics_sem``.
+        space: of the search that learns.
+        columns: the metric of each of its limits.
         direction: of the search that learns.
 
     Raises:
@@ -34,7 +45,7 @@ def results_of(
             f"the search to learn from is to {other} its objective, this one to {direction} it: what was best there is "
             "worst here; give learn its trials with the sign of their objectives changed"
         )
-    results: list[tuple[dict[str, Any], str, float, list[float]]] = []
+    results: list[Hearsay] = []
     try:
         trials = list(getattr(previous, "trials", previous))
     except TypeError:
@@ -61,10 +72,9 @@ def results_of(
         if outcome == "ok":
             score = _finite("the objective", objective)
         values = [
-            _finite(f"metric {name!r}", metrics[name]) if name in metrics else math.nan
-            for name in metric_names
+            _finite(f"metric {name!r}", metrics[name]) if name in metrics else math.nan for name in columns
         ]
-        results.append((config, outcome, score, values))
+        results.append((config, outcome, score, values, _errors(trial, columns, score, values)))
     if problems and not results:
         raise ConfigurationError(
             f"none of the {finished} finished trials to learn from is legal in this space; learn from a search of the "
@@ -78,6 +88,29 @@ def _finite(what: str, value: Any) -> float:
     if not math.isfinite(number):
         raise ResultError(f"{what} of a trial to learn from is {number}; it must be a finite number")
     return number
+
+
+def _errors(
+    trial: Any, columns: Sequence[str], objective: float, metrics: Sequence[float]
+) -> tuple[float, list[float]]:
+    """Standard errors of what a trial measured, where it tells them."""
+    told = getattr(trial, "metrics_sem", None)
+    sems = told if isinstance(told, Mapping) else {}
+    return _error("the objective", getattr(trial, "objective_sem", None), objective), [
+        _error(f"metric {name!r}", sems.get(name), value)
+        for name, value in zip(columns, metrics, strict=True)
+    ]
+
+
+def _error(what: str, sem: Any, value: float) -> float:
+    if sem is None or math.isnan(value):
+        return math.nan
+    error = _finite(f"the standard error of {what}", sem)
+    if error < 0:
+        raise ResultError(
+            f"the standard error of {what} of a trial to learn from is {error}; it must be at least 0"
+        )
+    return error
 
 
 def _problem(space: Space, config: dict[str, Any]) -> str | None:

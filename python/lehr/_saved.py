@@ -5,93 +5,109 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from lehr import _core
+from lehr._hearsay import Hearsay
+from lehr._record import known
 from lehr.errors import LehrError
-
-if TYPE_CHECKING:
-    from lehr.optimizer import Optimizer
+from lehr.limits import Limit
+from lehr.metrics import Side
+from lehr.space import Space
 
 FORMAT = "lehr.optimizer"
 VERSION = 1
 
 
-def state_of(search: Optimizer, options: Mapping[str, float]) -> dict[str, Any]:
-    """The saved form of a search that was given these options."""
-    core = search._core
+def state_of(core: _core.Optimizer, space: Space, options: Mapping[str, float]) -> dict[str, Any]:
+    """The saved form of a search over this space that was given these options."""
     return {
         "format": FORMAT,
         "version": VERSION,
-        "space": json.loads(search.space.to_json()),
-        "direction": search.direction,
-        "constraints": [[name, limit] for name, limit in search.constraints.items()],
-        "budget": search.budget,
-        "method": search.method,
-        "preset": search.preset,
-        "seed": search.seed,
-        "allow_repeats": search.allow_repeats,
-        "acquisition": search.acquisition,
+        "space": json.loads(space.to_json()),
+        "direction": core.direction,
+        "constraints": [
+            Limit(metric, bound, cast(Side, side)).as_json() for metric, bound, side in core.limits
+        ],
+        "budget": core.budget,
+        "method": core.method,
+        "preset": core.preset,
+        "seed": core.seed,
+        "allow_repeats": core.allow_repeats,
+        "acquisition": core.acquisition,
         "options": options,
-        **({"learned": known} if (known := learned(core)) else {}),
+        **({"learned": taught} if (taught := learned(core)) else {}),
         "events": events(core),
         "queue": core.queue(),
     }
 
 
 def events(core: _core.Optimizer) -> list[list[Any]]:
-    """Asks as ``["ask", config, origin]`` and tells as ``["tell", number, outcome, objective, metrics]``, in order;
-    a sixth entry of a tell is its seconds, where told.
+    """Asks as ``["ask", config, origin]`` and tells as ``["tell", number, outcome, objective, metrics]``, in order.
+    Where told, a tell goes on with its seconds, and then with the standard errors of the objective and of the metrics.
 
-    What was not measured is null: JSON has no NaN.
+    What was not measured or not told is null: JSON has no NaN.
     """
     recorded: list[list[Any]] = []
     for number, told in core.events():
         _, config, origin, outcome, objective, metrics, _, _ = core.record(number)
         if told:
-            value = objective if outcome == "ok" else None
-            measured = [None if math.isnan(metric) else metric for metric in metrics]
-            event = ["tell", number, outcome, value, measured]
-            seconds = core.seconds(number)
-            recorded.append(event if math.isnan(seconds) else [*event, seconds])
+            event = ["tell", number, outcome, objective if outcome == "ok" else None, _row(metrics)]
+            seconds, sems = known(core.seconds(number)), core.sems(number)
+            if sems is not None and (objective_sem := _errors(*sems)):
+                event += [seconds, *objective_sem]
+            elif seconds is not None:
+                event.append(seconds)
+            recorded.append(event)
         else:
             recorded.append(["ask", config, origin])
     return recorded
 
 
-def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]], metrics: int) -> None:
-    """Repeat recorded asks and tells on a fresh search that has so many constrained metrics."""
+def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
+    """Repeat recorded asks and tells on a fresh search."""
+    width = len(core.limits)
     for event in recorded:
         if event[0] == "ask":
             _, config, origin = event
             core.replay_ask(dict(config), origin)
             continue
-        _, number, outcome, objective, measured, *seconds = event
-        values = [math.nan if value is None else value for value in measured]
-        if len(values) != metrics:
-            raise ValueError(f"trial {number} has {len(values)} metrics instead of {metrics}")
-        core.tell(number, outcome, math.nan if objective is None else objective, values, *seconds)
+        _, number, outcome, objective, measured, *more = event
+        if len(measured) != width:
+            raise ValueError(f"trial {number} has {len(measured)} metrics instead of {width}")
+        seconds, objective_sem, metrics_sem = [*more, None, None, None][:3]
+        errors = None if len(more) < 2 else (_number(objective_sem), _numbers(metrics_sem or ()))
+        core.tell(number, outcome, _number(objective), _numbers(measured), _number(seconds), errors)
 
 
 def learned(core: _core.Optimizer) -> list[list[Any]]:
-    """What the search learned from another, as ``[config, outcome, objective, metrics]``; null as in `events`."""
+    """What the search learned from another, as ``[config, outcome, objective, metrics]``, where told with the standard
+    errors of the objective and of the metrics; null as in `events`.
+    """
     recorded: list[list[Any]] = []
-    for config, outcome, objective, metrics in core.learned():
-        measured = [None if math.isnan(metric) else metric for metric in metrics]
-        recorded.append([config, outcome, objective if outcome == "ok" else None, measured])
+    for config, outcome, objective, metrics, sems in core.learned():
+        entry = [config, outcome, objective if outcome == "ok" else None, _row(metrics)]
+        recorded.append(entry + _errors(*sems))
     return recorded
 
 
-def teach(core: _core.Optimizer, recorded: Sequence[Sequence[Any]], metrics: int) -> None:
-    """Repeat on a fresh search, which has so many constrained metrics, what it learned from another."""
-    results: list[tuple[dict[str, Any], str, float, list[float]]] = []
-    for config, outcome, objective, measured in recorded:
-        values = [math.nan if value is None else float(value) for value in measured]
-        if len(values) != metrics:
-            raise ValueError(f"a learned result has {len(values)} metrics instead of {metrics}")
-        results.append((dict(config), outcome, math.nan if objective is None else float(objective), values))
+def teach(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
+    """Repeat on a fresh search what it learned from another."""
+    width = len(core.limits)
+    results: list[Hearsay] = []
+    for config, outcome, objective, measured, *sems in recorded:
+        if len(measured) != width:
+            raise ValueError(f"a learned result has {len(measured)} metrics instead of {width}")
+        objective_sem, metrics_sem = [*sems, None, None][:2]
+        errors = _number(objective_sem), _numbers(metrics_sem or ())
+        results.append((dict(config), outcome, _number(objective), _numbers(measured), errors))
     if results:
         core.learn(results)
+
+
+def refuse(constant: str) -> None:
+    """For ``NaN`` and ``Infinity``, which JSON has not."""
+    raise ValueError(f"{constant} is no number of a saved search")
 
 
 def check_format(state: Any) -> None:
@@ -105,10 +121,39 @@ def check_format(state: Any) -> None:
 
 
 def arguments(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of the Optimizer that was saved; older saves know no acquisition."""
+    """Keyword arguments of the Optimizer that was saved; older saves know no acquisition, and upper limits only, each
+    as ``[metric, bound]``.
+    """
     names = ("direction", "budget", "method", "preset", "seed", "allow_repeats", "options")
+    limits = [
+        Limit.from_json(limit) if isinstance(limit, Mapping) else _limit(*limit)
+        for limit in state["constraints"]
+    ]
     return {
         **{name: state[name] for name in names},
-        "constraints": dict(state["constraints"]),
+        "constraints": limits,
         "acquisition": state.get("acquisition", "ratio"),
     }
+
+
+def _limit(metric: str, bound: float, side: Side = "<=") -> Limit:
+    return Limit(str(metric), float(bound), side)
+
+
+def _row(values: Sequence[float]) -> list[float | None]:
+    return [known(value) for value in values]
+
+
+def _errors(objective: float, metrics: Sequence[float]) -> list[Any]:
+    """Standard errors, as a record ends with them; nothing where none is known."""
+    if all(math.isnan(sem) for sem in (objective, *metrics)):
+        return []
+    return [known(objective), _row(metrics)]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [_number(value) for value in values]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class LehrError(Exception):
@@ -45,12 +46,25 @@ class ModelError(LehrError):
     """A model or its data cannot be used for tuning; the message says why and what to do."""
 
 
+class DeploymentError(LehrError, ValueError):
+    """A deployed folder or its best.json cannot be used; the message says why and what to do."""
+
+
 class UnpicklableError(LehrError, TypeError):
     """A function or an argument cannot be sent to another process; ``culprit`` names the part that cannot."""
 
     def __init__(self, message: str, culprit: str = "") -> None:
         super().__init__(message)
         self.culprit = culprit
+
+
+class LoadError(LehrError):
+    """An evaluation cannot be entered in a process of its own, whatever the configuration; ``evidence`` says how it
+    ended (as of :class:`lehr.Ending`)."""
+
+    def __init__(self, message: str, evidence: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.evidence: dict[str, Any] = dict(evidence or {})
 
 
 class IsolationError(LehrError, OSError):
@@ -63,3 +77,11 @@ class DeviceError(LehrError, RuntimeError):
 
 class MissingPackageError(LehrError):
     """An optional package is not installed; the message says which extra brings it."""
+
+
+class PreparationError(LehrError, RuntimeError):
+    """What a configuration needs (a converted model, say) could not be made; the message says what failed."""
+
+
+class RanElsewhereError(LehrError, RuntimeError):
+    """A runtime took a configuration and then ran it on something else: another provider, or other threads."""

@@ -13,6 +13,7 @@ import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, Literal
 
 from lehr._units import BYTES, NANOSECONDS
@@ -27,6 +28,7 @@ Answer = Literal["met", "missed", "borderline", "unmeasured"]
 #: does not: small, since its neighbours may well pass. Chosen by hand, not sensitive.
 SMALL_EXCESS = 1e-3
 VERDICTS = "verdicts"
+Z95 = 1.959964  # half the width of a normal interval at 95 %, in standard errors
 _ANSWERS: Mapping[object, Answer] = {"feasible": "met", "infeasible": "missed", "borderline": "borderline"}
 
 _BASE_UNITS = {
@@ -155,6 +157,21 @@ class Judgement:
     probability: float | None = None
 
     @property
+    def metric(self) -> str:
+        """The limit's metric."""
+        return self.limit.metric
+
+    @property
+    def bound(self) -> float:
+        """The limit's bound."""
+        return self.limit.bound
+
+    @property
+    def side(self) -> Side:
+        """The limit's side."""
+        return self.limit.side
+
+    @property
     def excess(self) -> float:
         """How far beyond the limit, in the metric's unit; above 0 exactly where it does not pass, infinite without a
         measurement.
@@ -250,25 +267,31 @@ def judge(
     metrics: Mapping[str, float],
     verdicts: Mapping[str, Mapping[str, Any]] | None = None,
     *,
+    sem: Mapping[str, float] | None = None,
     accept_borderline: bool = False,
 ) -> Judged:
     """Hold measurements against limits: the one place where that is decided.
 
     A settled verdict outweighs the figure, which is an estimate: a feasible limit is missed by nothing, an infeasible
-    one by :data:`SMALL_EXCESS` of the bound at least. A borderline limit does not pass unless ``accept_borderline``.
+    one by :data:`SMALL_EXCESS` of the bound at least. Without a verdict, a figure whose interval at 95 %, by its
+    standard error, holds the bound is borderline. A borderline limit does not pass unless ``accept_borderline``.
 
     Args:
         limits: what is asked.
         metrics: what was measured, by name, in each metric's unit.
         verdicts: what measuring settled, by metric (see the module). A verdict is about the side that its entry
             ``side`` names, upper where it names none.
+        sem: standard errors of the metrics, in their units, where they are known.
         accept_borderline: whether a limit that measuring left open counts as met.
     """
-    said = verdicts or {}
+    said, errors = verdicts or {}, sem or {}
     return Judged(
         tuple(
             _judge(
-                limit, metrics.get(limit.metric), _verdict(said, limit), accept_borderline=accept_borderline
+                limit,
+                metrics.get(limit.metric),
+                _verdict(said, limit) or _by_interval(limit, metrics, errors),
+                accept_borderline=accept_borderline,
             )
             for limit in limits
         )
@@ -290,6 +313,19 @@ def verdicts_of(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def _verdict(verdicts: Mapping[str, Mapping[str, Any]], limit: Limit) -> Mapping[str, Any] | None:
     verdict = verdicts.get(limit.metric)
     return verdict if verdict is not None and verdict.get("side", "<=") == limit.side else None
+
+
+def _by_interval(
+    limit: Limit, metrics: Mapping[str, float], sem: Mapping[str, float]
+) -> Mapping[str, Any] | None:
+    """Borderline where the figure's interval holds the bound; None where the figure alone decides."""
+    value, half = metrics.get(limit.metric), Z95 * sem.get(limit.metric, 0.0)
+    if value is None or abs(limit.excess(value)) >= half:
+        return None
+    low, high = figure(limit.metric, value - half), figure(limit.metric, value + half)
+    chance = NormalDist().cdf(-limit.excess(value) * Z95 / half)
+    reason = f"{limit} is open: {limit.metric} lies between {low} and {high} at 95% confidence"
+    return {"answer": "borderline", "reason": reason, "probability": chance}
 
 
 def _judge(

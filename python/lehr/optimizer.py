@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +14,20 @@ from lehr._checks import (
     configuration,
     configurations,
     flag,
-    limits,
     overrides,
     seed_number,
     trial_number,
     whole,
 )
-from lehr._hearsay import results_of
+from lehr._hearsay import Searched, results_of
+from lehr._record import errors_of, trial_of
 from lehr._told import ResultReader, cost
 from lehr.errors import LehrError, OptionError
 from lehr.gpu import Device, gpu_for
+from lehr.limits import Constraints, Limit, parse_limits
+from lehr.methods import Acquisition, Method
 from lehr.space import Space
 from lehr.trial import Outcome, Trial
-
-if TYPE_CHECKING:
-    from lehr.study.study import Study
-
-Method = Literal["random", "grid", "tba", "tpe", "tba-tpe", "guided"]
-Acquisition = Literal["ratio", "c-tpe"]
-METHODS: tuple[Method, ...] = ("random", "grid", "tba", "tpe", "tba-tpe", "guided")
 
 
 class Optimizer:
@@ -45,8 +39,9 @@ class Optimizer:
     Args:
         space: the space to search.
         direction: ``"maximize"`` or ``"minimize"``, of the objective.
-        constraints: finite upper limits by metric name. A result is feasible when its outcome is ``ok`` and every
-            metric is at most its limit.
+        constraints: limits on metrics: texts (``"latency_p95_ms <= 20"``, ``"accuracy >= 0.9"``),
+            :class:`lehr.limits.Limit` objects, or upper limits by metric. A metric may have an upper and a lower one.
+            A result is feasible when its outcome is ``ok`` and every limit is met.
         budget: number of trials meant to be spent, at least 1. Asking for more is allowed.
         method: ``"random"``, ``"grid"``, ``"tba"`` (thermal budget annealing), ``"tpe"`` (constrained
             Tree-structured Parzen Estimator), ``"tba-tpe"`` (annealing first, then TPE on its history) or ``"guided"``
@@ -74,7 +69,7 @@ class Optimizer:
         space: Space,
         *,
         direction: Literal["maximize", "minimize"] = "maximize",
-        constraints: Mapping[str, float] | None = None,
+        constraints: Constraints = None,
         budget: int = 25,
         method: Method = "tba-tpe",
         preset: Literal["default", "paper"] = "default",
@@ -90,20 +85,19 @@ class Optimizer:
             raise OptionError(f"unknown direction {direction!r}; use 'maximize' or 'minimize'")
         self.space = space
         self.direction = direction
-        self.constraints = limits({} if constraints is None else constraints)
+        self.limits: tuple[Limit, ...] = parse_limits(constraints)
         self.budget = whole("budget", budget, 1, 2**53)
         self.method = method
         self.preset = preset
         self.seed = seed_number(seed)
         self._overrides = overrides(options)
-        self._metric_names = tuple(self.constraints)
-        self._results = ResultReader(self._metric_names)
+        self._results = ResultReader([limit.metric for limit in self.limits])
         self._core = _core.Optimizer(
             space._core,
             str(method),
             str(preset),
             direction,
-            list(self.constraints.items()),
+            [(limit.metric, limit.bound, limit.side) for limit in self.limits],
             self.budget,
             self.seed,
             None if allow_repeats is None else flag("allow_repeats", allow_repeats),
@@ -113,6 +107,11 @@ class Optimizer:
         self.acquisition = acquisition
         self.allow_repeats: bool = self._core.allow_repeats
         self.device = device
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """The upper limits by metric; `limits` holds all of them."""
+        return {limit.metric: limit.bound for limit in self.limits if limit.upper}
 
     # -- ask and tell ----------------------------------------------------------------------------------------------
 
@@ -133,31 +132,41 @@ class Optimizer:
         outcome: Outcome = "ok",
         *,
         seconds: float | None = None,
+        objective_sem: float | None = None,
+        metrics_sem: Mapping[str, float | None] | None = None,
     ) -> None:
         """Report how a pending trial ended, in any order.
 
         Args:
             trial: the trial, or its number.
             objective: a finite number for outcome ``ok``, in the user's own sign, else ``None``.
-            metrics: for outcome ``ok`` a finite number for every constrained metric, in the unit of its limit; for
+            metrics: for outcome ``ok`` a finite number for every limited metric, in the unit of its limit; for
                 other outcomes whatever was measured of them. Others are refused.
             outcome: ``ok``, ``crashed``, ``timeout``, ``oom`` or ``early_stopped``.
             seconds: what the trial cost, at least 0, where known.
+            objective_sem: standard error of the objective, in its unit, finite and at least 0, where known. Results
+                are then compared by what they are worth (see `best`), and ``guided`` weighs each by its error.
+            metrics_sem: standard errors of the metrics by name, likewise; ``None`` where one is not known.
 
         Raises:
             ResultError: the result cannot be accepted; the search is unchanged.
         """
-        if not isinstance(trial, Trial):
-            number = trial_number(trial)
-            self._core.tell(number, *self._results.read(objective, metrics, outcome), cost(seconds))
-            return
         ended, value, values = self._results.read(objective, metrics, outcome)
         spent = cost(seconds)
-        trial.feasible, trial.violation = self._core.tell(trial.number, ended, value, values, spent)
+        sems = None
+        if objective_sem is not None or metrics_sem is not None:
+            sems = self._results.errors(objective_sem, metrics_sem, value, values)
+        if not isinstance(trial, Trial):
+            self._core.tell(trial_number(trial), ended, value, values, spent, sems)
+            return
+        number = trial.number
+        trial.feasible, trial.violation = self._core.tell(number, ended, value, values, spent, sems)
         trial.seconds = None if seconds is None else spent
         trial.outcome = outcome
         trial.objective = None if objective is None else value
         trial.metrics = self._results.measured(values)
+        if sems is not None:
+            trial.objective_sem, trial.metrics_sem = errors_of(self._core, self._results, number)
 
     def add(
         self,
@@ -167,12 +176,14 @@ class Optimizer:
         outcome: Outcome = "ok",
         *,
         seconds: float | None = None,
+        objective_sem: float | None = None,
+        metrics_sem: Mapping[str, float | None] | None = None,
     ) -> Trial:
         """Record a result from elsewhere as a finished trial.
 
         Args:
             config: a legal configuration.
-            objective, metrics, outcome, seconds: as in `tell`.
+            objective, metrics, outcome, seconds, objective_sem, metrics_sem: as in `tell`.
 
         Returns:
             The trial, numbered after those before.
@@ -182,9 +193,13 @@ class Optimizer:
             ResultError: the result cannot be accepted, as in `tell`.
         """
         ended, value, values = self._results.read(objective, metrics, outcome)
-        return self._trial(self._core.add(configuration(config), ended, value, values, cost(seconds)))
+        sems = None
+        if objective_sem is not None or metrics_sem is not None:
+            sems = self._results.errors(objective_sem, metrics_sem, value, values)
+        number = self._core.add(configuration(config), ended, value, values, cost(seconds), sems)
+        return trial_of(self._core, self._results, number)
 
-    def learn(self, previous: Optimizer | Study | Iterable[Any]) -> int:
+    def learn(self, previous: Searched | Iterable[Any]) -> int:
         """Take the history of another search of the same space, on another device or model say, as a prior.
 
         Its best feasible configurations come first, two at the most; what it says of failures, of the metrics and of
@@ -193,8 +208,8 @@ class Optimizer:
 
         Args:
             previous: an `Optimizer`, a study of `lehr.run`, or trials that have ``config``, ``outcome``, ``objective``
-                and ``metrics``. Pending trials and configurations that are not legal here are left out, and so are
-                metrics without a limit here.
+                and ``metrics``, and perhaps ``objective_sem`` and ``metrics_sem``. Pending trials and configurations
+                that are not legal here are left out, and so are metrics without a limit here.
 
         Returns:
             The number of results learned.
@@ -205,7 +220,7 @@ class Optimizer:
                 direction.
             ResultError: a trial is not one.
         """
-        results = results_of(previous, self.space, self._metric_names, self.direction)
+        results = results_of(previous, self.space, self._results.columns, self.direction)
         self._core.learn(results)
         return len(results)
 
@@ -221,14 +236,21 @@ class Optimizer:
 
     @property
     def best(self) -> Trial | None:
-        """The best feasible trial, the first found among equals; ``None`` while there is none."""
+        """The best feasible trial, the first found among equals; ``None`` while there is none.
+
+        Where standard errors were told, the best is not the luckiest: results of one configuration count as one,
+        weighted by their errors; a configuration whose combined metrics miss a limit comes last; and each combined
+        objective is shrunk towards the mean of all feasible ones, the more the less certain it is (empirical Bayes).
+        An error that was not told counts as the median of the others. Of the best configuration, the feasible trial
+        with the least error is returned, with its own figures.
+        """
         number = self._core.best
-        return None if number is None else self._trial(number)
+        return None if number is None else trial_of(self._core, self._results, number)
 
     @property
     def trials(self) -> list[Trial]:
         """All trials in the order of asking, pending ones included."""
-        return [self._trial(number) for number in range(len(self._core))]
+        return [trial_of(self._core, self._results, number) for number in range(len(self._core))]
 
     @property
     def finished(self) -> str | None:
@@ -270,8 +292,9 @@ class Optimizer:
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.
 
-        Ranked are feasible results by objective, then infeasible ones by violation, then those that did not run, of
-        which by default none counts as better. For c-TPE the split of the objective.
+        Ranked are feasible results by objective (where standard errors were told by what they are worth, see `best`),
+        then infeasible ones by violation, then those that did not run, of which by default none counts as better. For
+        c-TPE the split of the objective, as told.
 
         Raises:
             OptionError: the method has no densities.
@@ -315,7 +338,7 @@ class Optimizer:
 
     def state(self) -> dict[str, Any]:
         """The whole search as JSON-safe data: its options and the record of its asks and tells; not the device."""
-        return _saved.state_of(self, self._overrides)
+        return _saved.state_of(self._core, self.space, self._overrides)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -327,8 +350,8 @@ class Optimizer:
         _saved.check_format(state)
         try:
             optimizer = cls(Space.from_json(json.dumps(state["space"])), **_saved.arguments(state))
-            _saved.teach(optimizer._core, state.get("learned", ()), len(optimizer.constraints))
-            _saved.replay(optimizer._core, state["events"], len(optimizer.constraints))
+            _saved.teach(optimizer._core, state.get("learned", ()))
+            _saved.replay(optimizer._core, state["events"])
             for config in state["queue"]:
                 optimizer.enqueue(config)
         except (LookupError, TypeError, ValueError) as error:
@@ -348,7 +371,7 @@ class Optimizer:
             LehrError: the text is not a saved search.
         """
         try:
-            state = json.loads(text)
+            state = json.loads(text, parse_constant=_saved.refuse)
         except (TypeError, ValueError, RecursionError) as error:
             raise LehrError(f"this is not a saved lehr search: {error}") from error
         return cls.from_state(state)
@@ -367,23 +390,4 @@ class Optimizer:
     def __repr__(self) -> str:
         return (
             f"<lehr.Optimizer {self.method}: {len(self._core)} of {self.budget} trials, phase {self.phase}>"
-        )
-
-    # -- internals -------------------------------------------------------------------------------------------------
-
-    def _trial(self, number: int) -> Trial:
-        _, config, origin, outcome, objective, metrics, feasible, violation = self._core.record(number)
-        if outcome is None:
-            return Trial(number, config, origin)
-        seconds = self._core.seconds(number)
-        return Trial(
-            number,
-            config,
-            origin,
-            outcome,
-            objective=None if math.isnan(objective) else objective,
-            metrics=self._results.measured(metrics),
-            feasible=feasible,
-            violation=violation,
-            seconds=None if math.isnan(seconds) else seconds,
         )

@@ -4,10 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "crashed", "timeout", "oom", "early_stopped")
+
+
+class Cause(StrEnum):
+    """Why a trial ended as it did. What is decided about a trial is decided by this, never by words of its evidence."""
+
+    RETURNED = "returned"
+    """The function returned (``ok``)."""
+    STOPPED = "stopped"
+    """It stopped itself (``early_stopped``)."""
+    RAISED = "raised"
+    """It raised (``crashed``)."""
+    EXITED = "exited"
+    """Its process ended without a result (``crashed``)."""
+    REFUSED = "refused"
+    """Its result cannot be used: not JSON, too large, no finite numbers (``crashed``)."""
+    MALFORMED = "malformed"
+    """Its process wrote something that is no record of ours on its channel (``crashed``)."""
+    FAULT = "fault"
+    """It died of a signal of its own making, such as SIGSEGV (``crashed``)."""
+    KILLED = "killed"
+    """Neither lehr nor the kernel sent the signal that ended it (``crashed``)."""
+    HELPER = "helper"
+    """Lehr's helper process died, and the trial with it (``crashed``)."""
+    QUARANTINED = "quarantined"
+    """It was not started, because its device cannot be used (``crashed``)."""
+    DEADLINE = "deadline"
+    """It ran for too long (``timeout``)."""
+    START_LIMIT = "start_limit"
+    """It was not loaded in time (``timeout``)."""
+    MEMORY_LIMIT = "memory_limit"
+    """It used more memory than it may (``oom``)."""
+    ALLOCATION = "allocation"
+    """An allocation failed (``oom``)."""
+    MACHINE_MEMORY = "machine_memory"
+    """The machine ran out of memory, and the kernel took the trial (``oom``)."""
 
 
 @dataclass(slots=True)
@@ -24,12 +60,15 @@ class Trial:
         objective: the objective in the user's own sign; ``None`` unless the outcome is ``ok``.
         metrics: what was measured, by name.
         feasible: whether it ran and met every limit.
-        violation: sum of the excesses over the limits, each ``max(0, g - c) / |c|`` for a metric g and its limit c (a
-            limit of 0 divides by 1), infinite for what did not run; ``None`` while pending. With the option
-            ``relative_violations`` at 0, as under the paper preset, the sum of ``max(0, g - c)`` (Eq. 3 of arXiv
-            2604.25073); what did not run then has the option ``failure_violation``, 100 there.
+        violation: sum of the excesses over the limits, each ``max(0, g - c) / |c|`` for a metric g and its limit c, of
+            a lower limit ``max(0, c - g) / |c|`` (a limit of 0 divides by 1), infinite for what did not run; ``None``
+            while pending. With the option ``relative_violations`` at 0, as under the paper preset, the sum of
+            ``max(0, g - c)`` (Eq. 3 of arXiv 2604.25073); what did not run then has the option
+            ``failure_violation``, 100 there.
         evidence: what is known about how it ended (trials of a study).
         seconds: what it cost in wall-clock seconds, where told.
+        objective_sem: standard error of the objective, where told.
+        metrics_sem: standard errors of metrics by name, where told.
     """
 
     number: int
@@ -42,3 +81,5 @@ class Trial:
     violation: float | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+    objective_sem: float | None = None
+    metrics_sem: Mapping[str, float] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lehr.cli.exits import InputError, MachineError
+from lehr.cli.exits import InputError
 from lehr.cli.main import main
-from lehr.cli.workload import parse_shapes, require_runtime
+from lehr.cli.typed import batch_axes, shapes
 
 
 def ended(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -28,19 +28,24 @@ def ended(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int
         (["tune", "--objective", "acuracy"], "did you mean accuracy"),
         (["tune", "--method", "tpa"], "did you mean"),
         (["tune", "--preset", "papers"], "did you mean paper"),
-        (["tune", "--seed", "-1"], "outside 0 to 2**64 - 1"),
+        (["tune", "--seed", "-1"], "seed is -1; give an integer from 0 to"),
         (["tune", "--seed", "x"], "--seed"),
         (["tune", "--budget", "0"], "--budget"),
-        (["tune", "--data", "x.npz"], "--data belongs to a model"),
-        (["tune", "--shape", "x:1x2"], "--shape belongs to a model"),
+        (["tune", "--data", "x.npz"], "data belongs to a model of yours"),
+        (["tune", "--shape", "x:1x2"], "shapes belongs to a model of yours"),
+        (["tune", "--batch-axis", "x"], "--batch-axis: 'x' is not of the form name:0"),
+        (["tune", "--limit", "beauty >= 1"], "a deployment has no metric 'beauty'; it has accuracy"),
+        (["tune", "--limit", "accuracy"], "--limit: cannot read 'accuracy'"),
+        (["tune", "--min-accuracy", "101%"], "101% is outside 0 to 1"),
         (["tune", "--max-memory", "2GB", "--memory-limit", "1GB"], "would kill trials that the limit allows"),
         (["tune", "--trial-timeout", "soon"], "--trial-timeout"),
         (["tune", "--out", "/nowhere/best.json"], "create it first"),
+        (["tune", "--out", "/nowhere/deployed"], "create it first"),
         (["tune", "nowhere.onnx"], "no file nowhere.onnx"),
         (["tune", "--bugdet", "3"], "--bugdet"),
         (["tune", "a.onnx", "b.onnx"], "b.onnx"),
         (["tun"], "tune"),
-        (["verify"], "BEST.JSON"),
+        (["verify"], "FOLDER"),
         (["verify", "nowhere.json"], "cannot read nowhere.json"),
         (["verify", "nowhere.json", "--repeats", "0"], "--repeats"),
     ],
@@ -65,7 +70,7 @@ def test_bad_input(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("quantization=fp7", "it has fp32, fp16"),
+        ("quantization=fp7", "it has as_is, fp16"),
         ("colour=red", "there are model (mlp"),
         ("quantization", "not of the form variable=value"),
         ("batch_size=100", "it goes from 1 to 64"),
@@ -92,20 +97,34 @@ def test_under_json_an_error_is_an_object_too(capsys: pytest.CaptureFixture[str]
 def test_without_a_runtime_the_machine_is_at_fault(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    from lehr.deploy.backend import Availability
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    why = "onnx is not installed: pip install 'lehr[cpu]'"
+    monkeypatch.setattr(
+        "lehr.deploy.backends.availability", lambda *_: {"onnxruntime": Availability(False, why)}
+    )
     code, _, err = ended(["tune"], capsys)
     assert code == 3
     assert "pip install 'lehr[cpu]'" in err
 
 
 def test_shapes() -> None:
-    assert parse_shapes(["input:1x3x224x224", "images:0:7"]) == {"input": (1, 3, 224, 224), "images:0": (7,)}
+    assert shapes(["input:1x3x224x224", "images:0:7"]) == {"input": (1, 3, 224, 224), "images:0": (7,)}
     for wrong in ("input", "input:", "input:1x", "input:axb", ":1x2", "input:-1x3"):
         with pytest.raises(InputError, match="name:1x3x224x224"):
-            parse_shapes([wrong])
+            shapes([wrong])
     with pytest.raises(InputError, match="given twice"):
-        parse_shapes(["x:1", "x:2"])
+        shapes(["x:1", "x:2"])
+
+
+def test_batch_axes() -> None:
+    assert batch_axes(["x:1", "state:0:none"]) == {"x": 1, "state:0": None}
+    for wrong in ("x", "x:", "x:-1", "x:one"):
+        with pytest.raises(InputError, match="name:0"):
+            batch_axes([wrong])
+    with pytest.raises(InputError, match="given twice"):
+        batch_axes(["x:1", "x:2"])
 
 
 def test_help_fits_eighty_columns(
@@ -123,17 +142,3 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = ended(["--version"], capsys)
     assert code == 0
     assert out.startswith("lehr ")
-
-
-def test_a_runtime_that_does_not_load_is_named(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def broken(name: str) -> None:
-        raise ImportError("libgomp.so.1: cannot open shared object file\nand more")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("importlib.import_module", broken)
-    with pytest.raises(
-        MachineError, match=r"onnxruntime is installed but does not load .* shared object file$"
-    ):
-        require_runtime()

@@ -32,7 +32,7 @@ def test_json_is_one_object_with_everything_in_it(lehr: Commands) -> None:
     assert [trial["number"] for trial in document["trials"]] == [0, 1, 2, 3]
     assert all(trial.keys() >= FIELDS for trial in document["trials"])
     first = document["trials"][0]
-    assert first["config"]["quantization"] == "fp32"
+    assert first["config"]["quantization"] == "as_is"
     assert first["config"]["batch_size"] == 1
     assert document["baseline"] == {
         "config": first["config"], "objective": first["objective"], "metrics": first["metrics"], "trial": 0,

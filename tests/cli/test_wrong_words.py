@@ -67,6 +67,11 @@ def typed(words: str) -> int:
         ("tune --max-latency-p95 20", "say the unit: 20ms"),
         ("tune --without quantization=foo", "quantization has no value 'foo'; it has"),
         ("verify file.txt", "give the best.json that lehr tune wrote"),
+        ("verify results", "cannot read results/best.json"),
+        ("tune --out file.txt", "--out: file.txt is a file; give a folder"),
+        ("tune --out results", "--out: the folder results holds other files"),
+        ("tune --metric m", "metric belongs to a model of yours"),
+        ("tune --backend nope", "there is no backend 'nope'; there are onnxruntime"),
         ("verify file.txt --repeats x", "'x' is not a whole number"),
     ],
 )

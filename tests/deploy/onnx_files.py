@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 FLOAT, DOUBLE, HALF = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16
 INT64, INT32, BOOL, STRING = TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.STRING
+UINT8 = TensorProto.UINT8
 
 Value = tuple[str, int, Sequence[Any] | None]
 
@@ -42,6 +43,42 @@ def save(
 def weight(*shape: int, dtype: Any = np.float32) -> np.ndarray:
     """Fixed pseudo-random weights."""
     return np.random.RandomState(0).standard_normal(shape).astype(dtype)
+
+
+def recurrent_over_time(
+    path: Path, dims: Sequence[Any] = ("time", "batch", 8), state: Sequence[Any] | None = None
+) -> Path:
+    """x [time, batch, 8], and a state [1, batch, 4] if one is declared -> y [time, 1, batch, 4], state_out."""
+    inputs = [("x", FLOAT, dims)] + ([] if state is None else [("state", FLOAT, state)])
+    names = ["x", "W", "R", "", ""] + ([] if state is None else ["state"])
+    return save(
+        path,
+        [helper.make_node("RNN", names, ["y", "state_out"], hidden_size=4)],
+        inputs,
+        [("y", FLOAT, None), ("state_out", FLOAT, None)],
+        {"W": weight(1, 4, 8), "R": weight(1, 4, 4)},
+    )
+
+
+def pointwise(path: Path, dims: Sequence[Any], element: int = FLOAT, name: str = "x") -> Path:
+    """An input of any shape and type -> its positive values, in the same shape."""
+    return save(
+        path,
+        [helper.make_node("Cast", [name], ["f"], to=FLOAT), helper.make_node("Relu", ["f"], ["y"])],
+        [(name, element, dims)],
+        [("y", FLOAT, None)],
+    )
+
+
+def lookup(path: Path, dims: Sequence[Any] = ("batch", 4), rows: int = 30, name: str = "ids") -> Path:
+    """Ids of any shape below ``rows`` -> their vectors [..., 4]."""
+    return save(
+        path,
+        [helper.make_node("Gather", ["table", name], ["vectors"])],
+        [(name, INT64, dims)],
+        [("vectors", FLOAT, None)],
+        {"table": weight(rows, 4)},
+    )
 
 
 def linear(path: Path, dims: Sequence[Any] = ("batch", 8), classes: int = 3, **options: Any) -> Path:

@@ -96,20 +96,7 @@ def test_outputs_that_do_not_follow_the_batch_hold_it_at_one(tmp_path: Path) -> 
     assert any("do not follow the batch" in note for note in model.notes)
 
 
-def test_a_sequence_is_no_batch(tmp_path: Path) -> None:
-    path = files.save(
-        tmp_path / "m.onnx",
-        [helper.make_node("CumSum", ["x", "axis"], ["y"])],
-        [("x", files.FLOAT, ["length", 8])],
-        [("y", files.FLOAT, ["length", 8])],
-        {"axis": np.array(0, np.int64)},
-    )
-    model = OnnxModel.open(path)
-    assert model.fixed_batch == 1
-    assert any("change one another" in note for note in model.notes)
-
-
-def test_open_dimensions_are_asked_for_with_an_option_that_works(tmp_path: Path) -> None:
+def test_open_dimensions_get_usual_sizes_and_a_sentence_with_an_option_that_works(tmp_path: Path) -> None:
     path = files.save(
         tmp_path / "conv.onnx",
         [helper.make_node("Conv", ["image:0", "w"], ["y"])],
@@ -117,15 +104,15 @@ def test_open_dimensions_are_asked_for_with_an_option_that_works(tmp_path: Path)
         [("y", files.FLOAT, None)],
         {"w": files.weight(4, 3, 3, 3)},
     )
-    text = refusal(path)
-    assert "[batch, 3, height, width]" in text
-    assert "--data" in text
-    option = re.search(r"--shape (\S+):([0-9x]+)", text)
+    (note,) = OnnxModel.open(path).notes
+    assert "[N, 3, 224, 224]" in note
+    option = re.search(r"--shape (\S+):([0-9x]+)", note)
     assert option is not None
     assert option[1] == "image:0"
     assert option[2] == "1x3x224x224"
     model = OnnxModel.open(path, {"image:0": (1, 3, 16, 16)})
     assert model.fixed_batch is None
+    assert model.notes == ()
     assert model.inputs[0].shape_at(2) == (2, 3, 16, 16)
     assert OnnxModel.open(path, {"image:0": (4, 3, 16, 16)}).fixed_batch == 4
 

@@ -93,8 +93,9 @@ def test_what_does_not_fit_is_named(linear: OnnxModel, pair: OnnxModel) -> None:
 
 def test_labels_are_checked(linear: OnnxModel) -> None:
     x = np.ones((4, 8))
-    assert "4 integers" in refusal(linear, x=x, labels=np.zeros(3, int))
-    assert "4 integers" in refusal(linear, x=x, labels=np.zeros(4))
+    assert "one row for each of the 4 samples" in refusal(linear, x=x, labels=np.zeros(3, int))
+    assert "one row for each" in refusal(linear, x=x, labels=np.array(1))
+    assert "numbers or strings" in refusal(linear, x=x, labels=np.zeros(4, complex))
     assert "both" in refusal(linear, x=x, labels=np.zeros(4, int), y=np.zeros(4, int))
     assert "not in 'classes'" in refusal(linear, x=x, labels=np.full(4, 7), classes=np.array([1, 2, 3]))
     assert "each class once" in refusal(linear, x=x, labels=np.full(4, 1), classes=np.array([1, 1, 3]))

@@ -1,99 +1,311 @@
-"""The stage: beside the process where that is safe, in it where it is not; failures look the same in both."""
+"""The stage: what it makes, once; what goes wrong in it, and stays with whom it concerns."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import subprocess
-import sys
+import os
+import signal
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx_files as files
 import pytest
+from benches import QUICK
+from onnx import helper
 
-from lehr.deploy.stage import run_stage, write_atomically
+from lehr import ModelError
+from lehr.deploy import DataSource, Failure, OnnxModel, Opened, Prepared, Progress, Stage, stage, stored, zoo
+from lehr.deploy.backends.onnxruntime import OnnxRuntime
+from lehr.deploy.prepare import save_folder
+from lehr.deploy.stage import _rebuilt, _told
+from lehr.deploy.times import accuracy_time_s, trial_timeout_s
+from lehr.supervise import Supervisor
 
-# A process of its own: pytest and numpy have threads, and a fork is not safe beside them.
-SCRIPT = """
-import json, os, signal, sys
-from pathlib import Path
-from lehr.deploy import stage
-from lehr.errors import ModelError
+STATIC = {"quantization": "int8_static"}
 
-folder, answers = Path(sys.argv[1]), {}
-assert stage._only_thread()
 
-class Odd(Exception):
-    def __init__(self, first, second):
-        super().__init__(f"{first} and {second}")
+def labelled(folder: Path, count: int = 40) -> Path:
+    x = files.weight(count, 8)
+    np.savez(folder / "data.npz", x=x, labels=(x @ files.weight(8, 3)).argmax(1))
+    return folder / "data.npz"
 
-def leave_a_file():
-    (folder / "made").write_text(str(os.getpid()))
 
-def fail():
-    raise ModelError("no such thing")
+def slow(path: Path, turns: int) -> Path:
+    """x [batch, 8] -> y [batch, 8], by a product with a square matrix again and again."""
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["state", "wide"], ["more"]),
+            helper.make_node("Tanh", ["more"], ["next"]),
+            helper.make_node("Identity", ["going"], ["still"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", files.INT64, []),
+            helper.make_tensor_value_info("going", files.BOOL, []),
+            helper.make_tensor_value_info("state", files.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("still", files.BOOL, []),
+            helper.make_tensor_value_info("next", files.FLOAT, None),
+        ],
+    )
+    return files.save(
+        path,
+        [
+            helper.make_node("MatMul", ["x", "in"], ["start"]),
+            helper.make_node("Loop", ["turns", "yes", "start"], ["end"], body=body),
+            helper.make_node("MatMul", ["end", "out"], ["y"]),
+        ],
+        [("x", files.FLOAT, ["batch", 8])],
+        [("y", files.FLOAT, ["batch", 8])],
+        {
+            "in": files.weight(8, 256), "wide": files.weight(256, 256) / 16, "out": files.weight(256, 8),
+            "turns": np.array(turns, np.int64), "yes": np.array(True),
+        },
+    )  # fmt: skip
 
-def fail_oddly():
-    raise Odd("this", "that")
 
-def die():
+def test_a_model_is_opened_with_all_that_belongs_to_it(stage: Stage, tmp_path: Path) -> None:
+    path = files.linear(tmp_path / "m.onnx")
+    opened = stage.open(path, labelled(tmp_path))
+    assert opened.models == {"m": OnnxModel.open(path)}
+    assert (opened.samples, opened.labelled, opened.accuracy) == (32, True, {"m": 1.0})
+    assert 0 < opened.slowest_s < 1
+    assert opened.evaluator().models == opened.models
+    found = stage.prepare(opened, {})
+    assert isinstance(found, Prepared)
+    assert (found.artefact, found.files, found.unchanged) == (path, (path,), None)
+    assert (found.samples().count, found.scorer().count) == (32, 32)
+    assert stored.load_samples(found.folder.calibration).count == 8
+    assert opened.described == "on 32 labelled samples of data.npz"
+    made_up = stage.open(path)
+    assert (made_up.labelled, made_up.described, made_up.accuracy) == (False, "inputs made up", {})
+    answers = stage.prepare(made_up, {})
+    assert isinstance(answers, Prepared)
+    assert answers.scorer().description.startswith("agreement")
+    assert answers.folder != found.folder
+
+
+def test_a_recipe_is_made_once_and_kept(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = stage.open(files.linear(tmp_path / "m.onnx"))
+    first = stage.prepare(opened, STATIC | {"batch_size": 4})
+    assert isinstance(first, Prepared)
+    assert first.artefact.is_file()
+    assert first.files == (first.artefact,)
+    assert first.size_mb == first.artefact.stat().st_size / 1e6
+    assert first.seconds > 0
+    runs: list[Any] = []
+    monkeypatch.setattr(stage._supervisor, "run", lambda *given, **named: runs.append(given))
+    assert stage.prepare(opened, STATIC | {"batch_size": 9, "num_threads": 1}) == first
+    assert runs == []
+    left = [path.name for path in stage.workdir.rglob("*") if "part" in path.name or "progress" in path.name]
+    assert left == []
+
+
+def test_shapes_are_part_of_what_is_kept(stage: Stage, tmp_path: Path) -> None:
+    path = files.linear(tmp_path / "m.onnx", ("batch", "wide"))
+    folders = {stage.prepare(stage.open(path, shapes={"x": (size, 8)}), {}).folder for size in (1, 2)}  # type: ignore[union-attr]
+    assert len(folders) == 2
+
+
+def test_a_failed_recipe_is_tried_once_and_says_why(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.linear(tmp_path / "m.onnx")
+    opened = stage.open(path)
+    path.write_bytes(b"broken since")
+    failed = stage.prepare(opened, STATIC)
+    assert isinstance(failed, Failure)
+    assert (failed.what, failed.outcome) == ("int8_static by onnxruntime", "crashed")
+    assert failed.reason
+    assert "exception" in failed.evidence
+    monkeypatch.setattr(stage._supervisor, "run", lambda *given, **named: pytest.fail("tried again"))
+    assert stage.prepare(opened, STATIC | {"num_threads": 1}) == failed
+    assert isinstance(stage.prepare(opened, {}), Prepared)  # other recipes are not blamed
+
+
+class Deadly(OnnxRuntime):
+    """Kills its process, or hangs, for some recipes."""
+
+    def prepare(self, model: Any, config: Mapping[str, Any], calibration: Any, folder: Path) -> Path:
+        if config.get("quantization") == "fp16":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        while config.get("quantization") == "bf16":
+            signal.pause()
+        return super().prepare(model, config, calibration, folder)
+
+
+def test_a_converter_that_dies_or_hangs_costs_its_recipe_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "find_backend", lambda name: Deadly())
+    with Supervisor() as supervisor:
+        monkeypatch.setattr(stage, "_make", _make_deadly)
+        made = Stage(tmp_path / "work", supervisor, timeout_s=20)
+        opened = made.open(files.linear(tmp_path / "m.onnx"))
+        dead = made.prepare(opened, {"quantization": "fp16"})
+        made._timeout_s = 1.0
+        hung = made.prepare(opened, {"quantization": "bf16"})
+    assert isinstance(dead, Failure)
+    assert dead.outcome == "crashed"
+    assert "SIGSEGV" in dead.reason
+    assert isinstance(hung, Failure)
+    assert hung.outcome == "timeout"
+
+
+_make = stage._make
+
+
+def _make_deadly(request: dict[str, Any]) -> None:
+    stage.find_backend = lambda name: Deadly()  # type: ignore[assignment]
+    _make(request)
+
+
+def test_what_is_wrong_is_told_in_the_words_of_the_model(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"this is no model")
+    with pytest.raises(ModelError, match=r"^broken\.onnx is not an ONNX model"):
+        stage.open(tmp_path / "broken.onnx")
+    np.savez(tmp_path / "wrong.npz", x=np.zeros((5, 7), np.float32))
+    with pytest.raises(ModelError, match="does not run on the first sample of the data"):
+        stage.open(files.linear(tmp_path / "m.onnx"), tmp_path / "wrong.npz")
+    with pytest.raises(ModelError, match="there is no file"):
+        stage.open(tmp_path / "m.onnx", tmp_path / "none.npz")
+
+
+def _dies(request: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
-def leave():
-    os._exit(3)
 
-stage.run_stage(leave_a_file)
-answers["beside"] = int((folder / "made").read_text()) != os.getpid()
-for work in (fail, fail_oddly, die, leave, sys.exit):
-    try:
-        stage.run_stage(work)
-    except BaseException as error:
-        answers[work.__name__] = [type(error).__name__, str(error), "".join(getattr(error, "__notes__", []))]
-try:
-    os.waitpid(-1, os.WNOHANG)
-    answers["left"] = True
-except ChildProcessError:
-    answers["left"] = False
-print(json.dumps(answers))
-"""
+def _hangs(request: dict[str, Any]) -> None:
+    signal.pause()
 
 
-def test_beside_a_process_without_threads(tmp_path: Path) -> None:
-    environment = {"PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    assert answers["beside"]
-    assert answers["fail"][:2] == ["ModelError", "no such thing"]
-    assert "in fail" in answers["fail"][2]
-    assert answers["fail_oddly"][0] == "RuntimeError"
-    assert answers["fail_oddly"][1] == "Odd: this and that"
-    assert "SIGSEGV" in answers["die"][1]
-    assert "status 3" in answers["leave"][1]
-    assert answers["exit"][0] == "SystemExit"
-    assert not answers["left"]
+@pytest.mark.parametrize(("work", "words"), [(_dies, "SIGSEGV"), (_hangs, "not done after 1 s")])
+def test_a_model_that_takes_its_process_along_is_one_sentence(
+    work: Any, words: str, supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_open", work)
+    made = Stage(tmp_path / "work", supervisor, timeout_s=1.0)
+    with pytest.raises(ModelError, match=rf"m\.onnx cannot be tried: .*{words}"):
+        made.open(files.linear(tmp_path / "m.onnx"))
 
 
-def test_in_a_process_with_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lehr.deploy.stage._only_thread", lambda: False)
-    seen: list[int] = []
-    run_stage(lambda: seen.append(1))
-    assert seen == [1]
+def test_progress_is_told_while_it_happens(supervisor: Supervisor, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    made = Stage(tmp_path / "work", supervisor, on_progress=told.append)
+    opened = made.open(files.linear(tmp_path / "m.onnx"))
+    assert [one.what for one in told[:2]] == ["opening the model", "measuring its speed"]
+    assert (told[-1].what, told[-1].done, told[-1].of) == ("reference answers", 64, 64)
+    assert all(one.seconds <= two.seconds for one, two in itertools.pairwise(told))
+    made.prepare(opened, STATIC)
+    assert told[-1].what == "preparing int8_static"
+    assert not list(made.workdir.glob("progress-*"))
+
+
+def test_what_a_callback_raises_arrives(supervisor: Supervisor, tmp_path: Path) -> None:
+    def fail(progress: Progress) -> None:
+        raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        run_stage(lambda: print(1 / 0))
+        Stage(tmp_path / "work", supervisor, on_progress=fail).open(files.linear(tmp_path / "m.onnx"))
 
 
-def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
-    def half(path: Path) -> None:
-        path.write_text("half")
+def test_a_slow_model_is_given_its_time(supervisor: Supervisor, tmp_path: Path) -> None:
+    path = slow(tmp_path / "m.onnx", 20_000)
+    made = Stage(tmp_path / "work", supervisor, reference_s=0.01)
+    opened = made.open(path)
+    assert opened.slowest_s > 0.05
+    assert opened.samples == 1
+    assert "answers are compared on 1 of 64 samples" in opened.notes[-1]
+    assert isinstance(made.prepare(opened, {}), Prepared)
+    assert accuracy_time_s(2.0) == 20
+    assert accuracy_time_s(100.0) == 60
+    assert accuracy_time_s(0.001) == 4
+    assert trial_timeout_s(0.001) == 60
+    assert trial_timeout_s(2.0) >= 2 * (3 * 20) + accuracy_time_s(2.0)
+
+
+def test_models_and_sources_come_back_from_json(stage: Stage, tmp_path: Path) -> None:
+    for build in (files.linear, files.recurrent, files.two_inputs, files.embedding):
+        model = OnnxModel.open(build(tmp_path / f"{build.__name__}.onnx"))
+        assert _rebuilt(OnnxModel, json.loads(json.dumps(_told(model)))) == model
+    for source in (
+        DataSource("zoo", variant="clean"),
+        DataSource("made-up", seed=3),
+        DataSource.of_file(labelled(tmp_path)),
+    ):
+        assert DataSource.from_json(json.loads(json.dumps(source.as_json()))) == source
+
+
+def test_the_zoo_is_opened_for_all_its_families(zoo_bench: Any) -> None:
+    opened: Opened = zoo_bench.opened
+    assert len(opened.models) == len(opened.call_s) == 5
+    assert (opened.samples, opened.labelled) == (797, True)
+    assert {name: round(value, 2) for name, value in opened.accuracy.items()} == {
+        name: round(family.accuracy_noisy, 2) for name, family in zoo().items()
+    }
+    for name in opened.models:
+        assert isinstance(zoo_bench.prepare({"model": name}), Prepared)
+
+
+def _mean_error(outputs: Any, labels: Any) -> float:
+    return -float(np.abs(outputs.argmax(1) - labels).mean())
+
+
+def _batches() -> Any:
+    for start in (0, 20):
+        yield {"x": files.weight(40, 8)[start : start + 20], "labels": np.arange(20) % 3}
+
+
+def test_functions_and_several_models_are_opened_in_the_stage(stage: Stage, tmp_path: Path) -> None:
+    paths = {
+        "small": files.linear(tmp_path / "a.onnx"),
+        "large": files.linear(tmp_path / "b.onnx", classes=5),
+    }
+    opened = stage.open(paths, _batches, metric=_mean_error)
+    assert list(opened.models) == list(opened.call_s) == ["small", "large"]
+    assert opened.labelled
+    for name in paths:
+        config = {"model": name, "num_threads": 1}
+        stage.prepare(opened, config)
+        measured = opened.evaluator(plan=QUICK)(config)
+        assert measured["accuracy"] <= 0
+        assert measured["facts"]["accuracy_of"] == "metric _mean_error"
+
+
+def test_what_a_function_of_the_user_s_does_stays_in_the_stage(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    made = Stage(tmp_path / "work", supervisor, timeout_s=1.0)
+    with pytest.raises(ModelError, match=r"m\.onnx cannot be tried: .*not done after 1 s"):
+        made.open(files.linear(tmp_path / "m.onnx"), signal.pause)
+
+
+def test_a_deployed_file_can_stand_in_for_what_the_stage_made(stage: Stage, tmp_path: Path) -> None:
+    opened = stage.open(files.linear(tmp_path / "m.onnx"))
+    deployed, weights = files.linear(tmp_path / "deployed.onnx"), tmp_path / "weights.bin"
+    weights.write_bytes(bytes(2_000_000))
+    evaluator = opened.evaluator(plan=QUICK, artefact=deployed, weights=(weights,))
+    measured = evaluator({"quantization": "int8_static"})  # nothing was prepared for it
+    assert measured["accuracy"] == 1.0
+    assert measured["model_size_mb"] == pytest.approx(2.0, abs=0.01)
+
+
+def test_folders_are_whole_or_absent(tmp_path: Path) -> None:
+    def half(part: Path) -> None:
+        (part / "one").write_text("half")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_atomically(tmp_path / "a.onnx", half)
+        save_folder(tmp_path / "made", half)
     assert list(tmp_path.iterdir()) == []
-    write_atomically(tmp_path / "a.onnx", lambda path: path.write_text("whole") and None)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
+    save_folder(tmp_path / "made", lambda part: (part / "one").write_text("whole") and None)
+    save_folder(
+        tmp_path / "made", lambda part: (part / "one").write_text("again") and None
+    )  # somebody was faster
+    assert [(path.name, path.read_text()) for path in tmp_path.glob("*/*")] == [("one", "whole")]

@@ -25,7 +25,7 @@ def space() -> lehr.Space:
 
 
 def search(on: lehr.Space, method: str = "random") -> _core.Optimizer:
-    return _core.Optimizer(on._core, method, "default", "maximize", [("v", 0.0)], 25, 5, None, {})
+    return _core.Optimizer(on._core, method, "default", "maximize", [("v", 0.0, "<=")], 25, 5, None, {})
 
 
 def recall(core: _core.Optimizer, codes: list[list[float]], outcome: int = 0, settled: bool = True) -> None:

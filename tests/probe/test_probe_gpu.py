@@ -16,7 +16,7 @@ import pytest
 
 from fake_driver import FakeDriver, Work
 from lehr import DeviceError, OptionError
-from lehr.probe import Limit, measure, native
+from lehr.probe import LatencyLimit, measure, native
 from lehr.probe.memory import Memory
 from lehr.probe.on_gpu import stream_handle
 
@@ -89,17 +89,21 @@ def test_several_calls_are_in_flight_and_one_if_asked(fake: FakeDriver) -> None:
     ("limit", "answer"), [(20.0, "feasible"), (2.5, "feasible"), (2.4, "infeasible"), (0.2, "infeasible")]
 )
 def test_verdicts(fake: FakeDriver, limit: float, answer: str) -> None:
-    report = timed(Callee(fake), limit=Limit("p95", limit), max_samples=3000)
+    report = timed(Callee(fake), limit=LatencyLimit("p95", limit), max_samples=3000)
     assert report.verdict.answer == answer
     assert len(report.samples_ms) < (3000 if limit == 2.5 else 500)
 
 
 def test_what_is_moot_is_not_settled(fake: FakeDriver) -> None:
-    report = timed(Callee(fake), limit=Limit("p95", 20.0), moot_ms=2.0, min_samples=30, in_flight=1)
+    report = timed(Callee(fake), limit=LatencyLimit("p95", 20.0), moot_ms=2.0, min_samples=30, in_flight=1)
     assert (report.ended, len(report.samples_ms)) == ("moot", 30)
     assert report.verdict.answer == "borderline"
-    assert timed(Callee(fake), limit=Limit("p95", 20.0), moot_ms=2.5, max_samples=1000).ended == "settled"
-    assert timed(Callee(fake), limit=Limit("p95", 0.2), moot_ms=2.0).ended == "settled"  # that was sooner
+    assert (
+        timed(Callee(fake), limit=LatencyLimit("p95", 20.0), moot_ms=2.5, max_samples=1000).ended == "settled"
+    )
+    assert (
+        timed(Callee(fake), limit=LatencyLimit("p95", 0.2), moot_ms=2.0).ended == "settled"
+    )  # that was sooner
 
 
 def test_the_default_stream_cannot_be_captured(fake: FakeDriver) -> None:
@@ -110,7 +114,7 @@ def test_the_default_stream_cannot_be_captured(fake: FakeDriver) -> None:
 
 def test_a_captured_callee_that_puts_nothing_on_this_stream_is_refused(fake: FakeDriver) -> None:
     with pytest.raises(DeviceError, match="puts nothing on this stream"):
-        timed(Callee(fake, STREAM + 8), capture=True, limit=Limit("p95", 20.0))
+        timed(Callee(fake, STREAM + 8), capture=True, limit=LatencyLimit("p95", 20.0))
 
 
 @pytest.mark.parametrize("capture", [False, True])
@@ -122,7 +126,7 @@ def test_work_elsewhere_is_no_latency_of_0_ms(fake: FakeDriver, stream: int | No
         DeviceError,
         match=r"saw 0\.\d+ ms of a call, and the GPU went on for \d+\.?\d* ms: the callee works on another",
     ):
-        timed(Callee(fake, STREAM + 8, 50.0), stream=stream, capture=capture, limit=Limit("p95", 20.0))
+        timed(Callee(fake, STREAM + 8, 50.0), stream=stream, capture=capture, limit=LatencyLimit("p95", 20.0))
 
 
 def test_a_part_of_the_work_elsewhere_is_noticed(fake: FakeDriver) -> None:
@@ -150,7 +154,7 @@ def test_work_elsewhere_that_the_stream_outlasts_is_in_its_events(fake: FakeDriv
 
 def test_work_here_in_real_time_is_believed(fake: FakeDriver) -> None:
     fake.behave(real=True)
-    report = timed(Callee(fake, STREAM, 10.0), limit=Limit("p95", 90.0), max_samples=60, in_flight=4)
+    report = timed(Callee(fake, STREAM, 10.0), limit=LatencyLimit("p95", 90.0), max_samples=60, in_flight=4)
     assert np.median(report.samples_ms) == pytest.approx(10.0, rel=0.2)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import lehr
 from lehr import OptionError
-from lehr.probe import Limit, measure, native
+from lehr.probe import LatencyLimit, measure, native
 
 #: Calls of nothing that any machine's disturbances leave enough of to settle a limit far away.
 LONG = 1_000_000
@@ -55,13 +55,13 @@ def test_latencies_are_those_of_the_call() -> None:
 
 
 def test_a_settled_limit_ends_it() -> None:
-    feasible = measure(lambda: None, limit=Limit("p95", 1e5), max_samples=LONG)
+    feasible = measure(lambda: None, limit=LatencyLimit("p95", 1e5), max_samples=LONG)
     assert feasible.ended == "settled"
     assert feasible.verdict is not None
     assert feasible.verdict.answer == "feasible"
     assert feasible.verdict.settled_at is not None
     assert 90 <= len(feasible.samples_ms) < LONG
-    slow = measure(lambda: time.sleep(0.001), limit=(Limit("p95", 1e5), Limit("p50", 1e-3)))
+    slow = measure(lambda: time.sleep(0.001), limit=(LatencyLimit("p95", 1e5), LatencyLimit("p50", 1e-3)))
     assert slow.verdicts[1].answer == "infeasible"
     assert slow.verdict == slow.verdicts[1]
     assert slow.ended == "settled"
@@ -69,20 +69,20 @@ def test_a_settled_limit_ends_it() -> None:
 
 
 def test_min_samples_are_taken_after_a_feasible_verdict() -> None:
-    report = measure(lambda: None, limit=Limit("p50", 1e5), min_samples=50_000, max_samples=LONG)
+    report = measure(lambda: None, limit=LatencyLimit("p50", 1e5), min_samples=50_000, max_samples=LONG)
     assert report.verdict is not None
     assert report.verdict.settled_at is not None
     assert len(report.samples_ms) == max(50_000, report.verdict.settled_at)
 
 
 def test_what_is_open_at_the_bounds_is_borderline() -> None:
-    report = measure(lambda: None, limit=Limit("p95", 1e5), max_samples=20)
+    report = measure(lambda: None, limit=LatencyLimit("p95", 1e5), max_samples=20)
     assert report.ended == "samples"
     assert report.verdict is not None
     assert report.verdict.answer == "borderline"
     assert 0 < report.verdict.probability < 0.99
     assert "open after 20 calls" in report.verdict.reason
-    slow = measure(lambda: time.sleep(0.01), limit=Limit("p95", 1e5), max_seconds=0.05)
+    slow = measure(lambda: time.sleep(0.01), limit=LatencyLimit("p95", 1e5), max_seconds=0.05)
     assert slow.ended == "time"
     assert len(slow.samples_ms) <= 5
 
@@ -95,17 +95,19 @@ def test_enough_seconds_end_an_open_measurement() -> None:
 
 @pytest.mark.parametrize(("found", "factor"), [(False, 5), (True, 3)])
 def test_the_paper_s_rule(found: bool, factor: int) -> None:
-    slow = measure(lambda: time.sleep(0.002), limit=Limit("p95", 1e-3, rule="paper", feasible_found=found))
+    slow = measure(
+        lambda: time.sleep(0.002), limit=LatencyLimit("p95", 1e-3, rule="paper", feasible_found=found)
+    )
     assert slow.ended == "early"
     assert len(slow.samples_ms) == 3
     assert slow.verdict is not None
     assert slow.verdict.answer == "infeasible"
     assert f"more than {factor} times" in slow.verdict.reason
-    quick = measure(lambda: None, limit=Limit("p95", 1e5, rule="paper"))
+    quick = measure(lambda: None, limit=LatencyLimit("p95", 1e5, rule="paper"))
     assert len(quick.samples_ms) == 100
     assert quick.verdict is not None
     assert quick.verdict.answer == "feasible"
-    fixed = measure(lambda: time.sleep(0.0005), limit=Limit("p95", 1e-3, rule="fixed"))
+    fixed = measure(lambda: time.sleep(0.0005), limit=LatencyLimit("p95", 1e-3, rule="fixed"))
     assert len(fixed.samples_ms) == 100
     assert fixed.verdict is not None
     assert fixed.verdict.answer == "infeasible"
@@ -229,7 +231,7 @@ def test_retries_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_settled_limit_ends_it_before_its_time() -> None:
     begun = time.monotonic()
-    report = measure(lambda: None, limit=Limit("p95", 1e-9), min_seconds=0.2, max_samples=100_000_000)
+    report = measure(lambda: None, limit=LatencyLimit("p95", 1e-9), min_seconds=0.2, max_samples=100_000_000)
     assert time.monotonic() - begun >= 0.2
     assert report.ended == "settled"
     assert report.verdict is not None
@@ -238,15 +240,15 @@ def test_no_settled_limit_ends_it_before_its_time() -> None:
 
 def test_bounds_fit_what_is_asked() -> None:
     assert len(measure(lambda: None).samples_ms) == 1000
-    open_ones = Limit("p95", 1e5), Limit("p50", 1e5)
+    open_ones = LatencyLimit("p95", 1e5), LatencyLimit("p50", 1e5)
     assert len(measure(lambda: None, limit=open_ones, max_samples=25).samples_ms) == 25
-    rare = measure(lambda: None, limit=Limit("p99", 1e5))
+    rare = measure(lambda: None, limit=LatencyLimit("p99", 1e5))
     assert rare.verdict is not None
     assert rare.verdict.answer == "feasible"  # which takes more calls than 1000
 
 
 def test_reports_are_json() -> None:
-    report = measure(lambda: None, limit=Limit("p95", 1e5), batch_size=4, max_samples=LONG)
+    report = measure(lambda: None, limit=LatencyLimit("p95", 1e5), batch_size=4, max_samples=LONG)
     document = json.loads(json.dumps(report.as_json(), allow_nan=False))
     assert document["verdicts"][0]["answer"] == "feasible"
     assert len(document["samples_ms"]) == len(report.samples_ms)

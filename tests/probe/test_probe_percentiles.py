@@ -9,8 +9,8 @@ import pytest
 from scipy import signal, stats
 
 from lehr import OptionError, _core
-from lehr.probe.limit import Limit, share_of
-from lehr.probe.measuring import percentile
+from lehr.probe.estimates import percentile
+from lehr.probe.limit import LatencyLimit, share_of
 
 
 def test_the_value_is_one_that_was_observed() -> None:
@@ -88,4 +88,4 @@ def test_percentiles_are_written_one_way(text: str) -> None:
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "20"])
 def test_limits_are_positive_numbers(value: object) -> None:
     with pytest.raises(OptionError, match="latency limit"):
-        Limit("p95", value)  # type: ignore[arg-type]
+        LatencyLimit("p95", value)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ import lehr
 from lehr import _core
 from lehr.errors import OptionError
 from lehr.probe.conditions import Watch, contention, throttled_spans
-from lehr.probe.energy import EnergyMeter
+from lehr.probe.energy import EnergyMeter, relative_sem
 from lehr.probe.measuring import measure
 from lehr.probe.memory import cgroup_memory, host_memory
 from lehr.probe.survey import as_json, lines, survey
@@ -188,6 +188,25 @@ def test_energy_is_told_over_enough_time_alone(tmp_path: Path, monkeypatch: pyte
     assert "0.005 s are too short" in meter.end().source
     clock[0] += 0.1
     assert meter.end().joules == 0.0
+
+
+def test_blocks_of_the_counter_tell_how_well_joules_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, joules = [10.0], 0
+    monkeypatch.setattr("lehr.probe.energy.time.monotonic", lambda: clock[0])
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/max_energy_range_uj", 10_000_000)
+    write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 0)
+    meter = EnergyMeter("cpu", tmp_path)
+    meter.tick(0)
+    for block, spent in enumerate((3, 4, 5, 4), 1):
+        clock[0] += 0.05
+        joules = (joules + spent) % 10  # the counter wraps around
+        write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", joules * 1_000_000)
+        meter.tick(100 * block)
+        meter.tick(100 * block + 1)  # too soon for a block
+    assert meter.end().relative_sem == pytest.approx(relative_sem([(3, 100), (4, 100), (5, 100), (4, 100)]))
+    assert EnergyMeter("cpu", tmp_path / "none").end().relative_sem is None
 
 
 def test_joules_per_item_can_be_limited_and_optimised(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import integrate, signal, stats
 
 from lehr import OptionError, _core
-from lehr.probe import Limit
+from lehr.probe import LatencyLimit
 
 LIMIT = 20.0
 
@@ -116,7 +116,7 @@ def slow_spells(rng: np.random.Generator, mean_calls: float, n: int) -> NDArray[
 @pytest.mark.parametrize("mean_calls", [5, 20])
 def test_the_default_survives_slow_spells(mean_calls: float) -> None:
     rng = np.random.default_rng(5)
-    spell = Limit("p95", 1.0).spell
+    spell = LatencyLimit("p95", 1.0).spell
     edge = float(np.quantile(slow_spells(rng, mean_calls, 1_000_000), 0.95))
     missed, met = edge / 1.002, edge * 1.002
     wrong = {"feasible": 0, "infeasible": 0}

@@ -21,11 +21,11 @@ ENDS = {
     "killed": Ending(
         "crashed",
         None,
-        {"reason": "died", "signature": "SIGKILL", "signal": "SIGKILL", "sent_by": "unknown (not lehr)"},
+        {"reason": "died", "signature": "SIGKILL", "cause": "killed"},
         0.01,
     ),
     "lost": Ending("timeout", None, {"reason": "too long", "signature": "timeout", "lost": [17]}, 0.01),
-    "quarantined": Ending("crashed", None, {"reason": "no", "signature": "q", "started": False}, 0.0),
+    "quarantined": Ending("crashed", None, {"reason": "no", "signature": "q", "cause": "quarantined"}, 0.0),
 }
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_failure_has_none():
 
 
 def test_a_fault_signal_is_the_evaluations_own():
-    evidence = {"signal": "SIGSEGV", "sent_by": "unknown (not lehr)"}
+    evidence = {"signal": "SIGSEGV", "cause": "fault"}
     assert failure_class(Ending("crashed", None, evidence, 0.1)) == "crashed"
 
 

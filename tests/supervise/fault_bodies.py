@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import stat
+import struct
 import sys
 import time
 
@@ -115,3 +116,17 @@ def report_pid_and_sleep(path):
     with open(path, "w") as file:
         file.write(f"{os.getpid()}.")
     time.sleep(600)
+
+
+def send_record(kind, body, then_return=None):
+    """Write a whole record by hand where lehr reads its own, then go on as if nothing were."""
+    message = kind + struct.pack("!d", time.monotonic()) + body
+    for fd in range(3, 30):
+        try:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                data = len(message).to_bytes(4, "big") + message
+                while data:
+                    data = data[os.write(fd, data) :]
+        except OSError:
+            continue
+    return then_return

@@ -119,7 +119,7 @@ def test_a_record_that_lies_about_its_length(supervisor, size):
     ending = supervisor.run(faults.claim_a_large_result, size, timeout_s=60)
     assert ending.outcome == "crashed"
     assert f"a message of {size or 'no'} bytes" in ending.evidence["reason"]
-    assert ending.evidence["sent_by"] == "lehr: unreadable result"
+    assert ending.evidence["sent_by"] == "lehr: malformed result"
 
 
 def test_a_stranger_left_by_a_killed_helper(new_supervisor, tmp_path):

@@ -251,4 +251,4 @@ def test_handlers_registered_by_the_trial_run(supervisor, tmp_path):
 def test_nonsense_on_the_private_channel(supervisor):
     ending = supervisor.run(bodies.write_garbage_to_every_descriptor, timeout_s=60)
     assert ending.outcome == "crashed"
-    assert "cannot be read" in ending.evidence["reason"]
+    assert "malformed result" in ending.evidence["reason"]

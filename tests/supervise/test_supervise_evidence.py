@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lehr.supervise._ending import Facts, end, read_fault, signature_of
+from lehr.supervise._limits import TrialLimits
+from lehr.supervise._record import Record
 from lehr.supervise._wire import BadFrame, FrameReader, encode
 
 SIGKILL = int(signal.SIGKILL)  # a wait status: killed by that signal
 SIGABRT = int(signal.SIGABRT)
-RETURNED = {"is": "returned", "value": 3, "at": 1.0}
+RETURNED = Record("returned", 3)
 
 
 def test_the_kernel_is_named_only_when_its_counter_has_grown():
@@ -24,12 +26,22 @@ def test_the_kernel_is_named_only_when_its_counter_has_grown():
 
 
 def test_a_kill_of_ours_is_not_put_on_the_kernel():
-    ending = end(Facts(begun=True, status=SIGKILL, kernel_oom_kills=1, killed="timeout", timeout_s=2.0))
+    ending = end(
+        Facts(
+            begun=True,
+            status=SIGKILL,
+            kernel_oom_kills=1,
+            killed="timeout",
+            limits=TrialLimits(timeout_s=2.0),
+        )
+    )
     assert (ending.outcome, ending.evidence["sent_by"]) == ("timeout", "lehr: deadline")
 
 
 def test_an_abort_is_out_of_memory_only_at_the_limit():
-    facts = Facts(begun=True, status=SIGABRT, data=960, data_limit=1000, memory_limit_mb=400)
+    facts = Facts(
+        begun=True, status=SIGABRT, data=960, data_limit=1000, limits=TrialLimits(memory_limit_mb=400)
+    )
     assert end(facts).outcome == "oom"
     facts.data = 500
     assert end(facts).outcome == "crashed"
@@ -54,7 +66,9 @@ def test_a_record_is_success_whatever_comes_after(facts):
 
 
 def test_processes_that_survive_sigkill_are_reported():
-    ending = end(Facts(begun=True, status=SIGKILL, killed="timeout", timeout_s=2.0, left=[17, 18]))
+    ending = end(
+        Facts(begun=True, status=SIGKILL, killed="timeout", limits=TrialLimits(timeout_s=2.0), left=[17, 18])
+    )
     assert "17, 18" in ending.evidence["notes"][0]
 
 

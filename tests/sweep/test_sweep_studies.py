@@ -10,7 +10,7 @@ import pytest
 import lehr
 from lehr.bench import Problem, Reference, TraceBuilder, hashed_seed, problem_names, run_study, sweep
 from lehr.errors import ExhaustedError, OptionError
-from lehr.optimizer import METHODS
+from lehr.methods import METHODS
 
 BRANIN = Problem.load("crashy_branin")
 

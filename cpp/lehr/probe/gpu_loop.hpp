@@ -66,6 +66,7 @@ class GpuLoop {
   Ended measure(Call& call, Tick& tick, Judge& judge, std::vector<double>& samples_ms) {
     const std::int64_t begun = now_ns();
     std::size_t issued = 0;
+    double pause = judge.next_seconds(0);
     Ended ended = Ended::running;
     const Drain<Call> drain{*this, call, issued};
     const auto collect = [&]() {
@@ -81,9 +82,9 @@ class GpuLoop {
       if (issued - samples_ms.size() < events_.pairs() && issued < judge.bounds().max_samples) continue;
       if (!collect()) return Ended::stopped;
       const double seconds = static_cast<double>(now_ns() - begun) * 1e-9;
-      if (samples_ms.size() >= judge.next() ||
-          seconds >= std::min(judge.bounds().max_seconds, judge.bounds().enough_seconds)) {
+      if (samples_ms.size() >= judge.next() || seconds >= pause) {
         ended = judge.after(samples_ms, seconds);
+        pause = judge.next_seconds(seconds);
       }
       while (issued == judge.bounds().max_samples && ended == Ended::running) {
         if (!collect()) return Ended::stopped;

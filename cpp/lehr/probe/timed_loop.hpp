@@ -46,13 +46,14 @@ struct Loop {
   template <class Call, class Tick>
   Ended measure(Call& call, Tick&& tick, Judge& judge, std::vector<double>& samples_ms) const {
     const std::int64_t begin = now_ns();
-    const std::int64_t deadline = begin + static_cast<std::int64_t>(judge.bounds().max_seconds * 1e9);
     std::int64_t next_tick = begin + tick_ns;
-    // Enough time may have passed before the next look at the samples.
-    const bool hurried = judge.bounds().enough_seconds < judge.bounds().max_seconds;
-    const std::int64_t enough =
-        hurried ? begin + static_cast<std::int64_t>(judge.bounds().enough_seconds * 1e9) : deadline;
-    std::int64_t pause = std::min(next_tick, enough);
+    // When to ask the judge though it be not for a next look: time may have run out, or be enough.
+    const auto pause_after = [&](std::int64_t now) {
+      const double seconds = judge.next_seconds(static_cast<double>(now - begin) * 1e-9);
+      return std::min(next_tick,
+                      seconds < 1e6 ? begin + static_cast<std::int64_t>(seconds * 1e9) : next_tick);
+    };
+    std::int64_t pause = pause_after(begin);
     std::size_t next_look = judge.next();
     for (;;) {
       const std::int64_t before = now_ns();
@@ -68,8 +69,8 @@ struct Loop {
       if (after >= next_tick) {
         if (!tick(samples_ms.size())) return Ended::stopped;
         next_tick = now_ns() + tick_ns;
-        pause = after >= enough ? after : std::min(next_tick, enough);
       }
+      if (after >= pause) pause = pause_after(after);
       if (ended != Ended::running) return ended;
     }
   }

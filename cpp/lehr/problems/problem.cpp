@@ -16,7 +16,7 @@ Problem::Problem(std::string name, std::shared_ptr<const Space> space, std::stri
 bool Problem::feasible(const Result& result) const {
   if (result.outcome != Outcome::ok) return false;
   for (std::size_t i = 0; i < constraints_.size(); ++i) {
-    if (!(result.metrics[i] <= constraints_[i].limit)) return false;
+    if (!constraints_[i].met(result.metrics[i])) return false;
   }
   return true;
 }

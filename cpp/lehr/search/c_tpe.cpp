@@ -65,22 +65,23 @@ void ConstrainedRatios::update(std::span<const Dimension> dimensions, std::span<
     }
     for (std::size_t j = 0; j < options_.constraints.size(); ++j) {
       Pair& pair = pairs_[j + 1];
+      const Constraint& constraint = options_.constraints[j];
       const double metric = history_.metrics(trial)[j];
-      const double limit = options_.constraints[j].limit;
       if (standing == Standing::failed) {  // violates everything without bound
         put(pair, trial, Side::above);
         ++pair.finished_above;
-      } else if (metric <= limit) {
+      } else if (constraint.met(metric)) {
         put(pair, trial, Side::below);
         ++pair.finished_below;
         if (met_[j]++ == 0 && least_[j] != npos) put(pair, least_[j], Side::above);
-      } else if (metric > limit) {
+      } else if (constraint.missed(metric)) {
         put(pair, trial, Side::above);
         ++pair.finished_above;
         if (met_[j] > 0) continue;
-        const bool less = least_[j] == npos || metric < history_.metrics(least_[j])[j] ||
-                          (metric == history_.metrics(least_[j])[j] && trial < least_[j]);
-        if (!less) continue;
+        const double value = constraint.mirrored(metric);
+        const double least =
+            least_[j] == npos ? infinity : constraint.mirrored(history_.metrics(least_[j])[j]);
+        if (!(value < least || (value == least && trial < least_[j]))) continue;
         if (least_[j] != npos) put(pair, least_[j], Side::above);
         put(pair, trial, Side::below);
         least_[j] = trial;

@@ -1,6 +1,7 @@
 #include "lehr/search/history.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "lehr/search/violation.hpp"
@@ -38,7 +39,26 @@ std::size_t History::ask(const Configuration& configuration, Origin origin) {
   violations_.push_back(missing);
   seconds_.push_back(missing);
   metrics_.insert(metrics_.end(), constraints_, missing);
+  if (noisy_) {
+    objective_sems_.push_back(missing);
+    metric_sems_.insert(metric_sems_.end(), constraints_, missing);
+  }
   return origins_.size() - 1;
+}
+
+void History::tell_sems(std::size_t trial, const Result& result) {
+  const auto known = [](double sem) { return !std::isnan(sem); };
+  const bool any =
+      known(result.objective_sem) || std::any_of(result.metrics_sem.begin(), result.metrics_sem.end(), known);
+  if (!any) return;
+  if (!noisy_) {
+    noisy_ = true;
+    objective_sems_.assign(size(), missing);
+    metric_sems_.assign(size() * constraints_, missing);
+  }
+  objective_sems_[trial] = result.objective_sem;
+  std::copy(result.metrics_sem.begin(), result.metrics_sem.end(),
+            metric_sems_.begin() + static_cast<std::ptrdiff_t>(trial * constraints_));
 }
 
 void History::tell(std::size_t trial, const Result& result) {
@@ -47,6 +67,7 @@ void History::tell(std::size_t trial, const Result& result) {
   seconds_[trial] = result.seconds;
   std::copy(result.metrics.begin(), result.metrics.end(),
             metrics_.begin() + static_cast<std::ptrdiff_t>(trial * constraints_));
+  tell_sems(trial, result);
   const double excess = lehr::violation(metrics(trial), options_->constraints, options_->violation_scale);
   // A trial that stopped itself early ran, when it can show by how much it missed; otherwise nothing is known
   // of it.
@@ -78,7 +99,7 @@ std::vector<std::size_t> History::elites(std::size_t count) const {
   }
   const std::size_t kept = std::min(count, trials.size());
   const auto better = [this](std::size_t a, std::size_t b) {
-    return score(a) != score(b) ? score(a) > score(b) : a < b;
+    return worth(a) != worth(b) ? worth(a) > worth(b) : a < b;
   };
   std::partial_sort(trials.begin(), trials.begin() + static_cast<std::ptrdiff_t>(kept), trials.end(), better);
   trials.resize(kept);

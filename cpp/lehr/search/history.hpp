@@ -8,6 +8,7 @@
 
 #include "lehr/search/options.hpp"
 #include "lehr/search/result.hpp"
+#include "lehr/search/worth.hpp"
 #include "lehr/space/space.hpp"
 
 namespace lehr {
@@ -39,10 +40,20 @@ class History {
   std::span<const double> metrics(std::size_t trial) const {
     return {metrics_.data() + trial * constraints_, constraints_};
   }
+  // Standard errors; NaN unless told.
+  double objective_sem(std::size_t trial) const { return noisy_ ? objective_sems_[trial] : missing; }
+  double metric_sem(std::size_t trial, std::size_t constraint) const {
+    return noisy_ ? metric_sems_[trial * constraints_ + constraint] : missing;
+  }
+  // Whether any was told.
+  bool noisy() const { return noisy_; }
+  // What is compared between feasible trials: their scores; where standard errors were told, what their
+  // configurations are worth (worth.hpp).
+  double worth(std::size_t trial) const { return noisy_ ? reckoned().of(trial) : score(trial); }
   // Trial numbers in the order they were told.
   const std::vector<std::size_t>& told() const { return told_; }
-  // The best feasible trial, the first one found among equals.
-  std::optional<std::size_t> best() const { return best_; }
+  // The feasible trial that is worth most, the first one found among equals.
+  std::optional<std::size_t> best() const { return noisy_ ? reckoned().best() : best_; }
   // Best first, the first found among equals; at most `count`.
   std::vector<std::size_t> elites(std::size_t count) const;
   double lowest_score() const { return lowest_score_; }  // over feasible trials
@@ -55,6 +66,12 @@ class History {
   void tell(std::size_t trial, const Result& result);
 
  private:
+  void tell_sems(std::size_t trial, const Result& result);
+  const Worth& reckoned() const {
+    worth_.update(*this, *options_);
+    return worth_;
+  }
+
   std::size_t width_;
   std::size_t constraints_;
   double sign_;
@@ -67,6 +84,10 @@ class History {
   std::vector<double> violations_;
   std::vector<double> metrics_;
   std::vector<double> seconds_;
+  // Empty until one is told.
+  std::vector<double> objective_sems_, metric_sems_;
+  bool noisy_ = false;
+  mutable Worth worth_;
   std::vector<std::size_t> told_;
   std::optional<std::size_t> best_;
   std::size_t feasible_ = 0;

@@ -5,6 +5,7 @@
 
 #include "lehr/base/error.hpp"
 #include "lehr/search/annealing.hpp"
+#include "lehr/search/codes.hpp"
 #include "lehr/search/guided/guided.hpp"
 #include "lehr/search/hybrid.hpp"
 #include "lehr/search/simple.hpp"
@@ -31,9 +32,11 @@ std::unique_ptr<Searcher> make_searcher(const Context& context) {
   throw OptionError("unknown method");
 }
 
-bool same_codes(const Configuration& a, const Configuration& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+void check_sem(double sem, double value, const std::string& what) {
+  if (std::isnan(sem)) return;
+  if (!std::isfinite(sem) || sem < 0.0)
+    throw ResultError("the standard error of " + what + " must be a finite number of at least 0");
+  if (std::isnan(value)) throw ResultError(what + " has a standard error and no value");
 }
 
 }  // namespace
@@ -94,7 +97,7 @@ void Optimizer::check_pending(std::size_t trial) const {
   }
 }
 
-void Optimizer::check_result(std::size_t trial, const Result& result) {
+void Optimizer::check_result(std::size_t trial, const Result& result) const {
   if (result.outcome == Outcome::ok) {
     if (!std::isfinite(result.objective)) {
       throw ResultError("the objective of trial " + std::to_string(trial) +
@@ -104,6 +107,15 @@ void Optimizer::check_result(std::size_t trial, const Result& result) {
     throw ResultError("trial " + std::to_string(trial) + " has outcome '" + text(result.outcome) +
                       "' and an objective; only outcome 'ok' has one");
   }
+  const std::vector<Constraint>& constraints = options_.constraints;
+  if (result.metrics.size() != constraints.size() &&
+      (result.outcome == Outcome::ok || !result.metrics.empty()))
+    throw ResultError("the metrics must be one for each limit");
+  check_sem(result.objective_sem, result.objective, "the objective");
+  if (!result.metrics_sem.empty() && result.metrics_sem.size() != result.metrics.size())
+    throw ResultError("the standard errors of the metrics must be one for each limit");
+  for (std::size_t j = 0; j < result.metrics_sem.size(); ++j)
+    check_sem(result.metrics_sem[j], result.metrics[j], "metric '" + constraints[j].metric + "'");
 }
 
 void Optimizer::tell(std::size_t trial, const Result& result) {

@@ -35,7 +35,7 @@ class Optimizer {
   // Registers an ask that was recorded earlier, without computing anything.
   std::size_t replay_ask(const Configuration& configuration, Origin origin);
   // Throws ResultError, and then nothing has changed: unknown trial, told twice, objective not finite or
-  // missing, a constrained metric missing or NaN.
+  // missing, a constrained metric missing or NaN, a standard error negative or without its value.
   void tell(std::size_t trial, const Result& result);
   // A trial of a search that learns its space on the way: NaN also stands for a variable that the trial never
   // looked at. Pending when there is no result. With `settled`, whatever agrees with it on the variables it
@@ -81,7 +81,7 @@ class Optimizer {
 
  private:
   void check_pending(std::size_t trial) const;
-  static void check_result(std::size_t trial, const Result& result);
+  void check_result(std::size_t trial, const Result& result) const;
   TpeSearch& tpe() const;
   std::size_t remember_ask(const Configuration& configuration, Origin origin);
 

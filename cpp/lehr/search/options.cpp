@@ -135,6 +135,8 @@ Method method_from(const std::string& name) {
   throw OptionError("unknown method '" + name + "'; use one of random, grid, tba, tpe, tba-tpe, guided");
 }
 
+const char* text(Preset preset) { return preset == Preset::paper ? "paper" : "default"; }
+
 Preset preset_from(const std::string& name) {
   if (name == "default") return Preset::standard;
   if (name == "paper") return Preset::paper;
@@ -211,10 +213,11 @@ void validate(const Options& options) {
                         "' is not a finite number; drop the constraint instead");
     }
     const bool twice = std::any_of(options.constraints.data(), &constraint, [&](const Constraint& other) {
-      return other.metric == constraint.metric;
+      return other.metric == constraint.metric && other.side == constraint.side;
     });
     if (twice) {
-      throw OptionError("metric '" + constraint.metric + "' has two limits; give one");
+      throw OptionError("metric '" + constraint.metric + "' has two " +
+                        (constraint.side == Side::upper ? "upper" : "lower") + " limits; give one");
     }
   }
 }

@@ -21,6 +21,7 @@ enum class Method { random, grid, tba, tpe, tba_tpe, guided };
 enum class Preset { standard, paper };
 
 const char* text(Method method);
+const char* text(Preset preset);              // default, paper
 Method method_from(const std::string& name);  // throws OptionError
 Preset preset_from(const std::string& name);  // throws OptionError
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "lehr/base/error.hpp"
+#include "lehr/space/value.hpp"
 
 namespace lehr {
 namespace {
@@ -40,6 +41,20 @@ Origin origin_from(const std::string& name) {
   if (lookup(origin_names, name, origin)) return origin;
   throw OptionError("unknown origin '" + name +
                     "' of a recorded trial; the record is damaged or from a newer lehr");
+}
+
+const char* text(Direction direction) { return direction == Direction::maximize ? "maximize" : "minimize"; }
+
+const char* text(Side side) { return side == Side::upper ? "<=" : ">="; }
+
+Side side_from(const std::string& name) {
+  if (name == "<=") return Side::upper;
+  if (name == ">=") return Side::lower;
+  throw OptionError("unknown side '" + name + "' of a limit; use '<=' or '>='");
+}
+
+std::string text(const Constraint& constraint) {
+  return constraint.metric + " " + text(constraint.side) + " " + text(Value(constraint.limit));
 }
 
 }  // namespace lehr

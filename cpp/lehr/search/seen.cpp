@@ -1,31 +1,12 @@
 #include "lehr/search/seen.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "lehr/base/error.hpp"
+#include "lehr/search/codes.hpp"
 
 namespace lehr {
-namespace {
-
-std::uint64_t hash(std::span<const double> codes) {
-  std::uint64_t h = 0x9e3779b97f4a7c15ULL;
-  for (const double code : codes) {
-    // All NaNs are one value here, and so are 0 and -0.
-    const std::uint64_t bits = std::isnan(code) ? 1 : std::bit_cast<std::uint64_t>(code + 0.0);
-    h = (h ^ bits) * 0xff51afd7ed558ccdULL;
-    h ^= h >> 32;
-  }
-  return h;
-}
-
-bool equal(std::span<const double> a, std::span<const double> b) {
-  return std::equal(a.begin(), a.end(), b.begin(),
-                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
-}
-
-}  // namespace
 
 Seen::Seen(const Space& space, const History& history, bool repeats)
     : space_(&space), history_(&history), repeats_(repeats), continuous_(false) {
@@ -33,7 +14,7 @@ Seen::Seen(const Space& space, const History& history, bool repeats)
 }
 
 void Seen::add(std::size_t trial) {
-  if (!repeats_) trials_.add(hash(history_->codes(trial)), trial);
+  if (!repeats_) trials_.add(hash_codes(history_->codes(trial)), trial);
 }
 
 void Seen::add_partial(std::size_t trial) {
@@ -50,14 +31,14 @@ void Seen::add_partial(std::size_t trial) {
   if (pattern == patterns_.end()) pattern = patterns_.insert(pattern, {std::move(variables), {}});
   looked_at_.clear();
   for (const std::size_t i : pattern->variables) looked_at_.push_back(codes[i]);
-  pattern->trials.add(hash(looked_at_), trial);
+  pattern->trials.add(hash_codes(looked_at_), trial);
 }
 
 bool Seen::agrees_with_partial(std::span<const double> codes) const {
   for (const Pattern& pattern : patterns_) {
     looked_at_.clear();
     for (const std::size_t i : pattern.variables) looked_at_.push_back(codes[i]);
-    const bool found = pattern.trials.any(hash(looked_at_), [&](std::size_t trial) {
+    const bool found = pattern.trials.any(hash_codes(looked_at_), [&](std::size_t trial) {
       const std::span<const double> known = history_->codes(trial);
       return std::all_of(pattern.variables.begin(), pattern.variables.end(),
                          [&](std::size_t i) { return known[i] == codes[i]; });
@@ -70,7 +51,8 @@ bool Seen::agrees_with_partial(std::span<const double> codes) const {
 bool Seen::contains(std::span<const double> codes) const {
   if (repeats_) return false;
   if (agrees_with_partial(codes)) return true;
-  return trials_.any(hash(codes), [&](std::size_t trial) { return equal(history_->codes(trial), codes); });
+  return trials_.any(hash_codes(codes),
+                     [&](std::size_t trial) { return same_codes(history_->codes(trial), codes); });
 }
 
 Configuration Seen::draw(Rng& rng) const {

@@ -19,7 +19,7 @@ struct Better {
     const bool feasible_a = history.standing(a) == Standing::feasible;
     const bool feasible_b = history.standing(b) == Standing::feasible;
     if (feasible_a != feasible_b) return feasible_a;
-    if (feasible_a && history.score(a) != history.score(b)) return history.score(a) > history.score(b);
+    if (feasible_a && history.worth(a) != history.worth(b)) return history.worth(a) > history.worth(b);
     if (!feasible_a && history.violation(a) != history.violation(b)) {
       return history.violation(a) < history.violation(b);
     }
@@ -62,6 +62,10 @@ Split split(const History& history, const TpeOptions& options) {
 }
 
 void Below::update(const History& history, const TpeOptions& options) {
+  if (history.noisy()) {  // what a result is worth changes with the others
+    trials_ = split(history, options).below;
+    return;
+  }
   const std::vector<std::size_t>& told = history.told();
   const Better better{history};
   for (; told_ < told.size(); ++told_) {

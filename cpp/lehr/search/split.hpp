@@ -16,13 +16,13 @@ struct Split {
 // How many of n finished trials are 'below': ceil(share n), at most `limit`.
 std::size_t below_count(std::size_t n, double share, std::size_t limit);
 
-// Feasible results by score, then infeasible ones by violation, then those that never ran. Without
-// `failures_below` the last kind never is 'below': equal failures carry no information on what is good, and
-// 'below' may then be empty.
+// Feasible results by what they are worth, then infeasible ones by violation, then those that never ran.
+// Without `failures_below` the last kind never is 'below': equal failures carry no information on what is
+// good, and 'below' may then be empty.
 Split split(const History& history, const TpeOptions& options);
 
 // The 'below' side of the same split, kept up to date trial by trial: the rank of a told trial never changes,
-// so only the best few must be remembered.
+// so only the best few must be remembered. Where standard errors are told, the split is made anew.
 class Below {
  public:
   // Takes in what was told since the last call.

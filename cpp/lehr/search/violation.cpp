@@ -9,10 +9,11 @@ double violation(std::span<const double> metrics, std::span<const Constraint> co
                  ViolationScale scale) {
   double sum = 0.0;
   for (std::size_t j = 0; j < constraints.size(); ++j) {
-    const double limit = constraints[j].limit;
-    if (!(metrics[j] > limit)) continue;
+    const Constraint& constraint = constraints[j];
+    if (!constraint.missed(metrics[j])) continue;
+    const double limit = constraint.limit;
     const double unit = scale == ViolationScale::relative && limit != 0.0 ? std::abs(limit) : 1.0;
-    sum += (metrics[j] - limit) / unit;
+    sum += constraint.excess(metrics[j]) / unit;
   }
   return sum;
 }

@@ -11,7 +11,7 @@ import typer
 from lehr.cli import bench as _bench
 from lehr.cli import sweep as _sweep
 from lehr.cli.exits import InputError
-from lehr.cli.limits import LimitOptions
+from lehr.cli.limits import LimitOptions, with_limits
 from lehr.cli.shared_options import Json, whole_number
 from lehr.cli.spread import spread
 
@@ -21,9 +21,9 @@ _TUNE_EXAMPLES = """Examples:
   lehr tune
       the bundled zoo on this machine, with limits that fit an ordinary one
   lehr tune model.onnx
-      the fastest way to run a model that keeps to its fp32 answers
+      the fastest way to run a model that keeps to its own answers
   lehr tune model.onnx --data samples.npz --max-latency-p95 20ms \\
-      --max-memory 512MB --objective throughput
+      --max-memory 512MB --objective throughput --out deployed/
   lehr tune --budget 2min --without quantization=bf16 --json > result.json
 
 Units are never guessed: times take us, ms, s, min or h, memory takes KB, MB,
@@ -31,7 +31,7 @@ GB, KiB, MiB or GiB (1 MB is 10^6 bytes, 1 MiB is 2^20).
 
 samples.npz holds an array per input of the model, samples along the first
 axis, and optionally 'labels'. Without labels, accuracy means agreement with
-the model's own fp32 answers.
+the model's own answers.
 
 A search that was interrupted or killed goes on when the same command is given
 again in the same folder.
@@ -45,14 +45,15 @@ failed us (a package is missing, the storage is in use or cannot be written),
 _VERIFY_EXAMPLES = """Examples:
 
 \b
-  lehr verify best.json
-  lehr verify best.json --repeats 5 --json
-  lehr verify best.json --model build/model.onnx --max-latency-p95 25ms
+  lehr verify deployed/
+  lehr verify deployed/ --repeats 5 --json
+  lehr verify deployed/ --model build/model.onnx --max-latency-p95 25ms
 
 \b
-Exit codes: 0 every limit is met, 1 a limit is missed or the configuration
-does not run, 2 bad input (not a best.json, another model), 3 the machine
-failed us, 130 interrupted by Ctrl-C.
+Exit codes: 0 every limit is met and the objective is as shipped, 1 a limit
+is missed or open, the objective is worse or the configuration does not run,
+2 bad input (not a deployment, another model), 3 the machine failed us, 130
+interrupted by Ctrl-C.
 """
 
 app = typer.Typer(
@@ -64,34 +65,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-P50 = Annotated[
-    str | None,
-    typer.Option("--max-latency-p50", metavar="TIME", help="Limit on the median latency of a call."),
-]
-P95 = Annotated[
-    str | None,
-    typer.Option("--max-latency-p95", metavar="TIME", help="Limit on its 95th percentile, e.g. 20ms."),
-]
-P99 = Annotated[
-    str | None, typer.Option("--max-latency-p99", metavar="TIME", help="Limit on its 99th percentile.")
-]
-Memory = Annotated[
-    str | None,
-    typer.Option("--max-memory", metavar="SIZE", help="Limit on the peak memory of the process, e.g. 512MB."),
-]
-Size = Annotated[
-    str | None,
-    typer.Option("--max-model-size", metavar="SIZE", help="Limit on the size of the model's file."),
-]
-Accuracy = Annotated[
-    str | None, typer.Option("--min-accuracy", metavar="SHARE", help="Least accuracy, as 0.95 or 95%.")
-]
-Throughput = Annotated[
-    str | None,
-    typer.Option("--min-throughput", metavar="RATE", help="Least number of samples a second, e.g. 500/s."),
-]
 TrialTimeout = Annotated[
-    str, typer.Option("--trial-timeout", metavar="TIME", help="A trial that takes longer is killed.")
+    str | None,
+    typer.Option(
+        "--trial-timeout",
+        metavar="TIME",
+        help="A trial that takes longer is killed.  [default: 60s, more for a slow model]",
+    ),
 ]
 MemoryLimit = Annotated[
     str | None,
@@ -143,34 +123,50 @@ def lehr(
 
 
 @app.command(epilog=_TUNE_EXAMPLES)
+@with_limits
 def tune(
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="MODEL", help="An ONNX file. Without it: the bundled zoo.", show_default=False
         ),
     ] = None,
     *,
     data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="FILE", help="Samples, and labels if there are any (.npz or .npy)."),
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="FILE|MODULE:FUNCTION",
+            help="Samples, and labels if there are any (.npz or .npy), or a function that yields batches.",
+        ),
     ] = None,
     shape: Shapes = None,
+    batch_axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--batch-axis",
+            metavar="NAME:AXIS",
+            help="Which axis of an input is the batch, where lehr guesses wrong; x:none for none. Repeatable.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="MODULE:FUNCTION",
+            help="Your own measure of answers: outputs, labels -> number, higher is better.",
+        ),
+    ] = None,
     objective: Annotated[
         str | None,
         typer.Option(
             "--objective",
             metavar="NAME",
-            help="accuracy, throughput, latency or memory.  [default: accuracy for the zoo, else throughput]",
+            help="accuracy, throughput, latency, memory, or any metric that is measured.  "
+            "[default: accuracy for the zoo, else throughput]",
         ),
     ] = None,
-    max_latency_p50: P50 = None,
-    max_latency_p95: P95 = None,
-    max_latency_p99: P99 = None,
-    max_memory: Memory = None,
-    max_model_size: Size = None,
-    min_accuracy: Accuracy = None,
-    min_throughput: Throughput = None,
+    limits: LimitOptions,
     budget: Annotated[
         str,
         typer.Option("--budget", metavar="N|TIME", help="A number of trials, or a time such as 60s or 2min."),
@@ -193,8 +189,24 @@ def tune(
         list[str] | None,
         typer.Option("--without", metavar="VAR=VALUE", help="Leave a choice out of the space. Repeatable."),
     ] = None,
-    trial_timeout: TrialTimeout = "60s",
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend",
+            metavar="NAME",
+            help="A runtime to try (see lehr backends). Repeatable.  [default: all]",
+        ),
+    ] = None,
+    trial_timeout: TrialTimeout = None,
     memory_limit: MemoryLimit = None,
+    final: Annotated[
+        str | None,
+        typer.Option(
+            "--final",
+            metavar="TIME",
+            help="Time to settle the winner between the best few and the default.  [default: half of the search's]",
+        ),
+    ] = None,
     storage: Annotated[
         str,
         typer.Option(
@@ -227,8 +239,13 @@ def tune(
         ),
     ] = True,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the best configuration goes.")
-    ] = Path("best.json"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Where the deployment goes: best.json, the model, load.py.  [default: a folder named after the model]",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say at the end what the search was doing, and why.")
     ] = False,
@@ -237,34 +254,28 @@ def tune(
     """Search for the best configuration of a model on this machine.
 
     Every configuration is measured in a process of its own: it may crash, hang or run out of memory, and the
-    search learns from it. The default configuration (fp32, batch 1) is measured first; the best one is
-    written to best.json.
+    search learns from it. The default configuration, which is what the runtime does when one sets nothing, is
+    measured first. At the end the best few and the default are measured side by side until the winner is
+    settled; it is written to a folder that can be deployed.
     """
     from lehr.cli import tune as command
-    from lehr.cli.settings import TuneOptions
 
-    limits = LimitOptions(
-        max_latency_p50=max_latency_p50,
-        max_latency_p95=max_latency_p95,
-        max_latency_p99=max_latency_p99,
-        max_memory=max_memory,
-        max_model_size=max_model_size,
-        min_accuracy=min_accuracy,
-        min_throughput=min_throughput,
-    )
-    options = TuneOptions(
-        model=model, data=data, shapes=tuple(shape or ()), objective=objective, limits=limits, budget=budget,
-        method=method, preset=preset, seed=seed, without=tuple(without or ()),
-        trial_timeout=trial_timeout, memory_limit=memory_limit,
-        storage=storage, name=name, fresh=fresh, on_failure=tuple(on_failure or ()),
-        early_end=early_end, out=out, explain=explain, json=json,
+    options = command.TuneOptions(
+        model=model, data=data, shapes=tuple(shape or ()), batch_axes=tuple(batch_axis or ()), metric=metric,
+        objective=objective, limits=limits, budget=budget, method=method, preset=preset, seed=seed,
+        without=tuple(without or ()), backends=tuple(backend or ()), trial_timeout=trial_timeout,
+        memory_limit=memory_limit, final=final, storage=storage, name=name, fresh=fresh,
+        on_failure=tuple(on_failure or ()), early_end=early_end, out=out, explain=explain, json=json,
     )  # fmt: skip
     _finish(command.tune, options)
 
 
 @app.command(epilog=_VERIFY_EXAMPLES)
+@with_limits
 def verify(
-    best: Annotated[Path, typer.Argument(metavar="BEST.JSON", help="The file that lehr tune wrote.")],
+    deployed: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="What lehr tune wrote: the folder, or a best.json.")
+    ],
     *,
     model: Annotated[
         Path | None,
@@ -273,7 +284,7 @@ def verify(
         ),
     ] = None,
     data: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--data", metavar="FILE", help="Where the samples are now; they must be the same."),
     ] = None,
     repeats: Annotated[
@@ -282,41 +293,42 @@ def verify(
             "--repeats",
             metavar="N",
             parser=whole_number,
-            help="Measure so often, each in a new process; the median counts.",
+            help="Measure so often, each in a new process; up to three times as often while something is open.",
         ),
     ] = 3,
-    max_latency_p50: P50 = None,
-    max_latency_p95: P95 = None,
-    max_latency_p99: P99 = None,
-    max_memory: Memory = None,
-    max_model_size: Size = None,
-    min_accuracy: Accuracy = None,
-    min_throughput: Throughput = None,
-    trial_timeout: TrialTimeout = "60s",
+    tolerance: Annotated[
+        str | None,
+        typer.Option(
+            "--tolerance",
+            metavar="SHARE",
+            help="By how much the objective may be worse than shipped.  [default: 20%]",
+        ),
+    ] = None,
+    limits: LimitOptions,
+    trial_timeout: TrialTimeout = None,
     memory_limit: MemoryLimit = None,
     json: Json = False,
 ) -> None:
     """Measure a shipped configuration again: a gate for CI.
 
-
-    The limits are those it was found under; a limit option replaces or adds one.
+    The limits are those it was found under; a limit option replaces or adds one. The objective must not be
+    worse than shipped.
     """
     from lehr.cli import verify as command
 
-    limits = LimitOptions(
-        max_latency_p50=max_latency_p50,
-        max_latency_p95=max_latency_p95,
-        max_latency_p99=max_latency_p99,
-        max_memory=max_memory,
-        max_model_size=max_model_size,
-        min_accuracy=min_accuracy,
-        min_throughput=min_throughput,
-    )
     options = command.VerifyOptions(
-        best=best, model=model, data=data, repeats=repeats, limits=limits, trial_timeout=trial_timeout,
-        memory_limit=memory_limit, json=json,
+        deployed=deployed, model=model, data=data, repeats=repeats, limits=limits, tolerance=tolerance,
+        trial_timeout=trial_timeout, memory_limit=memory_limit, json=json,
     )  # fmt: skip
     _finish(command.verify, options)
+
+
+@app.command()
+def backends(*, json: Json = False) -> None:
+    """List the runtimes that lehr knows: which can run here, and why others cannot."""
+    from lehr.cli import backends as command
+
+    _finish(command.backends, command.BackendsOptions(json=json))
 
 
 @app.command()

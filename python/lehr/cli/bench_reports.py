@@ -10,12 +10,12 @@ from lehr.cli.bench import PaperOptions, ReportOptions, ResultsOptions
 from lehr.cli.bench_run import interrupted, results_folder
 from lehr.cli.budgets import MOST_PROCESSES, check_count
 from lehr.cli.exits import Exit, InputError
-from lehr.cli.grid import aligned
 from lehr.cli.invocation import command
 from lehr.cli.output import emit, say
 from lehr.cli.places import check_writable
 from lehr.cli.progress import Show, while_shown
-from lehr.cli.units import duration_s
+from lehr.quantities import duration_s
+from lehr.report.grid import aligned
 
 if TYPE_CHECKING:
     from lehr.bench.paper import Reproduction

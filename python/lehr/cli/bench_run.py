@@ -16,7 +16,7 @@ from lehr.cli.invocation import command
 from lehr.cli.output import complain, emit, say
 from lehr.cli.progress import Show, while_shown
 from lehr.cli.sweep_display import table_lines
-from lehr.cli.units import duration_s
+from lehr.quantities import duration_s
 
 if TYPE_CHECKING:
     from lehr.bench.runs import RunOutcome

@@ -1,78 +1,99 @@
-"""The JSON objects of ``--json``."""
+"""The JSON object of ``lehr tune --json``."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+from lehr import quantities
+
 if TYPE_CHECKING:
-    from lehr.cli.tune import Run
+    from lehr.cli.tune import TuneOptions
+    from lehr.deploy.tune import Tuned
     from lehr.study import Study, StudyTrial
 
 
-def tune(
-    run: Run, study: Study, baseline: StudyTrial | None, *, interrupted: bool, out: str | None
-) -> dict[str, Any]:
+def tune(options: TuneOptions, tuned: Tuned, *, interrupted: bool, out: str | None) -> dict[str, Any]:
     """What ``lehr tune --json`` prints."""
-    best, settings = study.best, run.settings
-    status = "interrupted" if interrupted else "ok" if best is not None else "nothing_feasible"
+    study, budget = tuned.study, quantities.budget(options.budget)
+    found = tuned.config is not None
+    baseline = next((trial for trial in study.trials if trial.config == tuned.workload.baseline), None)
     return {
-        "status": status,
-        "best": _found(best),
-        "baseline": _found(baseline),
-        "objective": {"name": settings.objective.name, "metric": settings.objective.metric,
-                      "direction": settings.objective.direction},
-        "limits": [limit.as_json() for limit in settings.limits],
+        "status": "interrupted" if interrupted else "ok" if found else "nothing_feasible",
+        "best": _best(tuned) if found else None,
+        "baseline": _baseline(tuned, baseline),
+        "objective": tuned.objective.as_json(),
+        "limits": [one.as_json() for one in tuned.limits],
+        "final": None if tuned.final is None else tuned.final.as_json(),
+        "disturbed": tuned.disturbed,
         "trials": [trial_record(trial) for trial in study.trials],
         "seconds": study.seconds,
         "stopped": study.stopped,
+        "stopped_by": study.stopped_by,
         "ended_early": study.ended_early,
-        "budget": {"trials": settings.budget.trials, "seconds": settings.budget.seconds},
+        "budget": {"trials": budget.trials, "seconds": budget.seconds},
         "budget_lost": {
             kind: {"trials": loss.trials, "seconds": loss.seconds} for kind, loss in study.budget_lost.items()
         },
-        "nearest_miss": _near(study) if best is None else None,
-        "confirmations": [one.as_json() for one in study.confirmations.values()],
+        "nearest_miss": None if found else _near(study),
         "faults": [
             {"variable": fault.variable, "value": fault.value, "error": fault.error, "failures": fault.failures,
              "message": fault.message}
             for fault in study.faults
         ],
+        "unavailable": dict(tuned.unavailable),
+        "notes": list(tuned.notes),
         "study": study.name,
-        "storage": run.options.storage,
-        "seed": run.options.seed,
-        "method": run.options.method,
+        "storage": options.storage,
+        "seed": options.seed,
+        "method": options.method,
         "out": out,
     }  # fmt: skip
 
 
 def trial_record(trial: StudyTrial) -> dict[str, Any]:
     """One trial."""
+    violation = trial.violation
     return {
         "number": trial.number,
         "config": trial.config,
         "outcome": trial.outcome,
         "feasible": trial.feasible,
-        "violation": trial.violation
-        if trial.violation is not None and math.isfinite(trial.violation)
-        else None,
+        "violation": violation if violation is not None and math.isfinite(violation) else None,
         "objective": trial.objective,
         "metrics": dict(trial.metrics),
+        "sem": dict(trial.metrics_sem),
+        "limits": [one.as_json() for one in trial.judged.judgements],
+        "disturbed": trial.disturbed or None,
         "evidence": dict(trial.evidence),
         "facts": dict(trial.facts),
         "seconds": trial.seconds,
     }
 
 
-def _found(trial: StudyTrial | None) -> dict[str, Any] | None:
-    if trial is None:
-        return None
+def _best(tuned: Tuned) -> dict[str, Any]:
     return {
-        "config": trial.config,
-        "objective": trial.objective,
-        "metrics": trial.metrics,
+        "config": tuned.config,
+        "objective": tuned.metrics.get(tuned.objective.metric),
+        "metrics": dict(tuned.metrics),
+        "sem": dict(tuned.sem),
+        "trial": tuned.trial,
+        "outcome": "ok",
+        "feasible": True,
+    }
+
+
+def _baseline(tuned: Tuned, trial: StudyTrial | None) -> dict[str, Any] | None:
+    if tuned.baseline is None or trial is None:
+        return None
+    figures = tuned.baseline
+    return {
+        "config": figures.config,
+        "objective": figures.metrics.get(tuned.objective.metric),
+        "metrics": dict(figures.metrics),
+        "sem": dict(figures.sem),
         "trial": trial.number,
-        "outcome": trial.outcome,
+        "outcome": figures.outcome,
         "feasible": trial.feasible,
     }
 

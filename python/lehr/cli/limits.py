@@ -1,88 +1,102 @@
-"""The limit options, and how limits and objectives are written."""
+"""The options that set limits: a short form for each metric that has one, and ``--limit`` for any."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from lehr.cli import units
+import typer
+
+from lehr import quantities
 from lehr.cli.exits import InputError
-from lehr.limits import Limit
+from lehr.errors import OptionError
+from lehr.limits import Limit, parse_limits
+from lehr.metrics import METRICS, Kind, Metric
 
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What is optimised, as typed; the metric it means; and which way is better."""
-
-    name: str
-    metric: str
-    direction: Literal["maximize", "minimize"]
-
-
-OBJECTIVES = {
-    "accuracy": Objective("accuracy", "accuracy", "maximize"),
-    "throughput": Objective("throughput", "throughput_items_s", "maximize"),
-    "latency": Objective("latency", "latency_p95_ms", "minimize"),
-    "memory": Objective("memory", "memory_peak_mb", "minimize"),
-}
+_EXAMPLES: Mapping[Kind, tuple[str, str]] = {
+    "time": ("TIME", "20ms"), "memory": ("SIZE", "512MB"), "share": ("SHARE", "0.95 or 95%"), "rate": ("RATE", "500/s"),
+    "number": ("NUMBER", "0.5"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class LimitOptions:
-    """The limit options as typed; None where an option was not given."""
+    """The limit options as typed: texts by metric, and those of ``--limit``."""
 
-    max_latency_p50: str | None = None
-    max_latency_p95: str | None = None
-    max_latency_p99: str | None = None
-    max_memory: str | None = None
-    max_model_size: str | None = None
-    min_accuracy: str | None = None
-    min_throughput: str | None = None
+    short: Mapping[str, str] = field(default_factory=dict)
+    any: tuple[str, ...] = ()
 
     def limits(self) -> tuple[Limit, ...]:
         """The limits. Raises InputError when an option cannot be read."""
-        found = []
-        for percentile in ("p50", "p95", "p99"):
-            text = getattr(self, f"max_latency_{percentile}")
-            if text is not None:
-                value = units.latency_ms(text, f"--max-latency-{percentile}")
-                found.append(Limit(f"latency_{percentile}_ms", value))
-        if self.max_memory is not None:
-            found.append(Limit("memory_peak_mb", units.memory_mb(self.max_memory, "--max-memory")))
-        if self.max_model_size is not None:
-            found.append(Limit("model_size_mb", units.memory_mb(self.max_model_size, "--max-model-size")))
-        if self.min_accuracy is not None:
-            found.append(Limit("accuracy", units.share(self.min_accuracy, "--min-accuracy"), side=">="))
-        if self.min_throughput is not None:
-            found.append(Limit("throughput_items_s", _rate(self.min_throughput), side=">="))
-        return tuple(found)
+        found = [_read(METRICS[name], text) for name, text in self.short.items()]
+        try:
+            return parse_limits([*found, *self.any])
+        except OptionError as error:
+            raise InputError(f"--limit: {str(error).removeprefix('constraints: ')}") from error
 
 
-def parse_objective(text: str) -> Objective:
-    """The objective of a name. Raises InputError, with a suggestion, for an unknown one."""
-    objective = OBJECTIVES.get(text.strip().lower())
-    if objective is None:
-        raise unknown("--objective", text, list(OBJECTIVES))
-    return objective
+def with_limits(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, whose parameter ``limits`` takes :class:`LimitOptions`, the options that set them."""
+    rows = {row.option.replace("-", "_"): row for row in METRICS.values() if row.option}
+    before = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in before.parameters.values():
+        if parameter.name == "limits":
+            parameters += [_parameter(name, _annotation(row)) for name, row in rows.items()]
+            parameters.append(_parameter("limit", _ANY))
+        else:
+            parameters.append(parameter)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        texts = {row.name: text for name, row in rows.items() if (text := given.pop(name)) is not None}
+        anything = tuple(given.pop("limit") or ())
+        command(**given, limits=LimitOptions(texts, anything))
+
+    run.__signature__ = before.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
-def unknown(option: str, text: str, known: Sequence[str]) -> InputError:
-    """The error for a word that is none of the known ones, with the nearest of them."""
-    close = difflib.get_close_matches(text.lower(), known, n=1)
-    hint = f"did you mean {close[0]}? Use" if close else "use"
-    return InputError(f"{option}: unknown {text!r}; {hint} one of {', '.join(known)}")
+_ANY = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="LIMIT",
+        help="Any limit on what is measured: 'energy_j_per_item <= 0.5'. Repeatable.",
+    ),
+]
 
 
-def _rate(text: str) -> float:
-    number = text.strip().removesuffix("/s").strip()
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _annotation(row: Metric) -> Any:
+    word, example = _EXAMPLES[row.kind]
+    side = "Most" if row.side == "<=" else "Least"
+    return Annotated[
+        str | None, typer.Option(f"--{row.option}", metavar=word, help=f"{side} {row.title}, e.g. {example}.")
+    ]
+
+
+def _read(row: Metric, text: str) -> Limit:
+    option = f"--{row.option}"
     try:
-        value = float(number)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise InputError(
-            f"--min-throughput: {text!r} is not a number of samples a second above 0, such as 500/s"
-        )
-    return value
+        if row.kind == "time":
+            read = quantities.latency_ms if row.unit == "ms" else quantities.duration_s
+            value = read(text, option)
+        elif row.kind == "memory":
+            value = quantities.memory_mb(text, option)
+        elif row.kind == "share":
+            value = quantities.share(text, option)
+        elif row.kind == "rate":
+            value = quantities.rate(text, option)
+        else:
+            value = quantities.plain(text, option)
+    except OptionError as error:
+        raise InputError(str(error)) from error
+    return Limit(row.name, value, row.side)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy import zoo
-from lehr.deploy.models import Arrays, OnnxModel, made_up
-from lehr.deploy.signature import InputSpec, describe
+from lehr.deploy.fitting import cast, item_axis
+from lehr.deploy.made_up import describe_made_up, made_up
+from lehr.deploy.models import Arrays, OnnxModel
+from lehr.deploy.signature import describe
 from lehr.errors import ModelError
 
 LABELS = ("labels", "y")
@@ -27,8 +26,9 @@ _MADE_UP_BYTES, _MADE_UP_COUNT = 32e6, 64
 class Samples:
     """Inputs of ``count`` items by input name, in the model's types; labels where they are known.
 
-    ``axes`` holds each input's item axis; None for an input that is the same for every item. ``classes[i]``
-    is the label that output column ``i`` stands for.
+    ``axes`` holds each input's item axis; None for an input that is the same for every item. ``labels`` is
+    [count, ...], and ``classes[i]`` the label that output column ``i`` stands for. ``notes`` say what the user must
+    know of the samples: that they were made up, for instance.
     """
 
     inputs: dict[str, NDArray[Any]]
@@ -37,6 +37,7 @@ class Samples:
     count: int
     labels: NDArray[Any] | None = None
     classes: NDArray[Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def feed(self, items: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
         """The inputs of one call with these items. In a model without a batch axis a call takes one item."""
@@ -78,36 +79,6 @@ class Samples:
         return self.take(np.setdiff1d(np.arange(self.count), calibration)), self.take(calibration)
 
 
-def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Arrays of a ``.npz`` file by name; the one of a ``.npy`` file under the name ''. Nothing is unpickled.
-
-    Raises:
-        ModelError: the file is missing, is not such a file, or holds Python objects.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"there is no file {path}")
-    try:
-        with path.open("rb") as stream:  # NumPy would leave the file of a damaged archive open
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return {"": loaded}
-            with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
-    except ValueError as error:
-        if "pickle" in str(error).lower():
-            raise ModelError(
-                f"{path.name} holds Python objects, which lehr does not load, or is no NumPy file; "
-                "save plain arrays with numpy.savez"
-            ) from error
-        raise ModelError(f"{path.name} is damaged or no NumPy file: {error}") from error
-    except Exception as error:  # a damaged archive ends in errors of zipfile, zlib, tokenize or numpy
-        raise ModelError(f"{path.name} is damaged or no NumPy file: {error}") from error
-    if not arrays:
-        raise ModelError(f"{path.name} holds no arrays")
-    return arrays
-
-
 def input_arrays(
     arrays: Arrays, names: list[str], file: str
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
@@ -121,6 +92,9 @@ def input_arrays(
     reserved = {name for name in (*LABELS, CLASSES) if name not in names}
     rest = {name: array for name, array in arrays.items() if name in reserved}
     inputs = {name: array for name, array in arrays.items() if name not in reserved}
+    empty = next((name for name in inputs if not inputs[name].size), None)
+    if empty is not None:
+        raise ModelError(f"{file} holds no samples: the array {empty!r} is {describe(inputs[empty].shape)}")
     if len(names) == 1 and len(inputs) == 1:
         return {names[0]: next(iter(inputs.values()))}, rest
     missing = [name for name in names if name not in inputs]
@@ -142,8 +116,11 @@ def input_arrays(
     return inputs, rest
 
 
-def samples_for(model: OnnxModel, arrays: Arrays, file: str = "the data") -> Samples:
-    """Check ``arrays`` (as :func:`load_arrays` gives them) against the model and bring them to its types.
+def samples_for(
+    model: OnnxModel, arrays: Arrays, file: str = "the data", *, any_labels: bool = False
+) -> Samples:
+    """Check ``arrays`` (as :func:`lehr.deploy.files.load_arrays` gives them) against the model and bring them to its
+    types. With ``any_labels``, for a metric function, labels may be of any type and shape with one row an item.
 
     Raises:
         ModelError: names, shapes, types, values or labels do not fit; one sentence says which and how.
@@ -151,82 +128,51 @@ def samples_for(model: OnnxModel, arrays: Arrays, file: str = "the data") -> Sam
     given, rest = input_arrays(arrays, [spec.name for spec in model.inputs], file)
     inputs, axes, stacked, counts = {}, {}, set(), {}
     for spec in model.inputs:
-        array = _cast(spec, given[spec.name], file)
-        inputs[spec.name], axes[spec.name] = array, spec.batch_axis
-        if spec.batch_axis is not None:
-            fits = array.ndim == len(spec.shape) and all(
-                have == want
-                for i, (have, want) in enumerate(zip(array.shape, spec.shape, strict=True))
-                if i != spec.batch_axis
-            )
-            counts[spec.name] = array.shape[spec.batch_axis] if fits else 0
-        else:
-            fits = array.shape[-len(spec.shape) :] == spec.shape if spec.shape else True
-            fits = fits and array.ndim - len(spec.shape) in {0, 1}
-            if fits and array.ndim > len(spec.shape):
-                if model.fixed_batch != 1:
-                    raise ModelError(
-                        f"input '{spec.name}' has no batch axis, so {file} must give it once, with shape "
-                        f"{describe(spec.shape)}, not {describe(array.shape)}"
-                    )
-                stacked.add(spec.name)
-                counts[spec.name] = len(array)
-        if not fits:
-            wanted = tuple("N" if axis == spec.batch_axis else size for axis, size in enumerate(spec.shape))
-            raise ModelError(
-                f"input '{spec.name}' takes {describe(wanted)}, "
-                f"but {file} holds {describe(array.shape)} for it"
-            )
+        array = given[spec.name]
+        place = item_axis(spec, array.shape, model.fixed_batch == 1, file)
+        axes[spec.name] = spec.batch_axis if place == "stacked" else place
+        if place == "stacked":
+            stacked.add(spec.name)
+            counts[spec.name] = len(array)
+        elif place is not None:
+            counts[spec.name] = array.shape[place]
+        inputs[spec.name] = cast(spec.name, spec.dtype, array, file)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
         raise ModelError(f"the inputs in {file} do not have the same number of samples: {listed}")
     count = next(iter(counts.values()), 1)
     if count == 0:
         raise ModelError(f"{file} holds no samples")
-    labels, classes = _labels(rest, count, file)
+    labels, classes = _labels(rest, count, file, any_labels)
     return Samples(inputs, axes, frozenset(stacked), count, labels, classes)
 
 
-def _cast(spec: InputSpec, array: NDArray[Any], file: str) -> NDArray[Any]:
-    """To the input's type where no information but rounding is lost."""
-    target = np.dtype(spec.dtype)
-    if array.dtype.kind not in "fiub":
-        raise ModelError(f"input '{spec.name}' takes {target}, but {file} holds {array.dtype} for it")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelError(f"input '{spec.name}' in {file} holds NaN or infinite values")
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(target)
-    if target.kind == "f":
-        lossless = bool(np.isfinite(cast).all())
-    else:
-        lossless = array.dtype.kind != "f" and bool((cast == array).all())
-    if not lossless:
-        raise ModelError(
-            f"input '{spec.name}' takes {target}, and the {array.dtype} values in {file} do not fit into that"
-        )
-    return cast
-
-
-def _labels(rest: Arrays, count: int, file: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+def _labels(
+    rest: Arrays, count: int, file: str, any_labels: bool
+) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     given = [name for name in LABELS if name in rest]
     if len(given) > 1:
         raise ModelError(f"{file} holds both 'labels' and 'y'; keep one")
     if not given:
         return None, None
     labels = rest[given[0]]
-    if labels.shape == (count, 1):
+    if labels.shape == (count, 1) and not any_labels:
         labels = labels[:, 0]
-    if labels.shape != (count,) or labels.dtype.kind not in "iubU":
+    if labels.ndim == 0 or len(labels) != count:
         raise ModelError(
-            f"'{given[0]}' in {file} must be one class per sample, {count} integers or strings, "
-            f"not {labels.dtype} {describe(labels.shape)}"
+            f"'{given[0]}' in {file} must have one row for each of the {count} samples, not the shape "
+            f"{describe(labels.shape)}"
         )
+    if labels.dtype.kind not in "iubfU":
+        raise ModelError(f"'{given[0]}' in {file} must be numbers or strings, not {labels.dtype}")
     classes = rest.get(CLASSES)
-    if classes is not None and (classes.ndim != 1 or len(set(classes.tolist())) != len(classes)):
+    if classes is None or any_labels:
+        return labels, classes
+    if classes.ndim != 1 or len(set(classes.tolist())) != len(classes):
         raise ModelError(
             f"'classes' in {file} must list each class once, in the order of the model's outputs"
         )
-    if classes is not None and (strange := set(labels.tolist()) - set(classes.tolist())):
+    if labels.ndim == 1 and (strange := set(labels.tolist()) - set(classes.tolist())):
         raise ModelError(
             f"'{given[0]}' in {file} holds {sorted(strange, key=str)[0]!r}, which is not in 'classes'"
         )
@@ -234,7 +180,7 @@ def _labels(rest: Arrays, count: int, file: str) -> tuple[NDArray[Any] | None, N
 
 
 def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
-    """Unlabelled items from the model's own signature: floats from N(0, 1), integers and booleans 0 or 1."""
+    """Unlabelled items made up by the types and names of the model's inputs; a note says what was made up."""
     rng = np.random.default_rng(seed)
     size = sum(int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize for spec in model.inputs)
     count = int(np.clip(_MADE_UP_BYTES // max(size, 1), 4, _MADE_UP_COUNT))
@@ -246,7 +192,8 @@ def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
         else:
             inputs[spec.name] = np.stack([made_up(spec, 1, rng) for _ in range(count)])
     stacked = frozenset() if batched else frozenset(inputs)
-    return Samples(inputs, {spec.name: spec.batch_axis for spec in model.inputs}, stacked, count)
+    axes = {spec.name: spec.batch_axis for spec in model.inputs}
+    return Samples(inputs, axes, stacked, count, notes=(describe_made_up(model.inputs),))
 
 
 def zoo_samples(variant: zoo.Variant = "noisy") -> tuple[Samples, Samples]:
@@ -267,28 +214,3 @@ def zoo_samples(variant: zoo.Variant = "noisy") -> tuple[Samples, Samples]:
         return Samples({"input": images}, {"input": 0}, frozenset(), len(images), truth, classes)
 
     return samples(held_out, labels), samples(calibration, None)
-
-
-def save_samples(samples: Samples, folder: Path) -> None:
-    """Write the arrays one by one, so that a child can map them instead of reading them all."""
-    for number, name in enumerate(samples.inputs):
-        np.save(folder / f"input{number}.npy", samples.inputs[name])
-    for what, array in (("labels", samples.labels), ("classes", samples.classes)):
-        if array is not None:
-            np.save(folder / f"{what}.npy", array)
-    layout = {"names": list(samples.inputs), "stacked": sorted(samples.stacked), "count": samples.count}
-    (folder / "layout.json").write_text(json.dumps(layout), encoding="utf-8")
-
-
-def mapped_samples(model: OnnxModel, folder: Path, layout: Mapping[str, Any]) -> Samples:
-    """What :func:`save_samples` wrote, mapped into memory read-only."""
-    inputs: dict[str, NDArray[Any]] = {
-        name: np.load(folder / f"input{number}.npy", mmap_mode="r", allow_pickle=False)
-        for number, name in enumerate(layout["names"])
-    }
-    optional = [
-        np.load(folder / f"{what}.npy", allow_pickle=False) if (folder / f"{what}.npy").exists() else None
-        for what in ("labels", "classes")
-    ]
-    axes = {spec.name: spec.batch_axis for spec in model.inputs}
-    return Samples(inputs, axes, frozenset(layout["stacked"]), layout["count"], *optional)

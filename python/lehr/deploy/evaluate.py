@@ -1,43 +1,51 @@
-"""One configuration of one model, measured: quantise, load, time, judge the answers."""
+"""One configuration of one model, measured: load, time, judge the answers. What it needs was made in the stage."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lehr.deploy import accuracy, latency
+from lehr.deploy.backend import Backend
+from lehr.deploy.backends import find_backend
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
-from lehr.deploy.models import OnnxModel, zoo_models
-from lehr.deploy.prepare import DataSource, prepare
-from lehr.deploy.session import open_session
-from lehr.deploy.zoo import Variant
-from lehr.errors import ConfigurationError, DeviceError
+from lehr.deploy.metric import Metric
+from lehr.deploy.models import OnnxModel
+from lehr.deploy.prepare import Failure, ModelFolder, Prepared, named
+from lehr.deploy.sources import DataSource
+from lehr.deploy.times import ACCURACY_S, accuracy_time_s, timing_time_s
+from lehr.errors import DeviceError, PreparationError
 from lehr.limits import Constraints, Limit, judge, parse_limits
 from lehr.probe.report import LatencyReport
 from lehr.supervise import EarlyStop, current_trial
 
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
-"""What the process that forks the trials should import. No quantiser: a trial would be charged for it."""
+"""What the process that forks the trials should import: :func:`preload` of the backend ``onnxruntime``."""
 
 ENERGY = "energy_j_per_item"
 _LARGEST_BATCH, _CALL_MS = 64, 20.0
 _ENERGY_S = 0.1  # a hundred steps of RAPL's counters
 
 
+def preload(runtime: Backend) -> tuple[str, ...]:
+    """What the process that forks a backend's trials should import. No converter: a trial would be charged for it."""
+    return (*runtime.preload, "lehr.deploy.evaluate")
+
+
 @dataclass(frozen=True)
 class Evaluator:
     """Measures one configuration of the deployment space; call it in a fresh child.
 
-    Picklable: it holds paths and shapes, no session and no data. ``workdir`` keeps prepared files (samples,
-    converted models, reference outputs), which all trials of a run share; whoever made it removes it.
-    ``limits`` are to be settled where no trial context gives them.
-    ``accuracy_s`` bounds the time spent on accuracy; an eighth of it is enough for a configuration that
-    already missed another limit.
+    Picklable: it holds paths and shapes, no session and no data. :meth:`lehr.deploy.stage.Opened.evaluator` makes it;
+    ``workdir`` is the stage's, and holds what :meth:`lehr.deploy.stage.Stage.prepare` made for the configuration.
+    ``limits`` are to be settled beside those of the trial. ``call_s`` is, by model,
+    the seconds a call takes in the default configuration: slow models are given more time. ``accuracy_s`` is the least
+    that bounds the time spent on accuracy; an eighth is enough for a configuration that already missed another limit.
+    ``metric`` is the user's own. ``artefact``, with ``weights`` beside it, is a deployed file to measure in place of
+    what the stage made.
     """
 
     models: Mapping[str, OnnxModel]
@@ -45,38 +53,15 @@ class Evaluator:
     workdir: Path
     limits: Constraints = ()
     plan: latency.LatencyPlan = field(default_factory=latency.LatencyPlan)
-    accuracy_s: float = 4.0
+    accuracy_s: float = ACCURACY_S
+    backends: tuple[str, ...] = ("onnxruntime",)
+    call_s: Mapping[str, float] = field(default_factory=dict)
+    metric: Metric | None = None
+    artefact: Path | None = None
+    weights: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", parse_limits(self.limits))
-
-    @classmethod
-    def for_zoo(cls, workdir: str | Path, variant: Variant = "noisy", **options: Any) -> Evaluator:
-        """The bundled families on their held-out images."""
-        return cls(zoo_models(), DataSource("zoo", variant=variant), Path(workdir), **options)
-
-    @classmethod
-    def for_model(
-        cls,
-        path: str | Path,
-        workdir: str | Path,
-        data: str | Path | None = None,
-        shapes: Mapping[str, tuple[int, ...]] | None = None,
-        **options: Any,
-    ) -> Evaluator:
-        """One model of the user's; without ``data``, inputs are made up and accuracy is fidelity to fp32.
-
-        Everything about model and data is checked here, before any trial.
-
-        Raises:
-            ModelError: model or data cannot be used; one sentence says why.
-        """
-        source = DataSource("made-up") if data is None else DataSource.of_file(data)
-        model = OnnxModel.open(path, shapes, source.arrays_for(path))
-        evaluation, _ = source.load(model)
-        if evaluation.labels is not None:
-            accuracy.class_output(model, evaluation)
-        return cls({Path(path).stem: model}, source, Path(workdir), **options)
 
     def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
         """The model that a configuration names, the only one where it names none.
@@ -84,10 +69,34 @@ class Evaluator:
         Raises:
             ConfigurationError: there is no such model.
         """
-        name = config.get("model", next(iter(self.models)) if len(self.models) == 1 else None)
-        if name not in self.models:
-            raise ConfigurationError(f"there is no model {name!r}; there are {', '.join(self.models)}")
-        return self.models[name]
+        return named("model", self.models, config)
+
+    def backend_of(self, config: Mapping[str, Any]) -> Backend:
+        """The backend that a configuration names, the only one where it names none.
+
+        Raises:
+            ConfigurationError: there is no such backend.
+        """
+        return find_backend(named("backend", {name: name for name in self.backends}, config))
+
+    def prepared(self, config: Mapping[str, Any]) -> Prepared:
+        """What the stage made for a configuration.
+
+        Raises:
+            PreparationError: it could not be made, or was not asked for.
+        """
+        model, runtime = self.model_of(config), self.backend_of(config)
+        folder = ModelFolder.of(self.workdir, model, self.source, self.metric)
+        if self.artefact is not None:
+            files = (self.artefact, *self.weights)
+            return Prepared(folder, self.artefact, files, sum(one.stat().st_size for one in files) / 1e6)
+        found = folder.find(model, runtime, config)
+        if found is None:
+            key = runtime.prepare_key(config)
+            raise PreparationError(f"{key} by {runtime.name} was not prepared; Stage.prepare does that")
+        if isinstance(found, Failure):
+            raise PreparationError(f"{found.what} could not be prepared: {found.reason}")
+        return found
 
     def __call__(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Measure ``config``.
@@ -95,68 +104,65 @@ class Evaluator:
         Returns a dictionary of numbers: ``accuracy`` (0..1) over ``accuracy_samples`` items;
         ``latency_mean_ms``, ``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms`` a call over
         ``latency_samples`` calls (percentiles that the count does not support are absent);
-        ``throughput_items_s``; ``memory_peak_mb``, this process' peak from loading to the last timed call;
-        ``model_size_mb``; ``load_s``; ``energy_j_per_item`` where the machine counts energy. Under ``facts``,
-        strings: the provider that ran, what accuracy means here, what is odd, and as ``disturbed`` what other
-        processes did to the latency. Under ``verdicts``, by limited percentile: whether the limit is met, and how
-        sure that is (:class:`lehr.probe.Verdict`).
+        ``throughput_items_s``; ``memory_peak_mb``, which is None, for the supervisor to fill in;
+        ``model_size_mb``; ``load_s``; ``energy_j_per_item`` where the machine counts energy. Under ``facts``:
+        ``ran_on`` (:class:`lehr.deploy.backend.RanOn`), what accuracy means here, ``unchanged`` where the recipe
+        changes nothing in this model, what is odd, and as ``disturbed`` what other processes did to the latency.
+        Under ``sem``, standard errors of metrics by name. Under ``verdicts``, by limited percentile: whether the
+        limit is met, and how sure that is (:class:`lehr.probe.Verdict`).
 
         Raises:
             EarlyStop: a latency limit is missed by so much that this was settled before its percentile could be
                 told, or it cannot be measured in time.
+            PreparationError: the stage could not make what the configuration needs.
+            RanElsewhereError: the runtime ran it on something else than asked.
             DeviceError: energy is limited, and this machine does not count it.
-            Exception: whatever quantiser or runtime raised, unchanged.
+            Exception: whatever the runtime raised, unchanged.
         """
-        model = self.model_of(config)
+        model, runtime, prepared = self.model_of(config), self.backend_of(config), self.prepared(config)
         batch = int(config.get("batch_size", model.fixed_batch or 1))
-        prepared = prepare(model, str(config.get("quantization", "fp32")), self.source, self.workdir)
-        samples = prepared.samples(model)
+        samples = prepared.samples()
+        call_s = self.call_s.get(next(name for name, one in self.models.items() if one is model), 0.0)
 
         reset_peak_memory()
         start = time.perf_counter()
-        session = open_session(prepared.model, config)
+        session = runtime.open(prepared.artefact, runtime.session_options(config))
         load_s = time.perf_counter() - start
-        feed = samples.batch(0, batch)
-        report = self._time(lambda: session.run(None, feed), batch)
+        session.bind(samples.batch(0, batch))
+
+        def call() -> None:
+            session.run()
+            session.synchronize()
+
+        report = self._time(call, batch, call_s)
         memory = peak_memory_mb()
 
         timings, limits = report.metrics(), self._limits()
-        known = timings | {"memory_peak_mb": memory, "model_size_mb": prepared.size_mb(model)}
+        known = timings | {"memory_peak_mb": memory, "model_size_mb": prepared.size_mb}
         missed = judge(limits, known).answer == "missed"
-        seconds = self.accuracy_s / 8 if missed else self.accuracy_s
-        if samples.labels is not None:
-            scorer = accuracy.label_scorer(model, samples)
-        else:
-            samples = samples.take(np.arange(min(samples.count, accuracy.FIDELITY_ITEMS)))
-            scorer = accuracy.fidelity_scorer(prepared.reference)
+        seconds = accuracy_time_s(call_s, self.accuracy_s)
+        seconds = seconds / 8 if missed else seconds
         score = accuracy.evaluate(
-            lambda inputs: session.run(None, inputs),
-            model,
-            samples,
-            batch,
-            score=scorer,
-            seconds=seconds,
-            larger=self._larger_batch(model, batch, report.mean_ms, memory),
+            session.run, model, samples, batch, score=prepared.scorer(self.metric), seconds=seconds
         )
+        session.close()
         metrics: dict[str, Any] = {"accuracy": score.value, "accuracy_samples": float(score.items)}
         metrics |= timings
-        metrics |= {
-            "memory_peak_mb": memory,
-            "model_size_mb": prepared.size_mb(model),
-            "load_s": load_s,
-        }
-        facts = {
-            "provider": ", ".join(session.get_providers()),
-            "accuracy_of": "labels" if samples.labels is not None else "fidelity to fp32",
-        }
+        # The peak of the whole tree is the supervisor's to tell.
+        metrics |= {"memory_peak_mb": None, "model_size_mb": prepared.size_mb, "load_s": load_s}
+        facts: dict[str, Any] = {"ran_on": session.ran_on.as_json(), "accuracy_of": score.means}
+        if prepared.unchanged:
+            facts["unchanged"] = prepared.unchanged
         if score.not_finite:
             facts["not_finite"] = (
                 f"{score.not_finite} of {score.items} outputs hold NaN or infinity and count as wrong"
             )
-        if score.items < samples.count:
+        if score.seen < score.total:
             facts["accuracy_partial"] = (
-                f"{score.items} of {samples.count} samples, the rest would take over {seconds:g} s"
+                f"{score.seen} of {score.total} samples, the rest would take over {seconds:g} s"
             )
+        if score.notes:
+            facts["accuracy_notes"] = "; ".join(score.notes)
         if report.notes:
             facts["measurement"] = "; ".join(report.notes)
         if report.conditions.contended:
@@ -169,26 +175,22 @@ class Evaluator:
             for one in report.verdicts
             if one.limit.rule == "sequential" and not (moot and one.answer == "borderline")
         }
-        return {**metrics, "facts": facts, "verdicts": verdicts}
-
-    def _larger_batch(self, model: OnnxModel, batch: int, call_ms: float, memory: float) -> int:
-        """Items a call for judging answers, which is quicker in larger batches than ``batch``: as many as are
-        expected to take no longer than 20 ms, and so little memory. None more where the trial's limit is near.
-        """
-        trial = current_trial()
-        limit = None if trial is None else trial.memory_limit_mb
-        if model.fixed_batch is not None or (limit is not None and memory > limit / 2):
-            return batch
-        return max(batch, min(_LARGEST_BATCH, int(batch * _CALL_MS / max(call_ms, 1e-3))))
+        if (
+            score.interval is not None
+        ):  # over the choice of samples: the same ones give the same accuracy again
+            facts["accuracy_interval"] = [score.interval.low, score.interval.high]
+        sem = report.sem()
+        return {**metrics, "sem": sem, "facts": facts, "verdicts": verdicts}
 
     def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
         own = parse_limits(self.limits)
         return own if trial is None else (*own, *trial.limits)
 
-    def _time(self, call: Callable[[], object], batch: int) -> LatencyReport:
+    def _time(self, call: Callable[[], object], batch: int, call_s: float) -> LatencyReport:
         trial = current_trial()
-        plan = self.plan.strict() if trial is not None and trial.confirming else self.plan
+        plan = self.plan.final() if trial is not None and trial.confirming else self.plan
+        plan = replace(plan, max_s=timing_time_s(call_s, plan.max_s))
         plan = plan.within(None if trial is None else trial.timeout_s)
         found = trial is not None and trial.feasible_found
         asked = self._limits()

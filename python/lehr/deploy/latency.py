@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from lehr import limits as limits_module
-from lehr.probe.limit import DEFAULT_SPELL, Limit, Rule
-from lehr.probe.measuring import measure
+from lehr.limits import Limit
+from lehr.probe.limit import DEFAULT_SPELL, LatencyLimit, Rule
+from lehr.probe.measuring import PRECISE_SAMPLES, measure
 from lehr.probe.report import LatencyReport
 
 PERCENTILES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms": "p99"}
@@ -17,33 +17,42 @@ PERCENTILES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms
 class LatencyPlan:
     """How long to measure, and by which rule a limit is judged.
 
-    Without a limited percentile, timing ends after 100 calls, or after ``enough_s`` seconds once there are
-    ``min_samples`` (20 support a p95), or after five times ``enough_s``. With one, it ends when the limit is settled:
-    clear cases soon, and what is near the limit after as much as ten times the calls of a fixed protocol. What is open
-    after ``max_samples`` calls or ``max_s`` seconds is borderline. ``hasty`` plans end as soon as a limit is settled as
-    missed, with too few calls to tell a percentile. A call that has begun is finished. ``retries`` is how often to
-    measure again when other processes disturbed it, within ``retry_s`` seconds.
+    Timing goes on for ``least_s`` seconds of calls at least, until the mean latency, and so the throughput, is known
+    within the share ``precision`` of it at 95 %, or ``enough_s`` seconds are over and there are ``min_samples`` (20
+    support a p95), or twice ``enough_s`` are. A limited percentile is settled meanwhile, and where it is open then
+    timing goes on for it: what is near the limit may take as much as ten times the calls of a fixed protocol. What is
+    open after ``max_samples`` calls or ``max_s`` seconds is borderline. ``hasty`` plans end as soon as a limit is
+    settled as missed, with too few calls to tell a percentile. A call that has begun is finished. Without a
+    ``precision``, timing ends after 100 calls where no percentile is limited.
 
-    ``rule``, ``tail_index`` and ``spell`` are those of :class:`lehr.probe.Limit`. A search may assume a tail that
-    falls (``tail_index=1``) and no slow spells, and make do with 90 % ``confidence``: what it finds is measured
-    again without that, as ``strict`` gives it.
+    ``retries`` is how often to measure again when other processes disturbed it so that a limit was not met or the mean
+    not known, as long as no more than ``retry_s`` seconds have passed.
+
+    ``rule``, ``tail_index`` and ``spell`` are those of :class:`lehr.probe.LatencyLimit`; the fixed rules know no
+    precision. A search may assume a tail that falls (``tail_index=1``) and no slow spells, and make do with 90 %
+    ``confidence``: what it finds is measured again without that, as ``strict`` gives it.
     """
 
     warmup_s: float = 0.2
     min_samples: int = 20
     max_samples: int = 1000
-    enough_s: float = 0.4
+    precision: float | None = 0.02
+    least_s: float = 0.2
+    enough_s: float = 1.0
     max_s: float = 15.0
     rule: Rule = "sequential"
     tail_index: float = 1.0
     spell: float = 1.0
     confidence: float = 0.9
     hasty: bool = True
-    retries: int = 0
-    retry_s: float = 20.0
+    retries: int = 1
+    retry_s: float = 2.0
 
     def strict(self) -> LatencyPlan:
-        """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it."""
+        """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it. The mean is
+        measured for a second at least, and for twice the usual time where it is not known within half of the usual
+        precision sooner.
+        """
         return replace(
             self,
             rule="sequential",
@@ -51,9 +60,25 @@ class LatencyPlan:
             spell=DEFAULT_SPELL,
             confidence=0.99,
             max_samples=3 * self.max_samples,
+            precision=None if self.precision is None else self.precision / 2,
+            least_s=5 * self.least_s,
+            enough_s=2 * self.enough_s,
             max_s=5 / 3 * self.max_s,
             hasty=False,
             retries=2,
+            retry_s=10 * self.retry_s,
+        )
+
+    def final(self) -> LatencyPlan:
+        """The plan of one round of a final: as strict with limits, but shorter, since rounds are repeated in other
+        processes, where more of the variation is, and since the final repeats what was disturbed itself.
+        """
+        strict = self.strict()
+        return replace(
+            strict,
+            least_s=2 * self.least_s,
+            enough_s=self.enough_s,
+            retries=0,
         )
 
     def within(self, seconds: float | None) -> LatencyPlan:
@@ -64,12 +89,12 @@ class LatencyPlan:
 
 
 def latency_limits(
-    limits: Iterable[limits_module.Limit], plan: LatencyPlan, *, feasible_found: bool = False
-) -> dict[str, Limit]:
+    limits: Iterable[Limit], plan: LatencyPlan, *, feasible_found: bool = False
+) -> dict[str, LatencyLimit]:
     """The upper limits on percentiles of the latency among these limits, by metric."""
     bounds = {limit.metric: limit.bound for limit in limits if limit.upper}
     return {
-        name: Limit(
+        name: LatencyLimit(
             percentile,
             bounds[name],
             tail_index=plan.tail_index,
@@ -84,7 +109,7 @@ def latency_limits(
 
 def time_call(
     call: Callable[[], object],
-    limits: Mapping[str, Limit],
+    limits: Mapping[str, LatencyLimit],
     plan: LatencyPlan,
     *,
     batch_size: int = 1,
@@ -93,21 +118,26 @@ def time_call(
 ) -> LatencyReport:
     """Measure one call against these limits as the plan says.
 
-    A ``hasty`` plan does not go on settling them where the mean is above ``moot_ms``: another limit is missed then.
+    A ``hasty`` plan does not go on where the mean is above ``moot_ms``: another limit is missed then.
     ``min_seconds`` is how long to go on whatever is settled, within ``plan.max_s``.
     """
     # p99 needs 100 calls before it can be told at all, and five times those of p95 to be settled.
     rare = any(limit.percentile == "p99" for limit in limits.values())
     least = 100 if rare else 20
-    most = plan.max_samples * (5 if rare else 1) if limits else min(100, plan.max_samples)
+    precision = plan.precision if plan.rule == "sequential" else None
+    most = plan.max_samples * (5 if rare else 1) if limits or precision else min(100, plan.max_samples)
+    most = max(most, plan.min_samples, least)
     return measure(
         call,
         batch_size=batch_size,
         limit=tuple(limits.values()),
         confidence=plan.confidence,
-        max_seconds=plan.max_s if limits else min(plan.max_s, 5 * plan.enough_s),
+        precision=precision,
+        least_seconds=plan.least_s,
+        max_seconds=plan.max_s if limits else min(plan.max_s, 2 * plan.enough_s),
         min_samples=max(plan.min_samples, least),
-        max_samples=max(most, plan.min_samples, least),
+        max_samples=most if precision is None else PRECISE_SAMPLES,
+        limit_samples=most,
         enough_seconds=plan.enough_s,
         hasty=plan.hasty,
         moot_ms=moot_ms if plan.hasty else None,

@@ -1,146 +1,123 @@
-"""What a trial needs before it loads a model: samples, the converted file, reference outputs."""
+"""What a trial needs before it loads a model, in files: what is deployed, samples, and how to score by them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
+from lehr.deploy import stored
+from lehr.deploy.metric import Metric
+from lehr.deploy.models import OnnxModel
+from lehr.deploy.scoring import Scorer
+from lehr.deploy.sources import DataSource
+from lehr.errors import ConfigurationError
 
-from lehr.deploy import accuracy
-from lehr.deploy.data import (
-    Samples,
-    input_arrays,
-    load_arrays,
-    made_up_samples,
-    mapped_samples,
-    samples_for,
-    save_samples,
-    zoo_samples,
-)
-from lehr.deploy.models import Arrays, OnnxModel, quiet_session
-from lehr.deploy.stage import run_stage, write_atomically
-from lehr.deploy.zoo import Variant
-from lehr.errors import ModelError
-
-
-@dataclass(frozen=True, slots=True)
-class DataSource:
-    """Where samples come from: the zoo's images, a file, or nowhere (made up from the model's signature)."""
-
-    kind: Literal["zoo", "file", "made-up"]
-    path: Path | None = None
-    variant: Variant = "noisy"
-    seed: int = 0
-    sha256: str = ""
-
-    @classmethod
-    def of_file(cls, path: str | Path) -> DataSource:
-        """A ``.npz`` or ``.npy`` file.
-
-        Raises:
-            ModelError: there is no such file.
-        """
-        path = Path(path).resolve()
-        if not path.is_file():
-            raise ModelError(f"there is no file {path}")
-        with path.open("rb") as stream:
-            return cls("file", path, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
-
-    def arrays_for(self, model: str | Path) -> Arrays | None:
-        """The file's arrays by input name, for a model that is yet to be opened; None without a file."""
-        if self.path is None:
-            return None
-        from lehr.deploy.signature import read_signature
-
-        names = [name for name, _, _ in read_signature(Path(model)).inputs]
-        return input_arrays(load_arrays(self.path), names, self.path.name)[0]
-
-    def load(self, model: OnnxModel) -> tuple[Samples, Samples]:
-        """Samples to evaluate on and samples to calibrate with; disjoint but for fewer than ten items.
-
-        Raises:
-            ModelError: the file does not fit the model.
-        """
-        if self.kind == "zoo":
-            return zoo_samples(self.variant)
-        if self.path is not None:
-            evaluation, calibration = samples_for(model, load_arrays(self.path), self.path.name).split()
-            # Files are often sorted by class, and a slow configuration sees only the first items.
-            order = np.random.RandomState(self.seed).permutation(evaluation.count)
-            return evaluation.take(order), calibration
-        return made_up_samples(model, self.seed), made_up_samples(model, self.seed + 1)
-
-    def key(self) -> str:
-        """A short name of this source, safe in a file name, different for different contents."""
-        text = f"{self.kind} {self.variant} {self.seed} {self.sha256}"
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+if TYPE_CHECKING:
+    from lehr.deploy.backend import Backend
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Files of one model and recipe."""
+    """What a trial of one configuration needs, in files.
 
-    model: Path
-    data: Path
-    reference: Path
-
-    def samples(self, model: OnnxModel) -> Samples:
-        """The evaluation samples, mapped from their files."""
-        layout = json.loads((self.data / "layout.json").read_text(encoding="utf-8"))
-        return mapped_samples(model, self.data, layout)
-
-    def size_mb(self, model: OnnxModel) -> float:
-        """What is deployed, in MB (10^6 bytes), external weights included."""
-        return model.size_mb if self.model == model.path else self.model.stat().st_size / 1e6
-
-
-def prepare(model: OnnxModel, recipe: str, source: DataSource, workdir: Path) -> Prepared:
-    """Make what is missing of a model's files in ``workdir``, in a stage of its own.
-
-    Raises:
-        Exception: whatever the quantiser raised.
+    ``artefact`` is what is deployed, a file or a folder, of ``size_mb`` MB (10^6 bytes), external weights included;
+    ``files`` are all that it consists of. ``unchanged`` says in a sentence, where that is so, that the recipe changes
+    nothing in this model: the configuration is the same as without it. ``seconds`` is what making it took.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    digest, key = model.sha256[:16], source.key()
-    converted = model.path if recipe == "fp32" else workdir / f"{digest}-{key}-{recipe}.onnx"
-    prepared = Prepared(
-        converted, workdir / f"{digest}-{key}-samples", workdir / f"{digest}-{key}-reference.npz"
-    )
-    if not (prepared.data.is_dir() and prepared.model.is_file()):
-        run_stage(lambda: _make(model, recipe, source, prepared))
-    return prepared
+
+    folder: ModelFolder
+    artefact: Path
+    files: tuple[Path, ...]
+    size_mb: float
+    unchanged: str | None = None
+    seconds: float = 0.0
+
+    def samples(self) -> stored.StoredSamples:
+        """The evaluation samples, read from their files call by call."""
+        return stored.load_samples(self.folder.samples)
+
+    def scorer(self, metric: Metric | None = None) -> Scorer:
+        """A new scorer of answers to them."""
+        return stored.load_scorer(self.folder.samples, metric)
 
 
-def _make(model: OnnxModel, recipe: str, source: DataSource, prepared: Prepared) -> None:
-    evaluation, calibration = source.load(model)
-    if not prepared.data.is_dir():
-        if evaluation.labels is None:
-            session = quiet_session(model.path)
-            write_atomically(
-                prepared.reference,
-                lambda path: accuracy.save_reference(
-                    lambda feed: session.run(None, feed), model, evaluation, path
-                ),
-            )
-        _save_folder(evaluation, prepared.data)
-    if not prepared.model.is_file():
-        from lehr.deploy.quantize import quantize
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why ``what`` (a recipe of a backend) could not be made; ``evidence`` as in :class:`lehr.supervise.Ending`."""
 
-        write_atomically(prepared.model, lambda path: quantize(recipe, model, calibration, path))
+    what: str
+    outcome: str
+    reason: str
+    evidence: dict[str, Any]
 
 
-def _save_folder(samples: Samples, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """The files of one model, called in one way, on one source of samples: a folder in the work folder."""
+
+    path: Path
+
+    @classmethod
+    def of(
+        cls, workdir: Path, model: OnnxModel, source: DataSource, metric: Metric | None = None
+    ) -> ModelFolder:
+        """Equal for equal contents: model, signature, source, and the metric that judges."""
+        calling = repr((model.inputs, model.outputs, model.fixed_batch))
+        judged = "" if metric is None else metric.key()
+        text = f"{model.sha256} {source.key()} {calling} {judged}"
+        return cls(workdir / f"{model.sha256[:8]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
+
+    @property
+    def samples(self) -> Path:
+        """What trials are measured on, with labels or reference answers (:mod:`lehr.deploy.stored`)."""
+        return self.path / "samples"
+
+    @property
+    def calibration(self) -> Path:
+        """What recipes calibrate with: inputs alone."""
+        return self.path / "calibration"
+
+    def made(self, backend: str, key: str) -> Path:
+        """Where a backend's file for this key lies, or the record of its failure."""
+        return (
+            self.path
+            / f"{backend}-{key if _PLAIN.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()}"
+        )
+
+    def find(
+        self, model: OnnxModel, backend: Backend, config: Mapping[str, Any]
+    ) -> Prepared | Failure | None:
+        """What was made for a configuration; None where nothing was tried yet."""
+        place = self.made(backend.name, backend.prepare_key(config))
+        try:
+            record = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        if "failure" in record:
+            return Failure(**record["failure"])
+        artefact = model.path if record["artefact"] is None else place / record["artefact"]
+        files = tuple(artefact.parent / name for name in record["files"])
+        return Prepared(self, artefact, files, record["size_mb"], record["unchanged"], record["seconds"])
+
+
+RECORD = "made.json"
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def save_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` write into a new folder, then give it its name: a reader sees the whole folder or none."""
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
+    part.mkdir(parents=True)
     try:
-        save_samples(samples, part)
+        fill(part)
         try:
             part.rename(folder)
         except OSError:
@@ -148,3 +125,18 @@ def _save_folder(samples: Samples, folder: Path) -> None:
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+_T = TypeVar("_T")
+
+
+def named(kind: str, there: Mapping[str, _T], config: Mapping[str, Any]) -> _T:
+    """The model or backend that a configuration names, the only one where it names none.
+
+    Raises:
+        ConfigurationError: there is no such one.
+    """
+    name = config.get(kind, next(iter(there)) if len(there) == 1 else None)
+    if name not in there:
+        raise ConfigurationError(f"there is no {kind} {name!r}; there are {', '.join(there)}")
+    return there[name]

@@ -1,16 +1,17 @@
-"""What an ONNX file says about its inputs, and what must be known besides before it can be called."""
+"""What an ONNX file says about its inputs and outputs, read without running it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.deploy.graph import class_outputs, unit_outputs, vocabularies
 from lehr.errors import ModelError
 
 # ONNX element types that numpy has and a session accepts, by their number in the ONNX standard.
@@ -21,19 +22,30 @@ _DTYPES = {
 
 Dim = int | str | None
 """A known size, a symbol, or unknown."""
-Declared = tuple[str, tuple[Dim, ...] | None, int | None]
-"""Name, dimensions (None for an unknown rank) and batch axis of an input."""
+Declared = tuple[str, str, tuple[Dim, ...] | None]
+"""Name, NumPy type and dimensions (None for an unknown rank) of an input."""
+
+Content = Literal[
+    "floats", "bytes", "ids", "mask", "zeros", "lengths", "positions", "rate", "flags", "small integers"
+]
+"""What the values of an input are, as far as its type and name tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """One input. ``shape`` has the batch axis at its fixed size, or at 1 where the batch is free."""
+    """One input. ``shape`` has the batch axis at its fixed size, or at 1 where the batch is free.
+
+    ``content`` says what values to make up where none are given. ``bound`` goes with it: ids are below it, lengths
+    and sampling rates are equal to it.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     batch_axis: int | None
     free_batch: bool
+    content: Content = "floats"
+    bound: int | None = None
 
     def shape_at(self, batch: int) -> tuple[int, ...]:
         """The shape of a call with ``batch`` items (a fixed batch axis is set to it as well: the runtime will
@@ -48,8 +60,9 @@ class InputSpec:
     def some(self, samples: NDArray[Any], batch: int) -> NDArray[Any]:
         """The first ``batch`` of the samples, repeated if there are fewer, as this input's type."""
         if self.batch_axis is None:
-            stacked = samples.ndim == len(self.shape) + 1
-            chosen = samples[0] if stacked else samples
+            chosen = samples[0] if samples.ndim == len(self.shape) + 1 else samples
+            if chosen.ndim == len(self.shape):  # items may stand along an axis of size 1
+                chosen = chosen[tuple(slice(0, 1) if size == 1 else slice(None) for size in self.shape)]
         else:
             chosen = np.take(samples, np.arange(batch) % samples.shape[self.batch_axis], axis=self.batch_axis)
         return np.ascontiguousarray(chosen, dtype=self.dtype)
@@ -57,23 +70,40 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """One output: the runtime's type name, its shape in a trial call, the axis that follows the batch."""
+    """One output: the runtime's type name, its shape in a trial call, the axis that follows the batch.
+
+    ``scores`` is whether an item's numbers look like one score for each class (see :mod:`lehr.deploy.class_scores`);
+    ``unit`` is whether its values lie in 0..1: those of a softmax or a sigmoid, or all that were seen.
+    """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     batch_axis: int | None
     numeric: bool
+    scores: bool = False
+    unit: bool = False
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        """The shape of one item's part, without the batch axis."""
+        return tuple(size for axis, size in enumerate(self.shape) if axis != self.batch_axis)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Inputs as declared: name, dtype, dims (None for an unknown rank); and the files that hold external
-    weights.
+    """Inputs as declared, the files that hold external weights, and what the graph tells of its values.
+
+    ``vocabularies`` holds, by integer input, how many rows the smallest table has that it picks from;
+    ``class_outputs`` the outputs that a softmax makes or an argmax reads, ``unit_outputs``
+    those that a softmax or a sigmoid makes.
     """
 
-    inputs: tuple[tuple[str, str, tuple[Dim, ...] | None], ...]
+    inputs: tuple[Declared, ...]
     external_files: tuple[Path, ...]
+    vocabularies: Mapping[str, int] = field(default_factory=dict)
+    class_outputs: frozenset[str] = frozenset()
+    unit_outputs: frozenset[str] = frozenset()
 
 
 def first_sentence(error: BaseException) -> str:
@@ -121,7 +151,13 @@ def read_signature(path: Path) -> Signature:
     )
     if not inputs:
         raise ModelError(f"{path.name} has no inputs; there is nothing to deploy")
-    return Signature(inputs, external)
+    return Signature(
+        inputs,
+        external,
+        vocabularies(model.graph, [name for name, _, _ in inputs]),
+        class_outputs(model.graph),
+        unit_outputs(model.graph),
+    )
 
 
 def _external_files(model: Any, path: Path) -> tuple[Path, ...]:
@@ -166,135 +202,8 @@ def _dims(value: Any) -> tuple[Dim, ...] | None:
     return tuple(dims)
 
 
-def batch_axes(inputs: tuple[tuple[str, str, tuple[Dim, ...] | None], ...]) -> dict[str, int | None]:
-    """Which axis of each input is the batch, by what is declared.
-
-    An open first axis is the batch. In an input whose first axis is not open (a recurrent state [2, N, 128])
-    it is the axis that carries the same symbol, or else the only open one. When nothing at all is open, the
-    first axis is, in every input of two dimensions or more whose first size is that of the first such input.
-    """
-    symbols = {dims[0] for _, _, dims in inputs if dims and isinstance(dims[0], str)}
-    axes: dict[str, int | None] = {}
-    anything_open = any(not isinstance(dim, int) for _, _, dims in inputs for dim in dims or ())
-    static = next((dims[0] for _, _, dims in inputs if dims and len(dims) > 1), None)
-    for name, _, dims in inputs:
-        opened = [axis for axis, dim in enumerate(dims or ()) if not isinstance(dim, int)]
-        if dims and not anything_open:
-            axes[name] = 0 if len(dims) > 1 and dims[0] == static else None
-        elif 0 in opened:
-            axes[name] = 0
-        else:
-            same = [axis for axis in opened if dims and dims[axis] in symbols]
-            axes[name] = same[0] if same else opened[0] if len(opened) == 1 and not symbols else None
-    return axes
-
-
-def resolve_inputs(
-    model: str,
-    signature: Signature,
-    shapes: Mapping[str, tuple[int, ...]],
-    arrays: Mapping[str, NDArray[Any]],
-) -> tuple[InputSpec, ...]:
-    """Settle every dimension from the file, the given shapes and the given samples, in this order.
-
-    Raises:
-        ModelError: a shape names no input or contradicts it, or a dimension stays open.
-    """
-    names = [name for name, _, _ in signature.inputs]
-    for name in shapes:
-        if name not in names:
-            raise ModelError(
-                f"{model} has no input '{name}'; its inputs are {', '.join(repr(n) for n in names)}"
-            )
-    axes = batch_axes(signature.inputs)
-    specs: list[InputSpec] = []
-    missing: list[Declared] = []
-    for name, dtype, dims in signature.inputs:
-        axis, known = axes[name], dims
-        if dims is None:
-            known, axis = _of_unknown_rank(name, shapes, arrays)
-            if known is None:
-                missing.append((name, None, None))
-                continue
-        assert known is not None
-        given = shapes.get(name)
-        if given is not None:
-            _check_given(model, name, known, given)
-            sizes: tuple[Dim, ...] = given
-        else:
-            sizes = _fill(known, axis, arrays.get(name))
-        free = axis is not None and not isinstance(known[axis], int) and (given is None or given[axis] == 1)
-        if free and axis is not None:
-            sizes = (*sizes[:axis], 1, *sizes[axis + 1 :])
-        if all(isinstance(size, int) for size in sizes):
-            specs.append(InputSpec(name, dtype, tuple(int(size or 0) for size in sizes), axis, free))
-        else:
-            missing.append((name, known, axis))
-    if missing:
-        raise ModelError(_ask_for_shapes(model, missing))
-    return tuple(specs)
-
-
-def _of_unknown_rank(
-    name: str, shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, NDArray[Any]]
-) -> tuple[tuple[Dim, ...] | None, int | None]:
-    if name in shapes:
-        rank = len(shapes[name])
-    elif name in arrays:
-        rank = arrays[name].ndim
-    else:
-        return None, None
-    return (None,) * rank, 0 if rank else None
-
-
-def _check_given(model: str, name: str, dims: tuple[Dim, ...], given: tuple[int, ...]) -> None:
-    fits = len(dims) == len(given) and all(
-        not isinstance(dim, int) or dim == size for dim, size in zip(dims, given, strict=False)
-    )
-    if not fits or any(size < 1 for size in given):
-        raise ModelError(
-            f"--shape {name}:{'x'.join(map(str, given))} does not fit {model}, "
-            f"whose input '{name}' is {describe(dims)}"
-        )
-
-
-def _fill(dims: tuple[Dim, ...], axis: int | None, samples: NDArray[Any] | None) -> tuple[Dim, ...]:
-    """Take open dimensions from the samples, which have the input's rank, or one more where there is no batch
-    axis.
-    """
-    if samples is None:
-        return dims
-    shape = samples.shape[1:] if axis is None and samples.ndim == len(dims) + 1 else samples.shape
-    if len(shape) != len(dims):
-        return dims
-    return tuple(dim if isinstance(dim, int) else size for dim, size in zip(dims, shape, strict=True))
-
-
 def describe(dims: tuple[Dim, ...] | None) -> str:
     """A shape for people: ``[batch, 3, ?, ?]``."""
     if dims is None:
         return "of unknown rank"
     return "[" + ", ".join("?" if dim is None else str(dim) for dim in dims) + "]"
-
-
-def _ask_for_shapes(model: str, missing: list[Declared]) -> str:
-    """One sentence with an option that can be copied: known sizes are filled in, likely ones proposed."""
-    options, known = [], []
-    for name, dims, axis in missing:
-        known.append(f"'{name}' is {describe(dims)}")
-        example = _example(dims, axis)
-        options.append(f"--shape {name}:{'x'.join(map(str, example))}")
-    return (
-        f"{model} leaves dimensions open ({'; '.join(known)}): say which to use, "
-        f"for example {' '.join(options)}, or give samples with --data"
-    )
-
-
-def _example(dims: tuple[Dim, ...] | None, axis: int | None) -> list[int]:
-    if dims is None:
-        return [1, 3, 224, 224]
-    image = len(dims) == 4
-    return [
-        dim if isinstance(dim, int) else 1 if i == axis else 3 if image and i == 1 else 224 if image else 128
-        for i, dim in enumerate(dims)
-    ]

@@ -1,96 +1,410 @@
-"""Run preparation (quantisers and their imports) beside the trial, so that its memory is not charged to the
-trial.
+"""The stage: what trials need is made here, once, in supervised processes of its own and outside of any trial.
+
+Opening and trying the model, samples, reference answers, speed; then, lazily, what each recipe makes of the model. All
+of it lies in a work folder. A trial's time and memory are not charged for it, and a model file that kills or hangs its
+runtime takes nothing else along.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import signal
-import traceback
-from collections.abc import Callable
+import tempfile
+import time
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.deploy import stored
+from lehr.deploy.accuracy import Run, evaluate
+from lehr.deploy.agreement import REFERENCE_ITEMS
+from lehr.deploy.backend import Backend, Session
+from lehr.deploy.backends import find_backend
+from lehr.deploy.data import Samples
+from lehr.deploy.metric import Function, Metric
+from lehr.deploy.models import OnnxModel, zoo_models
+from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
+from lehr.deploy.progress import Progress, Teller, Watch
+from lehr.deploy.scoring import ItemScores, Scorer
+from lehr.deploy.shapes import Axes
+from lehr.deploy.sources import Data, DataSource
+from lehr.deploy.times import accuracy_time_s
+from lehr.deploy.zoo import Variant
+from lehr.errors import ModelError
+
+if TYPE_CHECKING:
+    from lehr.deploy.evaluate import Evaluator
+    from lehr.supervise import Ending
+    from lehr.supervise.supervisor import Supervisor
+
+#: Seconds for opening a model with all that belongs to it, and for each recipe.
+TIMEOUT_S = 600.0
+#: Seconds for the reference answers; a slow model gives fewer of them, and that is said.
+REFERENCE_S = 60.0
+PRELOAD = ("numpy", "lehr.deploy.stage")
+_SPEED_CALLS, _SPEED_S = 7, 0.25
+_LARGEST_BATCH, _BATCH_S = 32, 0.05
 
 
-def _only_thread() -> bool:
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:
-        return False
+@dataclass(frozen=True)
+class Opened:
+    """Models that run here, and what they are measured on.
 
-
-def _rebuild(record: dict[str, str]) -> BaseException:
-    """The exception that ended the stage, as its own class where that can be found."""
-    message = record["message"]
-    try:
-        kind: Any = importlib.import_module(record["module"])
-        for part in record["class"].split("."):
-            kind = getattr(kind, part)
-        error: BaseException = kind(message)
-        if str(error) != message:
-            raise TypeError
-    except Exception:
-        error = RuntimeError(f"{record['class']}: {message}")
-    error.add_note(record["traceback"])
-    return error
-
-
-def run_stage(work: Callable[[], None]) -> None:
-    """Call ``work``, which leaves its results in files, in a forked child; its exception is raised here.
-
-    The child stays in the caller's session and process group, so whoever kills the trial's tree kills it too.
-    Where a fork is not safe (the process has threads already) ``work`` runs here; nothing but the memory
-    figure differs.
-
-    Raises:
-        Exception: whatever ``work`` raised, with the stage's traceback as a note.
-        RuntimeError: the stage died without a word, from a signal for example.
+    ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
+    is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are sentences for
+    the user.
     """
-    if not _only_thread():
-        work()
+
+    models: Mapping[str, OnnxModel]
+    source: DataSource
+    workdir: Path
+    backends: tuple[str, ...]
+    samples: int
+    labelled: bool
+    call_s: Mapping[str, float]
+    accuracy: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    metric: Metric | None = None
+
+    @property
+    def described(self) -> str:
+        """The samples in words: ``on 48 labelled samples of samples.npz``, or ``inputs made up``."""
+        if self.source.kind == "made-up":
+            return "inputs made up"
+        of = f" of {self.source.name}" if self.source.name else ""
+        return f"on {self.samples} {'labelled ' if self.labelled else ''}samples{of}"
+
+    @property
+    def slowest_s(self) -> float:
+        """Seconds a call of the slowest model, for :func:`lehr.deploy.times.trial_timeout_s`."""
+        return max(self.call_s.values())
+
+    def evaluator(self, **options: Any) -> Evaluator:
+        """What measures configurations of these models, after the stage has prepared them."""
+        from lehr.deploy.evaluate import Evaluator
+
+        return Evaluator(
+            self.models,
+            self.source,
+            self.workdir,
+            backends=self.backends,
+            call_s=self.call_s,
+            metric=self.metric,
+            **options,
+        )
+
+
+class Stage:
+    """Prepares models in ``workdir`` by processes of ``supervisor``.
+
+    ``backends`` are names, the default one first. ``timeout_s`` and ``memory_limit_mb`` bound each step: opening, and
+    each recipe. ``reference_s`` bounds the time for reference answers. ``on_progress`` is called from a thread of its
+    own.
+    """
+
+    def __init__(
+        self,
+        workdir: str | Path,
+        supervisor: Supervisor,
+        *,
+        backends: Sequence[str] = ("onnxruntime",),
+        timeout_s: float = TIMEOUT_S,
+        memory_limit_mb: float | None = None,
+        reference_s: float = REFERENCE_S,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.workdir = Path(workdir)
+        self.backends = tuple(backends)
+        self._supervisor = supervisor
+        self._timeout_s = timeout_s
+        self._memory_limit_mb = memory_limit_mb
+        self._reference_s = reference_s
+        self._on_progress = on_progress
+
+    def open(
+        self,
+        models: str | Path | Mapping[str, str | Path],
+        data: Data = None,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        *,
+        batch_axis: Axes | None = None,
+        metric: str | Function | Metric | None = None,
+    ) -> Opened:
+        """Read a model of the user's (or several, by name), try it, hold the data against it.
+
+        ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
+        :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as :meth:`lehr.deploy.metric.Metric.of`. Without data,
+        inputs are made up and accuracy is agreement with the model as given.
+
+        Raises:
+            ModelError: model or data cannot be used; one sentence says why and what to do.
+        """
+        paths = models if isinstance(models, Mapping) else {Path(models).stem: models}
+        judge = None if metric is None else Metric.of(metric)
+        asked = {
+            "paths": {name: str(path) for name, path in paths.items()},
+            "shapes": dict(shapes or {}),
+            "batch_axis": dict(batch_axis or {}),
+        }
+        what = ", ".join(Path(path).name for path in paths.values())
+        return self._open(what, data, asked, judge)
+
+    def open_zoo(self, variant: Variant = "noisy") -> Opened:
+        """The bundled families on their held-out images. Raises ModelError when they do not run here."""
+        return self._open("the bundled zoo", None, {"zoo": variant}, None)
+
+    def prepare(self, opened: Opened, config: Mapping[str, Any]) -> Prepared | Failure:
+        """What a configuration needs, made now where it is not there; a failure is kept and not tried again.
+
+        Call it before the configuration's trial starts.
+        """
+        model = named("model", opened.models, config)
+        runtime = find_backend(named("backend", {name: name for name in opened.backends}, config))
+        folder = ModelFolder.of(self.workdir, model, opened.source, opened.metric)
+        if (found := folder.find(model, runtime, config)) is not None:
+            return found
+        request = {
+            "model": _told(model),
+            "backend": runtime.name,
+            "config": dict(config),
+            "folder": str(folder.path),
+        }
+        ending = self._run(_make, request)
+        if ending.outcome != "ok":
+            key = runtime.prepare_key(config)
+            failure = Failure(f"{key} by {runtime.name}", ending.outcome, self._why(ending), ending.evidence)
+            _keep_failure(folder.made(runtime.name, key), failure)
+        made = folder.find(model, runtime, config)
+        assert made is not None
+        return made
+
+    def _open(self, name: str, data: Data, asked: dict[str, Any], metric: Metric | None) -> Opened:
+        request = {
+            **asked,
+            "data": data,  # a function of the user's is called in the stage, like all that is his
+            "metric": metric,
+            "backend": self.backends[0],
+            "workdir": str(self.workdir),
+            "reference_s": self._reference_s,
+        }
+        ending = self._run(_open, request)
+        if ending.outcome != "ok":
+            raise ModelError(f"{name} cannot be tried: {self._why(ending)}")
+        told = ending.result
+        if "refused" in told:
+            raise ModelError(told["refused"])
+        return Opened(
+            models={name: _rebuilt(OnnxModel, one) for name, one in told["models"].items()},
+            source=DataSource.from_json(told["source"]),
+            workdir=self.workdir,
+            backends=self.backends,
+            samples=told["samples"],
+            labelled=told["labelled"],
+            call_s=told["call_s"],
+            accuracy=told["accuracy"],
+            notes=tuple(told["notes"]),
+            metric=metric,
+        )
+
+    def _why(self, ending: Ending) -> str:
+        if ending.outcome == "timeout":
+            return f"preparing it was not done after {self._timeout_s:g} s"
+        return str(ending.evidence.get("reason", ending.outcome))
+
+    def _run(self, work: Callable[[dict[str, Any]], Any], request: dict[str, Any]) -> Ending:
+        self.workdir.mkdir(parents=True, exist_ok=True)
+
+        def run(progress: Path | None) -> Ending:
+            return self._supervisor.run(
+                work,
+                {**request, "progress": progress and str(progress)},
+                preload=PRELOAD,
+                timeout_s=self._timeout_s,
+                memory_limit_mb=self._memory_limit_mb,
+            )
+
+        if self._on_progress is None:
+            return run(None)
+        progress = Path(tempfile.mkstemp(prefix="progress-", dir=self.workdir)[1])
+        with Watch(progress, self._on_progress):
+            return run(progress)
+
+
+# What follows runs in the stage's own process.
+
+
+def _open(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _opened(request, Teller(request["progress"]))
+    except ModelError as error:
+        return {"refused": str(error)}
+
+
+def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
+    teller.tell("opening the model")
+    workdir, metric = Path(request["workdir"]), request["metric"]
+    if "zoo" in request:
+        source, models = DataSource("zoo", variant=request["zoo"]), zoo_models()
+    else:
+        shapes, batch_axis = request["shapes"], request["batch_axis"]
+        source = DataSource.of(request["data"], workdir, batch_axis)
+        models = {
+            name: OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis)
+            for name, path in request["paths"].items()
+        }
+    runtime = find_backend(request["backend"])
+    told: dict[str, Any] = {
+        "models": {},
+        "call_s": {},
+        "accuracy": {},
+        "source": source.as_json(),
+        "samples": 0,
+    }
+    notes = list(source.notes)
+    for name, model in models.items():
+        evaluation, calibration = source.load(model, any_labels=metric is not None)
+        stored.how_to_judge(model, evaluation, metric)
+        folder = ModelFolder.of(workdir, model, source, metric)
+        if not folder.calibration.is_dir():
+            save_folder(folder.calibration, partial(stored.save_inputs, calibration))
+        teller.tell("measuring its speed")
+        session = _default_session(runtime, model, folder)
+        call_s = _call_s(session, evaluation.batch(0, model.fixed_batch or 1))
+        if not folder.samples.is_dir():
+            run = _counted(session, model, evaluation, teller)
+            save_folder(
+                folder.samples,
+                partial(_save_samples, evaluation, model, run, metric, request["reference_s"]),
+            )
+        scorer = stored.load_scorer(folder.samples, metric)
+        if evaluation.labels is not None:
+            teller.tell("accuracy of the default configuration")
+            told["accuracy"][name] = _accuracy(session, model, evaluation, scorer, call_s)
+        session.close()
+        notes += [*model.notes, *evaluation.notes, *(scorer.notes if isinstance(scorer, ItemScores) else ())]
+        wanted = min(evaluation.count, REFERENCE_ITEMS)
+        if evaluation.labels is None and 0 < scorer.count < wanted:
+            notes.append(
+                f"a call of {model.path.name} takes {call_s:.2g} s, so answers are compared on {scorer.count} of "
+                f"{wanted} samples"
+            )
+        told["models"][name] = _told(model)
+        told["call_s"][name] = call_s
+        told["samples"] = max(told["samples"], min(evaluation.count, scorer.count))
+        told["labelled"] = evaluation.labels is not None
+    return {**told, "notes": list(dict.fromkeys(notes))}
+
+
+def _default_session(runtime: Backend, model: OnnxModel, folder: ModelFolder) -> Session:
+    """The model in the runtime's default configuration, which is made on the way."""
+    _make_folder(runtime, model, {}, folder)
+    prepared = folder.find(model, runtime, {})
+    assert isinstance(prepared, Prepared)
+    return runtime.open(prepared.artefact, runtime.session_options({}))
+
+
+def _call_s(session: Session, feed: Mapping[str, NDArray[Any]]) -> float:
+    """Median seconds a call, over a quarter of a second; of a model that takes longer, the first call."""
+    session.bind(feed)
+    seconds: list[float] = []
+    while len(seconds) < _SPEED_CALLS and sum(seconds) < _SPEED_S:
+        start = time.perf_counter()
+        session.run()
+        session.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scorer, call_s: float) -> float:
+    """What the model reaches, in batches that are quick; a slow model on as many samples as a trial sees."""
+    quick = max(1, min(_LARGEST_BATCH, int(_BATCH_S / max(call_s, 1e-9))))
+    size = model.fixed_batch or quick
+    seconds = accuracy_time_s(call_s)
+    return evaluate(session.run, model, samples, size, score=scorer, seconds=seconds).value
+
+
+def _save_samples(
+    samples: Samples, model: OnnxModel, run: Run, metric: Metric | None, seconds: float, folder: Path
+) -> None:
+    stored.save(samples, model, run, folder, metric=metric, seconds=seconds)
+
+
+def _counted(session: Session, model: OnnxModel, samples: Samples, teller: Teller) -> Run:
+    """Runs the model for its reference answers, and tells how far that is."""
+    done, of = 0, min(samples.count, REFERENCE_ITEMS)
+
+    def run(feed: dict[str, NDArray[Any]]) -> list[Any]:
+        nonlocal done
+        answers = session.run(feed)
+        done += model.fixed_batch or 1
+        teller.tell("reference answers", min(done, of), of)
+        return answers
+
+    return run
+
+
+def _make(request: dict[str, Any]) -> None:
+    model = _rebuilt(OnnxModel, request["model"])
+    runtime = find_backend(request["backend"])
+    Teller(request["progress"]).tell(f"preparing {runtime.prepare_key(request['config'])}")
+    _make_folder(runtime, model, request["config"], ModelFolder(Path(request["folder"])))
+
+
+def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], folder: ModelFolder) -> None:
+    place = folder.made(runtime.name, runtime.prepare_key(config))
+    if place.is_dir():
         return
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(receive)
-            try:
-                work()
-                record: dict[str, str] = {}
-            except BaseException as error:
-                record = {
-                    "module": type(error).__module__,
-                    "class": type(error).__qualname__,
-                    "message": str(error),
-                    "traceback": "".join(traceback.format_exception(error)),
-                }
-            with os.fdopen(send, "wb") as pipe:
-                pipe.write(json.dumps(record).encode())
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(send)
-    with os.fdopen(receive, "rb") as pipe:
-        answer = pipe.read()
-    _, status = os.waitpid(child, 0)
-    try:
-        record = json.loads(answer)
-    except ValueError:
-        code = os.waitstatus_to_exitcode(status)
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        raise RuntimeError(f"preparing the model {how}") from None
-    if record:
-        raise _rebuild(record)
+
+    def fill(part: Path) -> None:
+        start = time.perf_counter()
+        artefact = runtime.prepare(model, config, stored.load_samples(folder.calibration), part)
+        same = artefact == model.path
+        files = model.files if same else tuple(sorted(one for one in part.rglob("*") if one.is_file()))
+        key = runtime.prepare_key(config)
+        record = {
+            "artefact": None if same else str(artefact.relative_to(part)),
+            "files": [str(one.relative_to(artefact.parent)) for one in files],
+            "size_mb": model.size_mb if same else sum(one.stat().st_size for one in files) / 1e6,
+            "unchanged": f"{key} changes nothing in {model.path.name}, it is the same file"
+            if same and key != runtime.prepare_key({})
+            else None,
+            "seconds": time.perf_counter() - start,
+        }
+        _write_json(part / RECORD, record)
+
+    save_folder(place, fill)
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary neighbour, then rename: a reader sees the whole file or none."""
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _keep_failure(place: Path, failure: Failure) -> None:
+    save_folder(place, lambda part: _write_json(part / RECORD, {"failure": asdict(failure)}))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _told(model: OnnxModel) -> dict[str, Any]:
+    return {**asdict(model), "path": str(model.path)}
+
+
+def _rebuilt(hint: Any, told: Any) -> Any:
+    """The inverse of ``dataclasses.asdict`` after a way through JSON: by the types of the fields."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if is_dataclass(hint):
+        hints = get_type_hints(hint)
+        return hint(**{one.name: _rebuilt(hints[one.name], told[one.name]) for one in fields(hint)})  # type: ignore[operator]
+    if origin is tuple:
+        inner = arguments[0] if arguments else Any
+        return tuple(_rebuilt(inner, one) for one in told)
+    if origin in {types.UnionType, typing.Union}:
+        return (
+            None if told is None else _rebuilt(next(one for one in arguments if one is not type(None)), told)
+        )
+    return Path(told) if hint is Path else told

@@ -19,7 +19,7 @@ PENDING: Final = -1
 _OK, _CRASHED, _EARLY_STOPPED = 0, 1, 4
 
 # The one limit of the native search: the violation itself, at most 0.
-VIOLATION: Final = ("violation", 0.0)
+VIOLATION: Final = ("violation", 0.0, "<=")
 # Above 0, so that a pruned trial is worse than any complete one, and below any violation a user could mean.
 _PRUNED = 1e-100
 _LARGEST = 1e300

@@ -24,7 +24,7 @@ from lehr.integrations._judgement import VIOLATION
 from lehr.integrations._known import KnownParameters
 from lehr.integrations._parameters import searchable
 from lehr.integrations._rows import announce
-from lehr.optimizer import Method
+from lehr.methods import Method
 
 _FOLDS = 4  # relative search spaces of one study that are kept ready
 _INDEPENDENT = 2**32  # purpose of random draws, above those of the native search

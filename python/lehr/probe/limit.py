@@ -11,7 +11,7 @@ from lehr.errors import OptionError
 
 Rule = Literal["sequential", "paper", "fixed"]
 DEFAULT_SPELL = 16.0
-"""``Limit.spell``, as bench/verdict_coverage.py calibrates it: slow spells of 20 calls on average are covered."""
+"""``LatencyLimit.spell`` as bench/verdict_coverage.py calibrates it: slow spells of 20 calls on average are covered."""
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 
 
@@ -29,7 +29,7 @@ def share_of(percentile: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class LatencyLimit:
     """An upper limit on a percentile of the latency of one call.
 
     Attributes:

@@ -8,21 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lehr import _core
 from lehr.errors import OptionError
 from lehr.probe.conditions import Watch
 from lehr.probe.energy import EnergyMeter
-from lehr.probe.limit import Limit, share_of
+from lehr.probe.estimates import compared, imprecise, mean_interval, percentile, samples_needed, verdict_of
+from lehr.probe.limit import LatencyLimit, share_of
 from lehr.probe.memory import HostWatch, Memory, device_memory
 from lehr.probe.native import NativeCallee
 from lehr.probe.on_gpu import driver_library, stream_handle, uuid_of
-from lehr.probe.report import Answer, Ended, LatencyReport, Percentile, Verdict, Warmup
+from lehr.probe.report import Ended, LatencyReport, Warmup
 
 FIXED_SAMPLES = 100
 """Calls of the fixed protocols."""
+PRECISE_SAMPLES = 10_000_000
+"""Calls at most where a precision is asked: its bound is time, and this is the memory that their latencies may take."""
 
 Callee = Callable[[], object] | NativeCallee
 Percentiles = tuple[str, ...]
@@ -34,11 +34,15 @@ def measure(
     batch_size: int = 1,
     device: Literal["cpu", "cuda"] = "cpu",
     stream: Any = None,
-    limit: Limit | Sequence[Limit] | None = None,
+    limit: LatencyLimit | Sequence[LatencyLimit] | None = None,
     confidence: float = 0.99,
+    precision: float | None = None,
+    precision_confidence: float = 0.95,
+    least_seconds: float = 0.2,
     max_seconds: float | None = None,
     min_samples: int = 20,
     max_samples: int | None = None,
+    limit_samples: int | None = None,
     enough_seconds: float | None = None,
     hasty: bool = True,
     moot_ms: float | None = None,
@@ -52,13 +56,14 @@ def measure(
     in_flight: int = 16,
     capture: bool = False,
 ) -> LatencyReport:
-    """Time ``fn()`` until every limit on its latency is settled.
+    """Time ``fn()`` until every limit on its latency is settled and its mean is known as well as asked.
 
     Warm-up ends when latency has stopped falling and its spikes have stopped coming (``docs/probe.md``), within
     ``warmup_calls`` and ``warmup_seconds``; the first call is never counted. Then every call is timed by a native
-    loop. One settled infeasible limit ends it, or all of them settled feasible once there are ``min_samples``. What
-    is open at ``max_samples`` or ``max_seconds`` is ``borderline``. Without a limit, ``max_samples`` are taken as
-    time allows. A call that has begun is finished.
+    loop. One settled infeasible limit ends it; else it ends once all of them are settled feasible, the mean is as
+    precise as ``precision`` asks and there are ``min_samples``. What is open at ``max_samples`` or ``max_seconds`` is
+    ``borderline``, a mean that is less precise then is reported with its interval. Where nothing is asked,
+    ``max_samples`` are taken as time allows. A call that has begun is finished.
 
     Args:
         fn: a Python callable without arguments, or a callee made by :func:`lehr.probe.native`.
@@ -70,11 +75,19 @@ def measure(
             default stream. With ``device="cuda"`` only.
         limit: what is asked; several limits are settled together.
         confidence: of the verdicts and of the percentiles' intervals, in (0.5, 1).
+        precision: half of the width that the confidence interval of the mean latency (and so of the throughput) may
+            have, as a share of it: 0.02 is 2 %. The interval is made of the means of blocks of at least 20 ms
+            (``docs/probe.md``), so dependence and slow spells of that length widen it. None asks for none. The fixed
+            rules of a limit take no notice of it.
+        precision_confidence: of the mean's interval, in (0.5, 1).
+        least_seconds: of the timed calls, before a mean counts as known.
         max_seconds: of the timed calls of one attempt; None for 30 with a limit, 10 without.
         min_samples, max_samples: bounds on the timed calls of one attempt; ``max_samples`` None for 3000 with a limit
-            on p95 and in proportion beyond it (15,000 on p99), 1000 otherwise.
-        enough_seconds: where nothing is asked (no limit, or only fixed rules), stop after this time once there
-            are ``min_samples``; None for no such bound.
+            on p95 and in proportion beyond it (15,000 on p99), 1000 otherwise, and 10,000,000 with ``precision``.
+        limit_samples: of the timed calls, after which a limit that is open is given up, while the mean may still be
+            measured; None for ``max_samples``, or what they would be without ``precision``.
+        enough_seconds: where no limit is open, stop after this time once there are ``min_samples``, though the mean
+            be not as precise as asked; None for no such bound.
         hasty: whether an infeasible limit ends it before there are ``min_samples``, and so before there is a
             percentile to tell.
         moot_ms: a mean latency above which the limits are of no interest (a throughput is missed then, say): once
@@ -85,7 +98,7 @@ def measure(
         warmup_calls, warmup_seconds: bounds of the warm-up.
         retries: how often to measure again when other processes disturbed a measurement (see
             :class:`~lehr.probe.Conditions`); the least disturbed attempt is reported. One that meets every limit
-            all the same is not repeated: others only make calls slower.
+            and knows the mean as well as asked all the same is not repeated: others only make calls slower.
         retry_seconds: no further attempt begins this long after the first one began; None for no such bound.
         forked: whether this process was forked from one with memory of its own (see
             :class:`~lehr.probe.Memory`).
@@ -106,7 +119,7 @@ def measure(
         DeviceError: ``device="cuda"`` and the GPU cannot be used, or fails, or the callee works on another stream.
         BaseException: whatever ``fn`` raises, unchanged; KeyboardInterrupt at Ctrl-C.
     """
-    limits = (limit,) if isinstance(limit, Limit) else tuple(limit or ())
+    limits = (limit,) if isinstance(limit, LatencyLimit) else tuple(limit or ())
     for name in percentiles:
         share_of(name)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -115,6 +128,10 @@ def measure(
         raise OptionError(f"unknown device {device!r}; use 'cpu' or 'cuda'")
     if not 0.5 < confidence < 1:
         raise OptionError(f"confidence must lie between 0.5 and 1, not {confidence!r}")
+    if precision is not None and not 0 < precision < 1:
+        raise OptionError(f"precision must lie between 0 and 1 (0.02 is 2 %), or be None, not {precision!r}")
+    if not 0.5 < precision_confidence < 1:
+        raise OptionError(f"precision_confidence must lie between 0.5 and 1, not {precision_confidence!r}")
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise OptionError(f"retries must be a whole number from 0, not {retries!r}")
     if retry_seconds is not None and not retry_seconds >= 0:
@@ -124,6 +141,9 @@ def measure(
     if max_samples is None:
         rarest = min((1 - one.share for one in limits), default=1.0)
         max_samples = max(1000, round(150 / rarest), min_samples)
+        if precision is not None:
+            limit_samples = max_samples if limit_samples is None else limit_samples
+            max_samples = max(max_samples, PRECISE_SAMPLES)
     if stream is not None and device == "cpu":
         raise OptionError("a stream belongs to device='cuda'")
     if not 1 <= in_flight <= 1024:
@@ -134,9 +154,13 @@ def measure(
         device=device,
         handle=handle,
         confidence=confidence,
+        precision=precision,
+        precision_confidence=precision_confidence,
+        least_seconds=least_seconds,
         max_seconds=max_seconds,
         min_samples=min_samples,
         max_samples=max_samples,
+        limit_samples=max_samples if limit_samples is None else limit_samples,
         enough_seconds=math.inf if enough_seconds is None else enough_seconds,
         hasty=hasty,
         moot_mean=math.inf if moot_ms is None else moot_ms,
@@ -157,7 +181,7 @@ def measure(
         best = replace(best, attempts=attempt)
         if not report.conditions.contended:
             break
-        if report.verdicts and all(one.answer == "feasible" for one in report.verdicts):
+        if (report.verdicts or precision is not None) and report.answered:
             best = replace(report, attempts=attempt)
             break
         if retry_seconds is not None and time.monotonic() - begun >= retry_seconds:
@@ -179,9 +203,13 @@ class _Settings:
     device: str
     handle: int
     confidence: float
+    precision: float | None
+    precision_confidence: float
+    least_seconds: float
     max_seconds: float
     min_samples: int
     max_samples: int
+    limit_samples: int
     enough_seconds: float
     hasty: bool
     moot_mean: float
@@ -194,12 +222,14 @@ class _Settings:
     capture: bool
 
 
-def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> LatencyReport:
+def _attempt(fn: Callee, limits: tuple[LatencyLimit, ...], settings: _Settings) -> LatencyReport:
     confidence, min_samples, max_samples = settings.confidence, settings.min_samples, settings.max_samples
     tested = [one for one in limits if one.rule == "sequential"]
+    precision = settings.precision
     if limits and not tested:
-        max_samples = max(FIXED_SAMPLES, *(_needed(one.share) for one in limits))
-        min_samples = min(max(min_samples, *(_needed(one.share) for one in limits)), max_samples)
+        precision = None
+        max_samples = max(FIXED_SAMPLES, *(samples_needed(one.share) for one in limits))
+        min_samples = min(max(min_samples, *(samples_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
     gpu = uuid_of(settings.handle) if settings.device == "cuda" else ""
     watch, meter = Watch(device=settings.device, gpu=gpu), EnergyMeter(settings.device, gpu=gpu)
@@ -208,6 +238,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
     def tick(samples: int) -> None:
         watch.tick(samples)
         memory.tick()
+        meter.tick(samples)
 
     callee = fn.capsule if isinstance(fn, NativeCallee) else fn
     options: dict[str, Any] = {
@@ -225,6 +256,8 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         "hasty": settings.hasty,
         "moot_mean": settings.moot_mean,
         "min_seconds": settings.min_seconds,
+        "limit_samples": min(settings.limit_samples, max_samples),
+        "precision": (precision or 0.0, settings.precision_confidence, settings.least_seconds),
         "watch": tick,
     }
     notes: list[str] = []
@@ -253,6 +286,7 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
     conditions = watch.end(len(samples))
     on_host = memory.end()
     answers = iter(told)
+    low, high = mean_interval(samples, settings.precision_confidence)
     if conditions.throttled:
         count = sum(stop - start for start, stop in conditions.throttled)
         notes.append(f"the clock was throttled during {count} of {len(samples)} calls")
@@ -260,13 +294,13 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
         notes.append(conditions.contended)
     if warm_ended != "stable":
         notes.append(f"warm-up ended at its bound ({warm_ended}), not because the latency was stable")
-    return LatencyReport(
+    report = LatencyReport(
         samples_ms=samples,
         batch_size=settings.batch_size,
         device=settings.device,
         percentiles={name: percentile(samples, name, confidence) for name in settings.percentiles},
         verdicts=tuple(
-            _verdict(one, next(answers), samples, confidence)
+            verdict_of(one, next(answers), samples, confidence)
             if one.rule == "sequential"
             else compared(one, samples, ended)
             for one in limits
@@ -281,70 +315,18 @@ def _attempt(fn: Callee, limits: tuple[Limit, ...], settings: _Settings) -> Late
             device_source=on_device.device_source,
         ),
         energy=energy,
+        mean_low_ms=low,
+        mean_high_ms=high,
+        mean_confidence=settings.precision_confidence,
+        precision=precision,
         notes=tuple(notes),
     )
+    # What ended because something else was settled asked no more of the mean.
+    if precision is not None and not report.precise and report.ended in ("samples", "time"):
+        report = replace(report, notes=(*report.notes, imprecise(report, precision)))
+    return report
 
 
 def _ended(word: str) -> Ended:
     assert word in ("settled", "early", "moot", "samples", "time")
     return word  # type: ignore[return-value]
-
-
-def _needed(share: float) -> int:
-    return _core.probe_samples_for_point(share)
-
-
-def percentile(samples_ms: NDArray[np.float64], name: str, confidence: float) -> Percentile:
-    """A percentile of samples in the order they were taken, with its interval; refused where they are too few."""
-    share, count = share_of(name), len(samples_ms)
-    ordered = np.sort(samples_ms)
-    rank = max(0, math.ceil(round(share * count, 9)) - 1)
-    seen, _ = _core.probe_dependence(samples_ms, float(ordered[rank]), 0.0)
-    value, low, high, _, effective, supported, needed = _core.probe_quantile(ordered, share, confidence, seen)
-    if count < _needed(share):
-        reason = f"{count} samples cannot support {name}, which needs {_needed(share)}"
-        return Percentile(name, None, None, None, confidence, count, effective, reason)
-    if not supported:
-        reason = f"no interval at {confidence:.0%}: it needs about {needed} samples as dependent as these"
-        return Percentile(name, value, None, None, confidence, count, effective, reason)
-    return Percentile(name, value, low, high, confidence, count, effective)
-
-
-def _verdict(
-    limit: Limit,
-    told: tuple[str, int, int, float, float, float, float],
-    samples: NDArray[np.float64],
-    confidence: float,
-) -> Verdict:
-    answer, settled_at, beyond, probability, _, _, discount = told
-    allowed, count = 1 - limit.share, len(samples)
-    seen = f"{beyond} of {count} calls took longer than {limit.value_ms:g} ms"
-    known: Answer
-    if answer == "open":
-        known = "borderline"
-        reason = f"{limit} is open after {count} calls ({seen}); it is met with probability {probability:.2g}"
-    else:
-        known = "feasible" if answer == "feasible" else "infeasible"
-        holds = "is met" if known == "feasible" else "is not met"
-        reason = f"{limit} {holds} at {confidence:.0%} confidence: {seen}, {allowed:.0%} may"
-    return Verdict(limit, known, probability, confidence, settled_at or None, count, beyond, discount, reason)
-
-
-def compared(limit: Limit, samples: NDArray[np.float64], ended: str) -> Verdict:
-    """The fixed protocols' answer: the plain percentile against the limit, or the paper's timeout."""
-    count, beyond = len(samples), int((samples > limit.value_ms).sum())
-    if ended == "early":
-        first = float(samples[:3].mean())
-        reason = (
-            f"the first 3 timed calls took {first:.4g} ms on average, more than {limit.timeout_factor:.0f} times "
-            f"the limit of {limit.value_ms:g} ms"
-        )
-        return Verdict(limit, "infeasible", 0.0, 0.0, 3, count, beyond, 1.0, reason)
-    found = percentile(samples, limit.percentile, 0.99)
-    if found.value_ms is None:
-        return Verdict(limit, "borderline", 0.5, 0.0, None, count, beyond, 1.0, found.reason)
-    met = found.value_ms <= limit.value_ms
-    reason = f"{limit.percentile} of {count} calls is {found.value_ms:.4g} ms, with no test"
-    return Verdict(
-        limit, "feasible" if met else "infeasible", float(met), 0.0, count, count, beyond, 1.0, reason
-    )

@@ -8,13 +8,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr import _core
 from lehr.probe.conditions import Conditions
 from lehr.probe.energy import Energy
-from lehr.probe.limit import Limit
+from lehr.probe.limit import LatencyLimit
 from lehr.probe.memory import Memory
 
 Answer = Literal["feasible", "infeasible", "borderline"]
 Ended = Literal["settled", "early", "moot", "samples", "time"]
+
+
+def _normal(confidence: float) -> float:
+    """z with P(|Z| <= z) = ``confidence``: Student's quantile with so many degrees of freedom that it is normal."""
+    return _core.probe_student_t(confidence, 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Verdict:
         reason: the verdict in one sentence.
     """
 
-    limit: Limit
+    limit: LatencyLimit
     answer: Answer
     probability: float
     confidence: float
@@ -109,6 +115,9 @@ class LatencyReport:
         warmup: the calls before.
         conditions: clock frequency, throttling, contention.
         memory, energy: with their sources, or why there is none.
+        mean_low_ms, mean_high_ms: between which the mean lies with probability ``mean_confidence``, by the means of
+            blocks of calls; None where fewer than three blocks of 20 ms were timed.
+        precision: how well the mean was to be known, as :func:`measure` takes it; None where that was not asked.
         attempts: how often it was measured before the machine was quiet enough, the last one included.
         notes: what else the reader should know, one sentence each.
     """
@@ -123,6 +132,10 @@ class LatencyReport:
     conditions: Conditions
     memory: Memory
     energy: Energy
+    mean_low_ms: float | None = None
+    mean_high_ms: float | None = None
+    mean_confidence: float = 0.95
+    precision: float | None = None
     attempts: int = 1
     notes: tuple[str, ...] = field(default=())
 
@@ -135,6 +148,22 @@ class LatencyReport:
     def throughput_items_s(self) -> float:
         """Items a second, one call after the other."""
         return 1e3 * self.batch_size / self.mean_ms
+
+    @property
+    def mean_half_width(self) -> float | None:
+        """Half of the width of the mean's interval, as a share of the mean; None where there is no interval."""
+        return None if self.mean_high_ms is None else self.mean_high_ms / self.mean_ms - 1
+
+    @property
+    def precise(self) -> bool:
+        """Whether the mean is known as well as it was asked to be; True where nothing was asked."""
+        half = self.mean_half_width
+        return self.precision is None or (half is not None and half <= self.precision * (1 + 1e-9))
+
+    @property
+    def answered(self) -> bool:
+        """Whether every limit is met for certain, and the mean is known as well as asked."""
+        return self.precise and all(one.answer == "feasible" for one in self.verdicts)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -156,10 +185,35 @@ class LatencyReport:
             found["energy_j_per_item"] = self.energy.joules / (calls * self.batch_size)
         return found
 
+    def sem(self) -> dict[str, float]:
+        """Standard errors of :meth:`metrics`, by the same names, where they are known: ``latency_mean_ms`` and
+        ``throughput_items_s`` from the mean's interval, percentiles from theirs, ``energy_j_per_item`` from blocks of
+        the counter. Each is half of an interval's width by the normal quantile of its confidence, so that
+        ``value +- 1.96 sem`` is about the interval at 95 %. Percentiles that were observed without an interval, and
+        counts, are absent."""
+        metrics, found = self.metrics(), dict[str, float]()
+        if (half := self.mean_half_width) is not None:
+            relative = half / _normal(self.mean_confidence)
+            found["latency_mean_ms"] = relative * self.mean_ms
+            found["throughput_items_s"] = relative * self.throughput_items_s
+        for name, one in self.percentiles.items():
+            if one.low_ms is not None and one.high_ms is not None:
+                found[f"latency_{name}_ms"] = (one.high_ms - one.low_ms) / 2 / _normal(one.confidence)
+        if self.energy.relative_sem is not None and "energy_j_per_item" in metrics:
+            found["energy_j_per_item"] = self.energy.relative_sem * metrics["energy_j_per_item"]
+        return found
+
     def as_json(self) -> dict[str, Any]:
         """The report as plain JSON types, samples included."""
         return {
             "metrics": self.metrics(),
+            "metrics_sem": self.sem(),
+            "mean": {
+                "low_ms": self.mean_low_ms,
+                "high_ms": self.mean_high_ms,
+                "confidence": self.mean_confidence,
+                "precision": self.precision,
+            },
             "percentiles": {name: asdict(one) for name, one in self.percentiles.items()},
             "verdicts": [{"limit": str(one.limit), **one.as_json()} for one in self.verdicts],
             "ended": self.ended,

@@ -67,10 +67,10 @@ def check_surroundings(
         _options.threads(threads)
 
 
-def check_callback(on_event: object) -> None:
-    """Something to be called with an event, or None."""
-    if on_event is not None and not callable(on_event):
-        raise OptionError(f"on_event is {_options.shown(on_event)}; give a function of an event, or None")
+def check_callback(name: str, value: object) -> None:
+    """Something to be called with one argument, or None."""
+    if value is not None and not callable(value):
+        raise OptionError(f"{name} is {_options.shown(value)}; give a function of one argument, or None")
 
 
 def distinct(space: Space, initial: object) -> tuple[dict[str, Any], ...]:

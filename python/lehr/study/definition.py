@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 
 from lehr.errors import SpaceError, StorageError
 from lehr.limits import Limit
+from lehr.methods import Acquisition, Method
 from lehr.metrics import Direction
-from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.results import canonical
 

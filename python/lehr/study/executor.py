@@ -48,8 +48,8 @@ class Executor(Protocol):
         """Evaluate, enforce the job's deadline and memory limit, and say how it ended.
 
         A failed evaluation is an :class:`lehr.Ending`, never an exception. Its evidence holds ``peak_memory_mb``
-        where the executor knows the peak of the whole process tree, and ``started: False`` where the evaluation was
-        not begun.
+        where the executor knows the peak of the whole process tree, ``cause`` (:class:`lehr.trial.Cause`) where it
+        knows that, and ``entered: False`` where what failed was not the evaluation but what comes before it.
 
         Raises:
             IsolationError: nothing can be run here.
@@ -84,7 +84,7 @@ class LocalExecutor:
     def run(self, evaluate: Evaluate, job: Job) -> Ending:
         """As :class:`Executor` says."""
         config = dict(job.config)
-        return self._supervisor.run(
+        ending = self._supervisor.run(
             evaluate,
             config,
             preload=chosen_for(self._preload, config, _options.modules, "preload"),
@@ -96,6 +96,10 @@ class LocalExecutor:
             threads=chosen_for(self._threads, config, _options.threads, "threads"),
             context=job.context,
         )
+        # Where the configuration chooses what is imported, it is the configuration that cannot be imported.
+        if callable(self._preload) and ending.evidence.get("phase") != "load":
+            ending.evidence.pop("entered", None)
+        return ending
 
     def close(self) -> None:
         """End the helper processes, and with them what still runs."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lehr.limits import Limit
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.early import IN_A_ROW, EarlyEnd
@@ -20,9 +19,7 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
     return Optimizer(
         definition.space,
         direction=definition.direction,
-        constraints={
-            _told_as(limit): limit.bound if limit.upper else -limit.bound for limit in definition.limits
-        },
+        constraints=definition.limits,
         budget=budget,
         method=definition.method,
         preset=definition.preset,
@@ -30,10 +27,6 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
         acquisition=definition.acquisition,
         options=definition.options,
     )
-
-
-def _told_as(limit: Limit) -> str:
-    return limit.metric if limit.upper else f"-{limit.metric}"
 
 
 def replay(
@@ -72,9 +65,14 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial) -> None:
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
         return
-    metrics = {
-        _told_as(one.limit): one.effective if one.limit.upper else -one.effective
-        for one in trial.judged.judgements
-        if one.effective is not None
-    }
-    optimizer.tell(handle, objective=trial.objective, metrics=metrics, outcome=outcome, seconds=trial.seconds)
+    metrics = trial.judged.effective
+    told = {name: error for name, error in trial.metrics_sem.items() if name in metrics}
+    optimizer.tell(
+        handle,
+        objective=trial.objective,
+        metrics=metrics,
+        outcome=outcome,
+        seconds=trial.seconds,
+        objective_sem=trial.objective_sem,
+        metrics_sem=told or None,
+    )

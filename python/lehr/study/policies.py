@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from lehr.errors import OptionError
 from lehr.supervise import Ending
+from lehr.trial import Cause, Outcome
 
 FailureClass = Literal["crashed", "timeout", "oom", "killed", "lost", "quarantined"]
 """``killed``: by a signal that is neither lehr's nor the kernel's doing, or with lehr's helper process. ``lost``: a
@@ -26,8 +27,12 @@ DEFAULTS: dict[FailureClass, Action] = {
     "quarantined": "count",
 }
 
-_FAILED: dict[str, FailureClass] = {"crashed": "crashed", "timeout": "timeout", "oom": "oom"}
-_FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
+_BY_CAUSE: dict[Cause, FailureClass] = {
+    Cause.KILLED: "killed",
+    Cause.HELPER: "killed",
+    Cause.QUARANTINED: "quarantined",
+}
+_BY_OUTCOME: dict[Outcome, FailureClass] = {"crashed": "crashed", "timeout": "timeout", "oom": "oom"}
 
 
 def read_policies(policies: Mapping[str, str] | None) -> dict[FailureClass, Action]:
@@ -50,13 +55,8 @@ def failure_named(text: str) -> FailureClass | None:
 
 
 def failure_class(ending: Ending) -> FailureClass | None:
-    """The class of a failure, by its evidence; None for a trial that did not fail."""
-    evidence = ending.evidence
-    if evidence.get("lost"):
+    """The class of a failure, by its cause where one is told; None for a trial that did not fail."""
+    if ending.evidence.get("lost"):
         return "lost"
-    if evidence.get("started") is False:
-        return "quarantined"
-    unknown = ending.outcome == "crashed" and evidence.get("sent_by") == "unknown (not lehr)"
-    if unknown and evidence.get("signal", "SIGKILL") in _FROM_OUTSIDE:  # without a signal: the helper died
-        return "killed"
-    return _FAILED.get(ending.outcome)
+    by_outcome = _BY_OUTCOME.get(ending.outcome)
+    return by_outcome if ending.cause is None else _BY_CAUSE.get(ending.cause, by_outcome)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from lehr._checks import real, whole
 from lehr.errors import OptionError, StorageError
 from lehr.limits import Constraints, parse_limits
+from lehr.methods import Acquisition, Method
 from lehr.metrics import Direction
-from lehr.optimizer import Acquisition, Method
 from lehr.space import Space
 from lehr.study.arguments import (
     check_budget,
@@ -26,6 +26,7 @@ from lehr.study.deadline import adapted_deadline
 from lehr.study.definition import Definition, Preset, default_method
 from lehr.study.events import Event
 from lehr.study.executor import Device, Evaluate, Executor, Job, LocalExecutor, Preload, Threads
+from lehr.study.finishing import Finishing
 from lehr.study.history import make_optimizer
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
@@ -71,6 +72,7 @@ def run(
     early_end: bool = False,
     repeat_disturbed: int = 0,
     executor: Executor | None = None,
+    finish: Callable[[Finishing], None] | None = None,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -134,6 +136,8 @@ def run(
         executor: where trials run, by default in children of this process; ``isolation``, ``preload``,
             ``environment``, ``device``, ``devices``, ``cpus``, ``threads`` and ``namespace`` are then its own business.
             The caller closes it.
+        finish: called when the search has ended, before the study is let go, instead of confirming winners: it may
+            measure again and keep what came of it (:class:`lehr.study.finishing.Finishing`).
         resume: whether to go on with a study that has trials already; otherwise that is an error.
 
     Returns:
@@ -143,6 +147,8 @@ def run(
         OptionError, ConfigurationError: an argument is out of range.
         StorageError: the study cannot be stored, is in use, or was made with other options.
         UnpicklableError: `evaluate` cannot be sent to another process; the message names the part that cannot.
+        LoadError: `evaluate` cannot be entered in another process (an import fails there, say). That is no result: the
+            same call goes on with the same trial once it is mended.
         IsolationError: this machine cannot start a process for a trial.
         KeyboardInterrupt: after Ctrl-C, with the study so far as its attribute ``study``.
     """
@@ -152,7 +158,8 @@ def run(
     check_names(objective, name)
     check_place(storage)
     check_surroundings(preload=preload, device=device, devices=devices, cpus=cpus, threads=threads)
-    check_callback(on_event)
+    check_callback("on_event", on_event)
+    check_callback("finish", finish)
     if not isinstance(space, Space):
         raise OptionError(f"space is {_options.shown(space)}; give a lehr.Space")
     resume = _options.flag("resume", resume)
@@ -211,6 +218,7 @@ def run(
             most=most,
             early_end=bool(early_end),
             repeats=repeats,
+            finish=finish,
         )
 
         def evaluated(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from lehr.errors import ExhaustedError, StorageError
+from lehr.errors import ExhaustedError, LoadError, StorageError
 from lehr.optimizer import Optimizer
 from lehr.study.confirming import NOTE, Confirmation, confirm_best, confirmation, read
 from lehr.study.definition import Definition
@@ -22,6 +22,7 @@ from lehr.study.events import (
     WinnerMeasured,
 )
 from lehr.study.faults import EnvironmentFault
+from lehr.study.finishing import Finishing
 from lehr.study.history import replay, tell
 from lehr.study.lock import deferred_interrupt
 from lehr.study.log import TrialLog, log_path
@@ -33,7 +34,7 @@ from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.study.trial import StudyTrial, judged
 from lehr.supervise import Ending
-from lehr.trial import Outcome, Trial
+from lehr.trial import Cause, Outcome, Trial
 
 #: Runs one configuration in a child: number, configuration, whether in fresh processes, whether to confirm a winner.
 Evaluated = Callable[..., Ending]
@@ -56,7 +57,9 @@ class Session:
         most: float,
         early_end: bool,
         repeats: int = 0,
+        finish: Callable[[Finishing], None] | None = None,
     ) -> None:
+        self._at_the_end = finish
         self._policies = policies
         self._most = most  # trials; infinite under a budget in seconds alone
         self._store = store
@@ -100,7 +103,10 @@ class Session:
                     except ExhaustedError:
                         why = Stop(StopReason.EXHAUSTED)
                 if why is not None:
-                    self._confirm(evaluated, confirm)
+                    if self._at_the_end is not None:
+                        self._at_the_end(self._finishing(evaluated))
+                    else:
+                        self._confirm(evaluated, confirm)
                     return self._end(why)
                 self._changed_phase()
                 self._emit(TrialStarted(asked.number, asked.config, self.study, again))
@@ -108,6 +114,9 @@ class Session:
                 self._finish(asked, ending)
                 if stop is not None:
                     return self._end(Stop(StopReason.POLICY, stop))
+        except LoadError:
+            self._end(Stop(StopReason.UNLOADED))
+            raise
         except KeyboardInterrupt as interrupt:
             with suppress(StorageError):  # the interrupt matters more than the note about it
                 self._end(Stop(StopReason.INTERRUPTED))
@@ -117,12 +126,19 @@ class Session:
     def _spent(self, earlier: float, started: float) -> float:
         return max(earlier + time.monotonic() - started, self.study.cost_seconds)
 
+    def _finishing(self, evaluated: Evaluated) -> Finishing:
+        def measure(number: int, config: Mapping[str, Any]) -> StudyTrial:
+            asked = Trial(number, dict(config), "added")
+            return read_ending(asked, evaluated(number, dict(config), True, True), self._definition)
+
+        return Finishing(self.study, measure, self._store.note, self._store.noted, self._emit)
+
     def _confirm(self, evaluated: Evaluated, at_most: int) -> None:
         def measure(trial: StudyTrial) -> Confirmation:
             asked = Trial(trial.number, dict(trial.config), trial.origin)
-            again = read_ending(
-                asked, evaluated(trial.number, dict(trial.config), True, True), self._definition
-            )
+            ending = evaluated(trial.number, dict(trial.config), True, True)
+            _require_entered(asked, ending)
+            again = read_ending(asked, ending, self._definition)
             found = confirmation(trial, again)
             with deferred_interrupt():
                 self.study._confirmed(found)
@@ -154,6 +170,7 @@ class Session:
             )
             ending = evaluated(asked.number, asked.config, True)
             kind = failure_class(ending)
+        _require_entered(asked, ending)
         if kind is None and self._quiet.wants(ending):
             self._quiet.wait()
             ending, other = less_disturbed(ending, evaluated(asked.number, asked.config, False))
@@ -203,6 +220,18 @@ class Session:
             self._on_event(event)
 
 
+def _require_entered(asked: Trial, ending: Ending) -> None:
+    """What fails before the evaluation is entered is no result of the trial, which stays to be run."""
+    if ending.entered:
+        return
+    reason = str(ending.evidence.get("reason") or "The evaluation was not entered.")
+    raise LoadError(
+        f"{reason} It was not entered, so this is no result of trial {asked.number}: mend it and run the same again, "
+        "and the study goes on with that trial.",
+        ending.evidence,
+    )
+
+
 def _with_peak(ending: Ending, definition: Definition) -> object:
     """The result with the peak memory of the whole process tree, as the executor saw it, where the study asks for it or
     the evaluation left it open (None): one figure for metric, limit and evidence.
@@ -228,6 +257,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
                 "reason": reading.problem,
                 "metric": reading.metric,
                 "signature": f"bad result: {reading.metric}",
+                "cause": str(Cause.REFUSED),
             }
     else:
         reading = read_partial(_with_peak(ending, definition))
@@ -244,6 +274,7 @@ def read_ending(asked: Trial, ending: Ending, definition: Definition) -> StudyTr
         seconds=float(ending.seconds),
         facts=reading.facts,
         sem=reading.sem,
+        objective_sem=reading.sem.get(definition.objective) if outcome == "ok" else None,
         limits=definition.limits,
         accept_borderline=definition.accept_borderline,
     )

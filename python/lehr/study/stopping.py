@@ -20,6 +20,8 @@ class StopReason(StrEnum):
     """The search expects to gain nothing noticeable more."""
     INTERRUPTED = "interrupted"
     """Ctrl-C."""
+    UNLOADED = "unloaded"
+    """The evaluation could not be entered in its own process."""
     POLICY = "policy"
     """A class of failure that was to stop the run occurred."""
 

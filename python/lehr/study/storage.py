@@ -200,7 +200,7 @@ class StudyStore:
             "outcome": trial.outcome,
             "metrics": trial.metrics,
             "facts": trial.facts,
-            **({"sem": trial.sem} if trial.sem else {}),
+            **({"sem": trial.metrics_sem} if trial.metrics_sem else {}),
             "evidence": trial.evidence,
             "seconds": trial.seconds,
         }
@@ -237,7 +237,8 @@ class StudyStore:
                     evidence=attributes["evidence"],
                     seconds=float(attributes["seconds"]),
                     facts=attributes["facts"],
-                    sem=attributes.get("sem"),
+                    sem=(sem := attributes.get("sem")),
+                    objective_sem=(sem or {}).get(definition.objective),
                     limits=definition.limits,
                     accept_borderline=definition.accept_borderline,
                 )

@@ -21,12 +21,10 @@ class StudyTrial(Trial):
 
     Attributes:
         facts: notes that the evaluation returned beside its metrics.
-        sem: standard errors of metrics, in their units, where the evaluation told them.
         judged: how each limit stands, by verdict where there is one.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    sem: Mapping[str, float] = field(default_factory=dict)
     judged: Judged = field(default_factory=Judged)
 
     @property
@@ -54,8 +52,8 @@ class StudyTrial(Trial):
             "evidence": dict(self.evidence),
             "seconds": self.seconds,
         }
-        if self.sem:
-            record["sem"] = dict(self.sem)
+        if self.metrics_sem:
+            record["sem"] = dict(self.metrics_sem)
         return {**record, "facts": dict(self.facts)} if self.facts else record
 
 
@@ -72,10 +70,14 @@ def judged(
     facts: Mapping[str, Any],
     limits: Sequence[Limit],
     sem: Mapping[str, float] | None = None,
+    objective_sem: float | None = None,
     accept_borderline: bool = False,
 ) -> StudyTrial:
-    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial metrics say."""
-    held = judge(limits, metrics, verdicts_of(facts), accept_borderline=accept_borderline)
+    """Hold a result against the limits. A trial that did not run is infeasible, whatever its partial metrics say.
+
+    ``sem`` holds standard errors of metrics, in their units, ``objective_sem`` that of the objective.
+    """
+    held = judge(limits, metrics, verdicts_of(facts), sem=sem, accept_borderline=accept_borderline)
     ran = outcome == "ok"
     return StudyTrial(
         number=number,
@@ -89,6 +91,7 @@ def judged(
         evidence=dict(evidence),
         seconds=seconds,
         facts=dict(facts),
-        sem=dict(sem or {}),
+        objective_sem=objective_sem,
+        metrics_sem=dict(sem or {}),
         judged=held,
     )

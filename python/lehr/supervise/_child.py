@@ -17,17 +17,17 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
+from lehr._text import text_of, type_name
 from lehr.supervise import _wire
 from lehr.supervise._json import NotJson, to_json
 from lehr.supervise._linux import say_last_words_to
 from lehr.supervise._memory import MB, read_usage
+from lehr.supervise._record import MESSAGE_CHARS, TRACEBACK_CHARS, Phase
 from lehr.supervise.trial import EarlyStop, TrialContext, _set_current_trial
 
 Send = Callable[[str, float, bytes], None]
 """Kind, moment, JSON: see ``_wire.record``."""
 
-_MESSAGE_CHARS = 2000
-_TRACEBACK_CHARS = 8000
 _DATA_SLACK = 128 * 1024 * 1024
 
 
@@ -95,40 +95,38 @@ _ALLOCATORS = {
 MemoryError or a plain RuntimeException, and the latter is a crash like any other."""
 
 
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)[:_MESSAGE_CHARS]
-    except Exception as broken:
-        return f"<its __str__ raised {type(broken).__name__}>"
-
-
 def _is_out_of_memory(error: BaseException) -> bool:
     """By type, never by the words of a message. What C++ could not allocate arrives as MemoryError (pybind11)."""
     if isinstance(error, MemoryError):
         return True
-    return any(
-        (kind.__module__.partition(".")[0], kind.__name__) in _ALLOCATORS for kind in type(error).__mro__
-    )
+    names = (type_name(kind).split(".") for kind in type.mro(type(error)))
+    return any((name[0], name[-1]) in _ALLOCATORS for name in names)
 
 
 def describe(error: BaseException, skip: str) -> dict[str, Any]:
     """Type, message, last frame, end of the traceback; without the frames of the file ``skip`` at its top."""
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == skip:
         trace = trace.tb_next
-    result: dict[str, Any] = {"type": name, "message": _text_of(error)}
+    result: dict[str, Any] = {"type": type_name(kind), "message": text_of(error)[:MESSAGE_CHARS]}
+    frames = [frame for frame in _frames(trace) if not frame.filename.startswith("<frozen ")]
+    if frames:
+        last = frames[-1]
+        result["frame"] = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
     try:
-        frames = [frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith("<frozen ")]
-        if frames:
-            last = frames[-1]
-            result["frame"] = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
         lines = "".join(traceback.format_exception(kind, error, trace))
-        result["traceback_tail"] = lines[-_TRACEBACK_CHARS:]
-    except Exception as broken:  # a traceback that cannot be formatted must not hide the error itself
-        result["traceback_tail"] = f"<the traceback could not be formatted: {type(broken).__name__}>"
+    except BaseException:  # an error that cannot be formatted must not hide where it was raised
+        lines = "".join(traceback.format_list(frames)) + f"{result['type']}: {result['message']}"
+    result["traceback_tail"] = lines[-TRACEBACK_CHARS:]
     return result
+
+
+def _frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    try:
+        return list(traceback.extract_tb(trace))
+    except BaseException:  # no memory, or a loader that cannot say a module's source
+        return []
 
 
 def _exit_status(error: BaseException) -> int:
@@ -139,19 +137,20 @@ def _exit_status(error: BaseException) -> int:
     return error.code & 0xFF if isinstance(error.code, int) else 1
 
 
-def _load(spec: dict[str, Any], pickled: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    for name in spec["preload"]:
-        importlib.import_module(name)
+def _load(pickled: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     function, args = pickle.loads(pickled)  # made by our own parent a moment ago, over a private descriptor
     return function, args
 
 
 def _evaluate(spec: dict[str, Any], pickled: bytes, send: Send) -> int:
-    phase = "load"
+    phase: Phase = "preload"
     known = set(sys.modules)
     limit: int | None = None
     try:
-        function, args = _load(spec, pickled)
+        for name in spec["preload"]:
+            importlib.import_module(name)
+        phase = "load"
+        function, args = _load(pickled)
         _reseed()
         limit = _limit_data(spec["memory_limit_mb"])
         new = [name for name in sys.modules if name not in known]
@@ -161,7 +160,7 @@ def _evaluate(spec: dict[str, Any], pickled: bytes, send: Send) -> int:
         phase = "run"
         value = function(*args)
     except EarlyStop as stop:
-        return _send_result(send, "stopped", stop.metrics, reason=_text_of(stop))
+        return _send_result(send, "stopped", stop.metrics, reason=text_of(stop)[:MESSAGE_CHARS])
     except BaseException as error:
         _lift_data_limit()
         at = time.monotonic()
@@ -189,9 +188,10 @@ def _send_result(send: Send, kind: str, value: Any, **more: Any) -> int:
         body = json.dumps({"value": plain, "peak": _peak(), **more}).encode()
         if len(body) > limit:
             raise NotJson(f"result too large: {len(body)} bytes as JSON; at most {limit} can be sent")
-    except Exception as error:
-        why = str(error) if isinstance(error, NotJson) else f"the result could not be read: {error!r:.500}"
-        send("refused", at, json.dumps({"why": why, "peak": _peak()}).encode())
+    except BaseException as error:  # of the methods of what was returned
+        what = f"{type_name(type(error))}: {text_of(error)}"
+        why = text_of(error) if isinstance(error, NotJson) else f"the result could not be read: {what:.500}"
+        send("refused", at, json.dumps({"why": why[:MESSAGE_CHARS], "peak": _peak()}).encode())
         return 1
     send(kind, at, body)
     return 0

@@ -6,11 +6,15 @@ import os
 import re
 import signal
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from lehr.supervise.trial import Ending, Outcome
+from lehr.supervise._limits import TrialLimits
+from lehr.supervise._record import Record
+from lehr.supervise.trial import Ending
+from lehr.trial import Cause, Outcome
 
 KillCause = Literal["timeout", "start", "memory", "lingered", "channel", "closed"]
+"""What lehr killed a trial for, in the core's words (``KillCause`` there)."""
 
 FAULT_BYTES = 8 * 1024
 TAIL_LINES = 20
@@ -23,15 +27,19 @@ _FAULTS = {
     "SIGILL": "an instruction that this processor does not have",
 }
 _AT_LIMIT = 0.95
+_UNKNOWN = "unknown (not lehr)"
+_FROM_OUTSIDE = {"SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
+"""Signals that somebody else sends; the others a process brings on itself."""
 
 
 @dataclass(slots=True)
 class Facts:
     """What the parent has seen of one trial."""
 
-    record: dict[str, Any] | None = None
+    record: Record | None = None
     """The trial's one record, None when no complete one arrived."""
-    bad_channel: str | None = None
+    malformed: str | None = None
+    """What is wrong with what arrived, where it is no record of ours."""
     begun: bool = False
     status: int | None = None
     """The wait status of the main process, None when nobody could reap it."""
@@ -54,9 +62,7 @@ class Facts:
     fault: str = ""
     """What faulthandler wrote when the process died of a fault."""
     seconds: float = 0.0
-    timeout_s: float | None = None
-    start_limit_s: float = 0.0
-    memory_limit_mb: float | None = None
+    limits: TrialLimits = field(default_factory=TrialLimits)
     memory_at_kill_mb: float = 0.0
     evidence: dict[str, Any] = field(default_factory=dict)
     """What needs no judgement: tails, memory, isolation."""
@@ -124,19 +130,17 @@ def end(facts: Facts) -> Ending:
             f"the kernel killed {facts.kernel_oom_kills} process(es) on this machine for memory meanwhile"
         )
 
-    kind = facts.record["is"] if facts.record else None
-    if facts.record is not None and kind in {"returned", "stopped"}:
+    record = facts.record
+    if record is not None and record.kind in ("returned", "stopped"):
         notes.extend(_after_the_record(facts, signal_name, exit_code))
-        outcome: Outcome = "ok" if kind == "returned" else "early_stopped"
-        if outcome == "early_stopped":
-            evidence["reason"] = facts.record["reason"] or "The evaluation stopped itself."
-            evidence["signature"] = signature_of("early_stopped", evidence["reason"])
+        end = _End("ok", Cause.RETURNED)
+        if record.kind == "stopped":
+            reason = record.why or "The evaluation stopped itself."
+            end = _End("early_stopped", Cause.STOPPED, reason, signature_of("early_stopped", reason))
     else:
         if signal_name is not None:
             evidence["signal"] = signal_name
-            evidence["sent_by"] = (
-                "unknown (not lehr)" if facts.killed is None else "lehr: lingering after its end"
-            )
+            evidence["sent_by"] = _UNKNOWN if facts.killed is None else "lehr: lingering after its end"
             thrown, rest = read_last_words(facts.fault)
             if fault := read_fault(rest):
                 evidence["fault"] = fault
@@ -144,13 +148,22 @@ def end(facts: Facts) -> Ending:
                 evidence["cxx_exception"] = _OUT_OF_MEMORY.get(thrown, thrown)
         elif exit_code is not None:
             evidence["exit_code"] = exit_code
-        outcome, reason, signature = _failure(facts, evidence, signal_name, exit_code)
-        evidence["reason"] = reason
-        evidence["signature"] = signature
+        end = _failure(facts, evidence, signal_name, exit_code)
+        if not facts.begun:
+            evidence["entered"] = False
+    evidence["cause"] = str(end.cause)
+    if end.reason:
+        evidence |= {"reason": end.reason, "signature": end.signature}
     if notes:
         evidence["notes"] = notes
-    result = facts.record["value"] if facts.record and outcome in {"ok", "early_stopped"} else None
-    return Ending(outcome, result, evidence, facts.seconds)
+    return Ending(end.outcome, record.value if record else None, evidence, facts.seconds)
+
+
+class _End(NamedTuple):
+    outcome: Outcome
+    cause: Cause
+    reason: str = ""
+    signature: str = ""
 
 
 def _decode(status: int | None) -> tuple[str | None, int | None]:
@@ -177,105 +190,104 @@ def _after_the_record(facts: Facts, signal_name: str | None, exit_code: int | No
     return []
 
 
-def _failure(
-    facts: Facts, evidence: dict[str, Any], signal_name: str | None, exit_code: int | None
-) -> tuple[Outcome, str, str]:
+def _failure(facts: Facts, evidence: dict[str, Any], signal_name: str | None, exit_code: int | None) -> _End:
     record = facts.record
-    if record is not None and record["is"] == "raised":
+    if record is not None and record.kind == "raised":
         return _raised(facts, evidence, record)
     if record is not None:  # refused
-        return "crashed", f"The evaluation's result was refused: {record['why']}.", _refusal(record["why"])
-    if facts.bad_channel is not None and facts.killed in {None, "channel"}:
-        if facts.killed:
-            evidence["sent_by"] = "lehr: unreadable result"
-        why = f"result channel: {facts.bad_channel}"
-        return "crashed", f"The evaluation's result cannot be read: {facts.bad_channel}.", _refusal(why)
+        reason = f"The evaluation's result was refused: {record.why}."
+        return _End("crashed", Cause.REFUSED, reason, signature_of("refused", record.why))
+    if facts.malformed is not None and facts.killed in (None, "channel", "lingered"):
+        if facts.killed == "channel":
+            evidence["sent_by"] = "lehr: malformed result"
+        reason = f"The evaluation sent a malformed result: {facts.malformed}."
+        return _End("crashed", Cause.MALFORMED, reason, signature_of("malformed result", facts.malformed))
     if facts.killed is not None:
         return _killed(facts, evidence, facts.killed)
     if facts.helper_died is not None:
-        evidence["sent_by"] = "unknown (not lehr)"
+        evidence["sent_by"] = _UNKNOWN
         reason = f"lehr's helper process died during the trial ({facts.helper_died}), and the trial with it."
-        return "crashed", reason, signature_of("helper died", facts.helper_died)
+        return _End("crashed", Cause.HELPER, reason, signature_of("helper died", facts.helper_died))
     when = "" if facts.begun else " while it was being loaded"
     if signal_name is None:
         signature = signature_of(f"exit code {exit_code}{when}", "ended without a result")
-        return "crashed", f"The evaluation ended without a result{when} (exit code {exit_code}).", signature
+        reason = f"The evaluation ended without a result{when} (exit code {exit_code})."
+        return _End("crashed", Cause.EXITED, reason, signature)
     return _signalled(facts, evidence, signal_name, when)
 
 
-def _refusal(why: str) -> str:
-    return signature_of("refused", why)
-
-
-def _raised(facts: Facts, evidence: dict[str, Any], record: dict[str, Any]) -> tuple[Outcome, str, str]:
-    exception = evidence["exception"] = record["exception"]
+def _raised(facts: Facts, evidence: dict[str, Any], record: Record) -> _End:
+    exception = evidence["exception"] = record.exception
     lines = exception["message"].strip().splitlines()
     headline = f"{exception['type']}: {lines[0]}" if lines else exception["type"]
     where = f" ({exception['frame']})" if "frame" in exception else ""
     signature = signature_of(exception["type"], exception["message"])
-    if record["memory"]:
-        limited = facts.memory_limit_mb is not None
-        if limited:
-            evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        under = f" under its limit of {facts.memory_limit_mb:g} MB" if limited else ""
-        return "oom", f"The evaluation ran out of memory{under}: {headline}{where}.", signature
-    if record["exit"]:
+    limit = facts.limits.memory_limit_mb
+    if record.phase != "run":
+        evidence["phase"] = record.phase
+    if record.memory:
+        if limit is not None:
+            evidence["limits"] = {"memory_limit_mb": limit}
+        under = "" if limit is None else f" under its limit of {limit:g} MB"
+        reason = f"The evaluation ran out of memory{under}: {headline}{where}."
+        return _End("oom", Cause.ALLOCATION, reason, signature)
+    if record.exit:
         code = evidence.get("exit_code")
-        return (
-            "crashed",
-            f"The evaluation called sys.exit and ended without a result (exit code {code}){where}.",
-            (signature_of(f"exit code {code}", "ended without a result")),
+        reason = f"The evaluation called sys.exit and ended without a result (exit code {code}){where}."
+        return _End(
+            "crashed", Cause.EXITED, reason, signature_of(f"exit code {code}", "ended without a result")
         )
-    if record["phase"] == "load":
-        return "crashed", f"The evaluation could not be loaded: {headline}{where}.", signature
-    return "crashed", f"The evaluation raised {headline}{where}.", signature
+    how = f"raised {headline}" if record.phase == "run" else f"could not be loaded: {headline}"
+    return _End("crashed", Cause.RAISED, f"The evaluation {how}{where}.", signature)
 
 
-def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> tuple[Outcome, str, str]:
+def _killed(facts: Facts, evidence: dict[str, Any], cause: KillCause) -> _End:
+    limits = facts.limits
     if cause == "timeout":
         evidence["sent_by"] = "lehr: deadline, after SIGTERM" if facts.terminated else "lehr: deadline"
-        evidence["limits"] = {"timeout_s": facts.timeout_s}
-        return "timeout", f"The evaluation was still running after {facts.timeout_s:g} s.", "timeout"
+        evidence["limits"] = {"timeout_s": limits.timeout_s}
+        reason = f"The evaluation was still running after {limits.timeout_s:g} s."
+        return _End("timeout", Cause.DEADLINE, reason, "timeout")
     if cause == "memory":
         evidence["sent_by"] = "lehr: memory limit"
-        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        used, limit = facts.memory_at_kill_mb, facts.memory_limit_mb
-        return "oom", f"The evaluation used {used:.0f} MB; its limit is {limit:g} MB.", "oom: memory limit"
+        evidence["limits"] = {"memory_limit_mb": limits.memory_limit_mb}
+        used, limit = facts.memory_at_kill_mb, limits.memory_limit_mb
+        reason = f"The evaluation used {used:.0f} MB; its limit is {limit:g} MB."
+        return _End("oom", Cause.MEMORY_LIMIT, reason, "oom: memory limit")
     evidence["sent_by"] = "lehr: start-up limit"
-    evidence["limits"] = {"start_limit_s": facts.start_limit_s}
+    evidence["limits"] = {"start_limit_s": limits.start_limit_s}
     reason = (
-        f"The evaluation was not loaded within {facts.start_limit_s:g} s: its imports hang or are very slow."
+        f"The evaluation was not loaded within {limits.start_limit_s:g} s: its imports hang or are very slow."
     )
-    return "timeout", reason, "timeout: start-up"
+    return _End("timeout", Cause.START_LIMIT, reason, "timeout: start-up")
 
 
-def _signalled(
-    facts: Facts, evidence: dict[str, Any], signal_name: str, when: str
-) -> tuple[Outcome, str, str]:
+def _signalled(facts: Facts, evidence: dict[str, Any], signal_name: str, when: str) -> _End:
+    limit = facts.limits.memory_limit_mb
     if signal_name == "SIGKILL" and facts.cgroup_oom_kills:
         evidence["sent_by"] = "kernel: the trial's cgroup was out of memory"
-        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        limit = facts.memory_limit_mb
-        return "oom", f"The evaluation went over its limit of {limit:g} MB.", "oom: memory limit"
+        evidence["limits"] = {"memory_limit_mb": limit}
+        reason = f"The evaluation went over its limit of {limit:g} MB."
+        return _End("oom", Cause.MEMORY_LIMIT, reason, "oom: memory limit")
     if signal_name == "SIGKILL" and (facts.kernel_oom_kills or facts.kernel_log):
         evidence["sent_by"] = "kernel: out of memory"
         reason = "The machine or its container ran out of memory, and the kernel killed the evaluation."
-        return "oom", reason, "oom: kernel"
+        return _End("oom", Cause.MACHINE_MEMORY, reason, "oom: kernel")
     at_limit = facts.data_limit is not None and facts.data >= _AT_LIMIT * facts.data_limit
     if signal_name == "SIGABRT" and at_limit:
-        evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        return "oom", "The evaluation aborted while it was at its memory limit.", "oom: SIGABRT at the limit"
+        evidence["limits"] = {"memory_limit_mb": limit}
+        reason = "The evaluation aborted while it was at its memory limit."
+        return _End("oom", Cause.ALLOCATION, reason, "oom: SIGABRT at the limit")
     thrown = evidence.get("cxx_exception")
     if signal_name == "SIGABRT" and thrown in _OUT_OF_MEMORY.values():
-        if facts.memory_limit_mb is not None:
-            evidence["limits"] = {"memory_limit_mb": facts.memory_limit_mb}
-        return "oom", f"The evaluation ran out of memory: nobody caught {thrown}.", f"oom: {thrown}"
+        if limit is not None:
+            evidence["limits"] = {"memory_limit_mb": limit}
+        reason = f"The evaluation ran out of memory: nobody caught {thrown}."
+        return _End("oom", Cause.ALLOCATION, reason, f"oom: {thrown}")
     what = f": {_FAULTS[signal_name]}" if signal_name in _FAULTS else ""
     frame = evidence.get("fault", {}).get("frame")
     where = f" ({frame})" if frame else ""
     function = re.sub(r":\d+ in ", " in ", f" in {frame}") if frame else ""
-    return (
-        "crashed",
-        f"The evaluation died of {signal_name}{when}{what}{where}.",
-        f"{signal_name}{when}{function}",
-    )
+    cause = Cause.KILLED if signal_name in _FROM_OUTSIDE else Cause.FAULT
+    reason = f"The evaluation died of {signal_name}{when}{what}{where}."
+    return _End("crashed", cause, reason, f"{signal_name}{when}{function}")

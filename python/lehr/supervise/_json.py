@@ -6,17 +6,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from lehr._text import type_name
+
 _MAX_DEPTH = 100
 _MAX_INT_BITS = 4096  # well inside what every JSON reader of Python accepts as one number
 
 
 class NotJson(Exception):
     """The value cannot be sent; the text names the place and the type."""
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _scalar_inside(value: Any) -> Any:
@@ -66,7 +63,9 @@ def _plain(value: Any, place: str, depth: int, room: _Room) -> Any:
         result = {}
         for key, entry in value.items():
             if not isinstance(key, str):
-                raise NotJson(f"{place} has the key {key!r:.100} of type {_type_name(key)}; keys must be str")
+                raise NotJson(
+                    f"{place} has the key {key!r:.100} of type {type_name(type(key))}; keys must be str"
+                )
             room.take(len(key))
             result[str(key)] = _plain(entry, f"{place}[{key!r:.60}]", depth + 1, room)
         return result
@@ -76,5 +75,5 @@ def _plain(value: Any, place: str, depth: int, room: _Room) -> Any:
     if scalar is not value:
         return _plain(scalar, place, depth + 1, room)
     raise NotJson(
-        f"{place} is a {_type_name(value)}, which cannot be sent; return numbers, strings, lists and dicts"
+        f"{place} is a {type_name(type(value))}, which cannot be sent; return numbers, strings, lists and dicts"
     )

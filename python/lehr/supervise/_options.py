@@ -102,17 +102,29 @@ def mapping(name: str, value: object, what: str) -> Mapping[Any, Any]:
 
 
 def environment(value: object) -> dict[str, str]:
-    """Environment variables: strings by name."""
+    """Environment variables: strings by name. No value is ever quoted: it may be a secret."""
     found: dict[str, str] = {}
-    for key, entry in mapping("environment", value, "such as {'OMP_NUM_THREADS': '2'}").items():
+    if value is not None and not isinstance(value, Mapping):
+        raise OptionError(f"environment is a {_kind(value)}; give a dict, such as {{'OMP_NUM_THREADS': '2'}}")
+    for key, entry in (value or {}).items():
         if not isinstance(key, str) or not key or "=" in key or "\0" in key:
-            raise OptionError(f"environment has the name {shown(key)}; give a string without '=' and NUL")
-        if not isinstance(entry, str) or "\0" in entry:
-            raise OptionError(
-                f"environment[{key!r}] is {shown(entry)}; give a string without NUL, such as '2'"
-            )
+            raise OptionError("environment has a name that is empty, no string, or holds '=' or NUL")
+        if not isinstance(entry, str):
+            what = "None" if entry is None else f"a {_kind(entry)}"
+            raise OptionError(f"environment[{key!r}] is {what}; give a string, such as '2'")
+        if "\0" in entry or not (_for_the_system(key) and _for_the_system(entry)):
+            raise OptionError(f"environment[{key!r}] holds what the system cannot; give a string without NUL")
         found[key] = entry
     return found
+
+
+def _for_the_system(text: str) -> bool:
+    """Whether a string has bytes; a lone surrogate has none, unless it stands for a byte that is no text."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def devices(value: object) -> dict[str, Callable[[], float]]:

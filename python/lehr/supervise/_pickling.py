@@ -9,6 +9,7 @@ from typing import Any
 
 import cloudpickle
 
+from lehr._text import text_of, type_name
 from lehr.errors import UnpicklableError
 
 
@@ -18,10 +19,10 @@ def pickle_call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
         return bytes(cloudpickle.dumps((function, args)))
     except Exception as error:
         culprit = _find(function, args)
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else "no reason was given"
+        lines = text_of(error).strip().splitlines() or ["no reason was given"]
         raise UnpicklableError(
             f"the evaluation cannot be sent to its own process: {culprit or 'its pickle'} fails with "
-            f"{type(error).__name__}: {cause}. Create such objects inside the function.",
+            f"{type(error).__name__}: {lines[0]}. Create such objects inside the function.",
             culprit,
         ) from error
 
@@ -80,6 +81,4 @@ def _find(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
         candidates = list(_parts(value))
     if not trail:
         return ""
-    return f"{' of '.join(reversed(trail))} (a {kind.__module__}.{kind.__qualname__})".replace(
-        "builtins.", ""
-    )
+    return f"{' of '.join(reversed(trail))} (a {type_name(kind)})"

@@ -90,6 +90,11 @@ def describe_death(death: _core.HelperDeath) -> str:
     return f"exit code {code}, {line}" if line else f"exit code {code}"
 
 
+def _as_bytes(variables: Mapping[str, str]) -> dict[bytes, bytes]:
+    """An environment as the system has it, which need not be text."""
+    return {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+
+
 class HelperGone(Exception):
     """The helper cannot be used any more."""
 
@@ -111,8 +116,8 @@ class HelperProcess:
                 "sys.executable is empty: lehr needs a Python interpreter to start trials with"
             )
         marker = f"{MARKER}={os.getpid()}-{os.urandom(8).hex()}"
-        variables = {**_QUIET_IMPORTS, **os.environ, **environment}
-        variables.pop(MARKER, None)
+        variables = {**_as_bytes(_QUIET_IMPORTS), **os.environb, **_as_bytes(environment)}
+        variables.pop(os.fsencode(MARKER), None)
         # Seen from a namespace of its own, we are outside and have no number.
         lehr = 0 if namespace else os.getpid()
         setup = {"do": "setup", "lehr": lehr, "preload": list(preload)}
@@ -126,7 +131,7 @@ class HelperProcess:
                     *(namespace_command() if namespace else ()),
                     *interpreter_command("helper", _CONTROL),
                 ],
-                environment=[*(f"{name}={value}" for name, value in variables.items()), marker],
+                environment=[*(b"%b=%b" % entry for entry in variables.items()), os.fsencode(marker)],
                 marker=marker,
                 setup=json.dumps(setup),
                 log=log.fileno(),

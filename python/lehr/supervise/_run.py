@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lehr import _core
 from lehr.errors import IsolationError
@@ -16,18 +16,8 @@ from lehr.supervise._ending import FAULT_BYTES, TAIL_LINES, Facts, KillCause, en
 from lehr.supervise._limits import TrialLimits
 from lehr.supervise._memory import MB
 from lehr.supervise._process import HelperGone, HelperProcess, describe_death, wait_for
+from lehr.supervise._record import Malformed, read_begun, read_record
 from lehr.supervise.trial import Ending
-
-_KINDS = {kind.decode(): name for name, kind in _wire.RECORD_KINDS.items()}
-_CAUSES: dict[str, KillCause | None] = {
-    "": None,
-    "timeout": "timeout",
-    "start": "start",
-    "memory": "memory",
-    "lingered": "lingered",
-    "channel": "channel",
-    "closed": "closed",
-}
 
 
 class TrialRun:
@@ -99,12 +89,11 @@ class TrialRun:
         return payload, here, fault
 
     def _facts(self, seen: _core.Observed, fault: str) -> Facts:
-        limits = self._limits
         facts = Facts(
             begun=seen.begun,
-            bad_channel=(seen.bad_channel and f"it is not a record of ours, {seen.bad_channel}") or None,
+            malformed=seen.bad_channel or None,
             status=seen.status,
-            killed=_CAUSES[seen.killed],
+            killed=cast("KillCause", seen.killed) if seen.killed else None,
             terminated=seen.terminated,
             record_late=seen.record_late,
             left=list(seen.left),
@@ -115,23 +104,19 @@ class TrialRun:
             data=seen.data,
             fault=fault,
             seconds=seen.seconds,
-            timeout_s=limits.timeout_s,
-            start_limit_s=limits.start_limit_s,
-            memory_limit_mb=limits.memory_limit_mb,
+            limits=self._limits,
             memory_at_kill_mb=seen.memory_over / MB,
         )
         if seen.helper_death.how:
             facts.helper_died = describe_death(seen.helper_death)
         try:
             if seen.begun:
-                begun = _read(seen.begun_body)
-                facts.data_limit = begun["data_limit"]
-                self.modules = [str(name) for name in begun["modules"]]
+                begun = read_begun(seen.begun_body)
+                facts.data_limit, self.modules = begun.data_limit, begun.modules
             if seen.record_kind:
-                facts.record = {"is": _KINDS[seen.record_kind], **_read(seen.record_body)}
-        except (ValueError, KeyError, TypeError) as error:
-            facts.record = None
-            facts.bad_channel = f"it is not a record of ours, {error}"
+                facts.record = read_record(seen.record_kind, seen.record_body)
+        except Malformed as error:
+            facts.malformed = str(error)
         facts.evidence = self._evidence(seen, facts)
         return facts
 
@@ -144,7 +129,7 @@ class TrialRun:
             if total:
                 text = tail.decode("utf-8", "replace")
                 evidence[key] = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])
-        evidence |= _memory(seen, float(facts.record.get("peak", 0)) if facts.record else 0.0)
+        evidence |= _memory(seen, facts.record.peak if facts.record else 0.0)
         if seen.kill_to_gone_s is not None:
             evidence["kill_to_gone_ms"] = round(seen.kill_to_gone_s * 1e3, 1)
         return evidence
@@ -166,13 +151,6 @@ def _memory(seen: _core.Observed, said_by_the_trial: float) -> dict[str, Any]:
     if seen.cgroup_peak is not None:
         evidence["cgroup_peak_mb"] = round(seen.cgroup_peak / MB, 2)
     return evidence
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    message = json.loads(body)
-    if not isinstance(message, dict):
-        raise ValueError("not a JSON object")
-    return message
 
 
 def _anonymous_file() -> int:

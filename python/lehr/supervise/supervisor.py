@@ -19,6 +19,7 @@ from lehr.supervise._pickling import pickle_call
 from lehr.supervise._process import HelperGone, HelperProcess, absolute_path, thread_settings
 from lehr.supervise._run import TrialRun
 from lehr.supervise.trial import Ending, TrialContext
+from lehr.trial import Cause
 
 START_LIMIT_S = 120.0
 """How long a trial's process may take to start and to import, before its own deadline begins to count."""
@@ -330,9 +331,9 @@ class Supervisor:
 
 def _quarantined(device: str, why: str) -> Ending:
     evidence: dict[str, Any] = {
+        "cause": Cause.QUARANTINED,
         "reason": f"{device} is quarantined, so the evaluation was not started: {why}.",
         "signature": f"quarantined: {device}",
         "quarantined": {"device": device, "why": why},
-        "started": False,
     }
     return Ending("crashed", None, evidence, 0.0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from lehr.limits import Limit, parse_limits
-
-Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
+from lehr.trial import Cause, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,9 @@ class Ending:
 
     ``evidence`` holds only the keys that apply:
 
-    - ``reason``: one plain sentence
+    - ``cause``: a value of :class:`lehr.trial.Cause`, and ``reason``: one plain sentence
+    - ``entered``: False where the function was not entered, and ``phase`` ('preload', 'load') where it is known what
+    failed then
     - ``exit_code`` or ``signal`` (a name such as SIGSEGV), and ``sent_by`` for a signal
     - ``exception``: ``type``, ``message``, ``frame`` ('file.py:12 in f'), ``traceback_tail``
     - ``fault``: for a fault such as SIGSEGV: ``message``, ``frame``, ``traceback_tail`` (innermost frame
@@ -93,7 +94,7 @@ class Ending:
     - ``kernel_log``: the kernel's own record of killing the process for memory
     - ``device_memory``: of a trial that was given a device, ``before_mb`` and ``after_mb``, what was in use there by
     whoever used it; or ``missing``, why that is not known (no driver, say)
-    - ``quarantined``: the device that may not be used now, and ``why``; ``started``: False where the trial was not
+    - ``quarantined``: the device that may not be used now, and ``why``
     - ``isolation``: 'fork' or 'spawn', and ``isolation_note`` where spawn had to stand in for fork
     - ``signature``: a short stable string, equal for trials that failed in the same way
     - ``notes``: anything else worth knowing, such as a crash after the result had arrived
@@ -105,3 +106,14 @@ class Ending:
     evidence: dict[str, Any]
     seconds: float
     """Wall seconds of the evaluation by the monotonic clock; start-up is not included."""
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it ended so; None where whoever ran it does not say."""
+        cause = self.evidence.get("cause")
+        return None if cause is None else Cause(cause)
+
+    @property
+    def entered(self) -> bool:
+        """Whether the function was entered. What fails before, says nothing about its arguments."""
+        return bool(self.evidence.get("entered", True))

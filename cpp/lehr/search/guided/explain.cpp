@@ -170,16 +170,16 @@ std::string GuidedSearch::missed() const {
   std::string words;
   for (std::size_t k = 0; k < context_.options.constraints.size(); ++k) {
     const Constraint& constraint = context_.options.constraints[k];
-    std::size_t measured = 0, above = 0;
+    std::size_t measured = 0, missed = 0;
     for (const std::size_t trial : history.told()) {
       const double value = history.metrics(trial)[k];
       if (std::isnan(value)) continue;
       ++measured;
-      above += value > constraint.limit ? 1 : 0;
+      missed += constraint.missed(value) ? 1 : 0;
     }
-    if (above > 0)
-      words += "\n- " + constraint.metric + ": above its limit of " + text(Value(constraint.limit)) + " in " +
-               std::to_string(above) + " of the " + counted(measured, "trial") + " that measured it.";
+    if (missed > 0)
+      words += "\n- " + text(constraint) + ": missed by " + std::to_string(missed) + " of the " +
+               counted(measured, "trial") + " that measured it.";
   }
   return words;
 }

@@ -21,7 +21,8 @@ using elementary::block_width;
 constexpr double constant = 10.0;
 constexpr double root_five = 2.23606797749978969641;
 constexpr double smallest_noise = 1e-6;
-constexpr std::size_t lanes = 16;  // candidates predicted together
+constexpr double largest_extra = 1e9;  // a value with such an error says nothing
+constexpr std::size_t lanes = 16;      // candidates predicted together
 
 // Where a variable is active in one row only, the rows count as half its range apart.
 constexpr double distance_to_missing = 0.5;
@@ -101,7 +102,8 @@ void GaussianProcess::set(std::span<const double> rows, std::span<const double> 
   values_.clear();
   for (const double value : values) values_.push_back((value - shift_) / scale_);
   extra_.assign(n_, 0.0);
-  for (std::size_t i = 0; i < variances.size(); ++i) extra_[i] = variances[i] / (scale_ * scale_);
+  for (std::size_t i = 0; i < variances.size(); ++i)
+    extra_[i] = std::min(variances[i] / (scale_ * scale_), largest_extra);
 
   const std::size_t pairs = packed_size(n_);
   effects_.resize(d * pairs);

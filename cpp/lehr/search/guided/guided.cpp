@@ -29,9 +29,11 @@ SurrogateOptions surrogate_options(const GuidedOptions& options) {
   return chosen;
 }
 
-SurrogateOptions limit_options(const GuidedOptions& options) {
+SurrogateOptions limit_options(const GuidedOptions& options, Side side) {
   SurrogateOptions chosen = surrogate_options(options);
-  chosen.growth = options.growth;
+  chosen.mirrored = side == Side::lower;
+  // What must not be too small, such as an accuracy, is not expected to grow.
+  chosen.growth = options.growth && side == Side::upper;
   return chosen;
 }
 
@@ -57,7 +59,8 @@ GuidedSearch::GuidedSearch(const Context& context)
       tpe_(context),
       candidates_(context, encoding_) {
   for (const Constraint& constraint : context.options.constraints) {
-    limits_.emplace_back(encoding_.features(), constraint.limit, limit_options(context.options.guided));
+    limits_.emplace_back(encoding_.features(), constraint.bound(),
+                         limit_options(context.options.guided, constraint.side));
   }
 }
 
@@ -71,14 +74,16 @@ void GuidedSearch::observe(std::size_t trial) {
   const std::span<const double> metrics = history.metrics(trial);
   for (std::size_t k = 0; k < limits_.size(); ++k) {
     if (std::isnan(metrics[k])) continue;
-    if (outcome == Outcome::ok) limits_[k].add(row_, metrics[k]);
+    const Constraint& constraint = context_.options.constraints[k];
+    const double value = constraint.mirrored(metrics[k]);
+    if (outcome == Outcome::ok) limits_[k].add(row_, value, false, history.metric_sem(trial, k));
     // Stopped beyond its limit: no failure that needs another reason.
-    if (stopped && metrics[k] > context_.options.constraints[k].limit) {
-      limits_[k].add(row_, metrics[k], true);
+    if (stopped && constraint.missed(metrics[k])) {
+      limits_[k].add(row_, value, true);
       ran = true;
     }
   }
-  if (outcome == Outcome::ok) objective_.add(row_, history.score(trial));
+  if (outcome == Outcome::ok) objective_.add(row_, history.score(trial), false, history.objective_sem(trial));
   const double seconds = history.seconds(trial);
   if (seconds > 0.0) cost_.add(row_, seconds);
   ran_.push_back(ran ? 1 : 0);
@@ -127,6 +132,24 @@ void GuidedSearch::settle() {
   const std::size_t doubts = weigh_hearsay();
   for (guided::Quantity& limit : limits_) limit.settle(doubts);
   objective_.settle(doubts, pending_rows_);
+  if (history.best()) incumbent_ = incumbent();
+}
+
+// What improves is better than this, on the objective's scale: the best result; where results are known to be
+// uncertain, the best that the model believes of any of the first few, which need not be the luckiest.
+double GuidedSearch::incumbent() {
+  const History& history = context_.history;
+  if (!history.noisy()) return objective_.to_scale(history.score(*history.best()));
+  constexpr std::size_t few = 16;
+  part_rows_.clear();
+  const std::vector<std::size_t> elites = history.elites(few);
+  for (const std::size_t trial : elites) {
+    if (history.worth(trial) > -infinite) encoding_.append(history.codes(trial), part_rows_);
+  }
+  mean_.resize(part_rows_.size() / encoding_.size());
+  variance_.resize(mean_.size());
+  objective_.predict(part_rows_, mean_, variance_);
+  return *std::max_element(mean_.begin(), mean_.end());
 }
 
 // Values that have had no fair trial, nor are about to.

@@ -41,6 +41,7 @@ class GuidedSearch final : public Searcher {
   void judge_fits(std::size_t first);
   double acquisition(std::size_t i) const;
   void settle();
+  double incumbent();
   void gather(Rng& rng);
   void climb(Rng& rng);
   bool find_wanted();
@@ -87,6 +88,7 @@ class GuidedSearch final : public Searcher {
   bool anything_ran_ = false;
   bool covering_ = false;  // looking for a fair trial of a wanted value
   std::vector<std::uint8_t> is_wanted_;
+  double incumbent_ = 0.0;
   guided::Candidates candidates_;
   std::vector<double> log_runs_, log_fits_, log_gain_, log_crowd_;
   std::vector<double> mean_, variance_, part_rows_;

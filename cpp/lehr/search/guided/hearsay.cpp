@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lehr/search/estimate.hpp"
 #include "lehr/search/guided/guided.hpp"
 
 namespace lehr {
@@ -21,7 +22,10 @@ void GuidedSearch::learn(const std::vector<Hearsay>& results) {
   const double sign = options.direction == Direction::maximize ? 1.0 : -1.0;
   const std::size_t width = encoding_.size();
   std::vector<double> rows, scores;
-  std::vector<std::vector<double>> limit_rows(limits_.size()), limit_values(limits_.size());
+  std::vector<double> sems;
+  std::vector<std::vector<double>> limit_rows(limits_.size()), limit_values(limits_.size()),
+      limit_sems(limits_.size());
+  std::vector<Estimate> feasible_scores;
   informed_.reset();
   transfers_.clear();
   transfer_rows_.clear();
@@ -39,13 +43,19 @@ void GuidedSearch::learn(const std::vector<Hearsay>& results) {
     for (std::size_t k = 0; k < limits_.size(); ++k) {
       if (std::isnan(result.metrics[k])) continue;
       limit_rows[k].insert(limit_rows[k].end(), row_.begin(), row_.end());
-      limit_values[k].push_back(result.metrics[k]);
-      feasible = feasible && result.metrics[k] <= options.constraints[k].limit;
+      limit_values[k].push_back(options.constraints[k].mirrored(result.metrics[k]));
+      limit_sems[k].push_back(result.metrics_sem.empty() ? missing : result.metrics_sem[k]);
+      feasible = feasible && options.constraints[k].met(result.metrics[k]);
     }
     rows.insert(rows.end(), row_.begin(), row_.end());
     scores.push_back(sign * result.objective);
-    if (feasible) transfers_.emplace_back(scores.back(), hearsay.configuration);
+    sems.push_back(result.objective_sem);
+    if (!feasible) continue;
+    feasible_scores.push_back(measured(scores.back(), sems.back()));
+    transfers_.emplace_back(0.0, hearsay.configuration);
   }
+  const std::vector<double> worth = shrunk(feasible_scores);
+  for (std::size_t i = 0; i < worth.size(); ++i) transfers_[i].first = worth[i];
   std::stable_sort(transfers_.begin(), transfers_.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   for (std::size_t i = 0; i < std::min(most_transfers, transfers_.size()); ++i)
@@ -53,8 +63,9 @@ void GuidedSearch::learn(const std::vector<Hearsay>& results) {
   trust_ = guided::Trust(scores.empty() ? odds_after_none : odds_after_success);
   if (width == 0) return;
   informed_->conclude();
-  for (std::size_t k = 0; k < limits_.size(); ++k) limits_[k].learn(limit_rows[k], limit_values[k]);
-  objective_.learn(rows, scores);
+  for (std::size_t k = 0; k < limits_.size(); ++k)
+    limits_[k].learn(limit_rows[k], limit_values[k], limit_sems[k]);
+  objective_.learn(rows, scores, sems);
 }
 
 // Whether a trial ran, and whether that was foretold better with the other search's word.

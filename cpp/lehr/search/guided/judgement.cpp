@@ -58,21 +58,19 @@ void GuidedSearch::judge(std::size_t first) {
   judge_fits(first);
 }
 
-// Expected improvement on the best feasible result, as a logarithm.
+// Expected improvement on the incumbent, as a logarithm.
 void GuidedSearch::judge_gain(std::size_t first) {
-  const std::optional<std::size_t> best = context_.history.best();
-  if (!best) return;
+  if (!context_.history.best()) return;
   const std::size_t count = candidates_.size() - first;
   const std::size_t width = encoding_.size();
   mean_.resize(count);
   variance_.resize(count);
   objective_.predict({candidates_.rows().data() + first * width, count * width}, mean_, variance_);
-  const double score = objective_.to_scale(context_.history.score(*best));
   // Gains below a part of the spread count as nothing worth a risk: where nothing is left to gain, the safest
   // configuration comes next.
   const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   for (std::size_t i = 0; i < count; ++i) {
-    const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), score);
+    const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), incumbent_);
     log_gain_[first + i] =
         gain > least ? gain + std::log1p(std::exp(least - gain)) : least + std::log1p(std::exp(gain - least));
   }
@@ -111,7 +109,7 @@ void GuidedSearch::judge_fits(std::size_t first) {
       const guided::Quantity& model = limits_[l];
       if (!model.informed()) continue;
       model.predict({part_rows_.data(), count * width}, {mean.data(), count}, {variance.data(), count});
-      const double limit = model.to_scale(context_.options.constraints[l].limit);
+      const double limit = model.to_scale(context_.options.constraints[l].bound());
       for (std::size_t k = 0; k < count; ++k)
         log_fits_[order_[from + k].second] +=
             log_ndtr((limit - mean[k]) / std::sqrt(variance[k] + model.noise_variance()));

@@ -34,36 +34,25 @@ std::vector<std::size_t> telling(std::span<const double> values, double anchor, 
   return which;
 }
 
-// Logarithm of the slope of the scale at a value: densities on different scales compare in the quantity's
-// units.
-double log_slope(const Warp& warp, double value) {
-  switch (warp.kind) {
-    case Warp::Kind::linear:
-      return 0.0;
-    case Warp::Kind::logarithm:
-      return -std::log(value);
-    case Warp::Kind::regret:
-      return -std::log(std::max(warp.top - value, 0.0) + warp.softness);
-  }
-  return 0.0;
-}
-
 double log_normal(double off, double variance) { return -0.5 * (off * off / variance + std::log(variance)); }
 
-// Log density of an observation (log probability of 'at least').
-double log_likelihood(const Surrogate& model, double mean, double variance, double value, bool at_least) {
-  variance += model.noise_variance();
-  const double off = model.to_scale(value) - mean;
-  return at_least ? log_ndtr(-off / std::sqrt(variance))
-                  : log_normal(off, variance) + log_slope(model.warp(), value);
-}
-
 }  // namespace
+
+// Log density of an observation (log probability of 'at least') in the quantity's units, given what a model
+// predicted.
+double Quantity::log_likelihood(const Surrogate& model, double mean, double variance,
+                                const Observation& seen) {
+  variance += model.noise_variance() + model.error_variance(seen.value, seen.sem);
+  const double off = model.to_scale(seen.value) - mean;
+  return seen.at_least ? log_ndtr(-off / std::sqrt(variance))
+                       : log_normal(off, variance) + model.warp().log_slope(seen.value);
+}
 
 Quantity::Quantity(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options)
     : features_(features), anchor_(anchor), options_(options), own_(features, anchor, options) {}
 
-void Quantity::learn(std::span<const double> rows, std::span<const double> values) {
+void Quantity::learn(std::span<const double> rows, std::span<const double> values,
+                     std::span<const double> sems) {
   drop();
   trust_ = Trust{};
   doubts_ = 0;
@@ -77,7 +66,7 @@ void Quantity::learn(std::span<const double> rows, std::span<const double> value
   other_ = std::make_unique<Surrogate>(features_, anchor_, options);
   const std::size_t width = features_.size();
   for (const std::size_t i : telling(values, anchor_, most_learned))
-    other_->add(rows.subspan(i * width, width), values[i]);
+    other_->add(rows.subspan(i * width, width), values[i], false, sems[i]);
   other_->settle();
   options = options_;
   options.unskew = false;
@@ -90,15 +79,15 @@ void Quantity::drop() {
   other_.reset();
 }
 
-void Quantity::add(std::span<const double> row, double value, bool at_least) {
-  if (!corrected_) return own_.add(row, value, at_least);
-  waiting_.push_back({{row.begin(), row.end()}, value, at_least});
+void Quantity::add(std::span<const double> row, double value, bool at_least, double sem) {
+  if (!corrected_) return own_.add(row, value, at_least, sem);
+  waiting_.push_back({{row.begin(), row.end()}, value, at_least, sem});
 }
 
 // How much better the other search's word, corrected by the observations before, foretold this one.
 void Quantity::weigh(const Observation& seen) {
   const bool logarithm = other_->warp().kind == Warp::Kind::logarithm;
-  if (logarithm && !(seen.value > 0.0)) return trust_.give_up();
+  if (logarithm && !(other_->warp().sign * seen.value > 0.0)) return trust_.give_up();
   const double value = corrected_->to_scale(seen.value);
   double mean = 0.0, variance = 0.0;
   corrected_->settle();
@@ -111,7 +100,8 @@ void Quantity::weigh(const Observation& seen) {
     const double unit = logarithm ? 0.7 : std::max(other_->scale(), std::abs(mean));
     constexpr double anything = 2.5;
     const double off = (value - mean) / unit;
-    return trust_.weigh(log_normal(off, 1.0) - log_normal(off, anything * anything));
+    const double error = corrected_->error_variance(seen.value, seen.sem) / (unit * unit);
+    return trust_.weigh(log_normal(off, 1.0 + error) - log_normal(off, anything * anything + error));
   }
   double own_mean = 0.0, own_variance = 0.0;
   own_.settle();
@@ -119,16 +109,16 @@ void Quantity::weigh(const Observation& seen) {
   // That the other knows how far values spread says nothing of which are large.
   const double spread = other_->scale();
   if (own_.warp().kind == other_->warp().kind) own_variance = std::min(own_variance, 2.0 * spread * spread);
-  trust_.weigh(log_likelihood(*corrected_, mean, variance, seen.value, seen.at_least) -
-               log_likelihood(own_, own_mean, own_variance, seen.value, seen.at_least));
+  trust_.weigh(log_likelihood(*corrected_, mean, variance, seen) -
+               log_likelihood(own_, own_mean, own_variance, seen));
 }
 
 void Quantity::take(const Observation& seen) {
   if (corrected_ && taken_ < Trust::probation && weighs(taken_)) weigh(seen);
-  own_.add(seen.row, seen.value, seen.at_least);
+  own_.add(seen.row, seen.value, seen.at_least, seen.sem);
   ++taken_;
   if (trust_.lost() || (taken_ >= Trust::probation && !trust_.holds())) drop();
-  if (corrected_) corrected_->add(seen.row, seen.value, seen.at_least);
+  if (corrected_) corrected_->add(seen.row, seen.value, seen.at_least, seen.sem);
 }
 
 void Quantity::weigh() {

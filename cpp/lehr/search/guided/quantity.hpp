@@ -18,13 +18,13 @@ class Quantity {
   Quantity(const std::vector<Feature>& features, double anchor, const SurrogateOptions& options);
 
   // What another search measured, before the first observation here: a row each.
-  void learn(std::span<const double> rows, std::span<const double> values);
+  void learn(std::span<const double> rows, std::span<const double> values, std::span<const double> sems);
   // That its word proved false, and that it is less trusted than to begin with.
   bool lost() const { return trust_.lost(); }
   bool doubted() const { return trust_.fell(); }
 
   // As of Surrogate.
-  void add(std::span<const double> row, double value, bool at_least = false);
+  void add(std::span<const double> row, double value, bool at_least = false, double sem = missing);
   // To be called in this order: what is told is weighed, then (`doubts`: how many other words of the same
   // search proved false) the model that predicts is brought up to date.
   void weigh();
@@ -42,8 +42,10 @@ class Quantity {
     std::vector<double> row;
     double value;
     bool at_least;
+    double sem;
   };
   const Surrogate& active() const { return corrected_ && trust_.holds(doubts_) ? *corrected_ : own_; }
+  static double log_likelihood(const Surrogate& model, double mean, double variance, const Observation& seen);
   void take(const Observation& seen);
   void weigh(const Observation& seen);
   void drop();

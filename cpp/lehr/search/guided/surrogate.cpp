@@ -28,23 +28,31 @@ Surrogate::Surrogate(const std::vector<Feature>& features, double anchor, const 
       width_(features.size()),
       anchor_(anchor),
       options_(options),
-      process_(features, options.process) {
+      process_(features, options.process),
+      sign_(options.mirrored ? -1.0 : 1.0) {
   // Every observation costs in proportion to the number of variables.
   constexpr std::size_t few_variables = 10;
   if (width_ > few_variables)
     options_.most = std::max(options_.most_fit, options_.most * few_variables / width_);
 }
 
-void Surrogate::add(std::span<const double> row, double value, bool at_least) {
+void Surrogate::add(std::span<const double> row, double value, bool at_least, double sem) {
   if (at_least && !options_.censored) return;
   rows_.insert(rows_.end(), row.begin(), row.end());
-  if (positive_ == values_.size() && value > 0.0) ++positive_;
+  if (positive_ == values_.size() && sign_ * value > 0.0) ++positive_;
   values_.push_back(value);
+  sems_.push_back(sem);
   at_least_.push_back(at_least ? 1 : 0);
   censored_ += at_least ? 1 : 0;
   if (base_ == nullptr) return;
   base_means_.push_back(0.0);
   base_->predict_means(row, {&base_means_.back(), 1});
+}
+
+double Surrogate::error_variance(double value, double sem) const {
+  if (!(sem > 0.0)) return 0.0;
+  const double error = sem * std::exp(warp_.log_slope(value));
+  return error * error;
 }
 
 // Of the first `count` observations at most `most`: half of them nearest to the anchor, the others the
@@ -95,7 +103,7 @@ void Surrogate::load(const std::vector<std::size_t>& which, std::span<const doub
     if (base_ != nullptr) load_means_.push_back(base_means_[i]);
   };
   for (const std::size_t i : which) {
-    if (!at_least_[i]) take(i, to_scale(values_[i]), 0.0);
+    if (!at_least_[i]) take(i, to_scale(values_[i]), error_variance(values_[i], sems_[i]));
   }
   const double spread = expected_spread();
   const auto without_base = [&] {
@@ -196,8 +204,10 @@ void Surrogate::settle(std::span<const double> pending_rows) {
     if (base_ != nullptr) return;
     if (options_.unskew) warp_ = unskewed({values_.data(), count});
     if (options_.logarithm && (count > 0 || grows()) && positive_ >= count &&
-        (!std::isfinite(anchor_) || anchor_ > 0.0))
+        (!std::isfinite(anchor_) || sign_ * anchor_ > 0.0)) {
       warp_.kind = Warp::Kind::logarithm;
+      warp_.sign = sign_;
+    }
   };
   while (true) {
     const std::size_t next = next_refinement(refined_);

@@ -5,22 +5,25 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>
 
 #include "lehr/search/guided/gaussian_process.hpp"
 #include "lehr/search/guided/warp.hpp"
+#include "lehr/search/result.hpp"
 
 namespace lehr::guided {
 
 struct SurrogateOptions {
   GaussianProcessOptions process;
-  bool logarithm = true;      // where everything is positive
-  bool unskew = false;        // the scale on which a score is not skewed
-  bool growth = false;        // of a limited positive quantity with variables of logarithmic scale
-  bool censored = true;       // censored observations count; otherwise they are dropped
-  std::size_t most = 96;      // observations that predictions rest on
+  bool logarithm = true;  // where everything is positive
+  bool mirrored = false;  // values that stand for their opposites: logarithmic where everything is negative
+  bool unskew = false;    // the scale on which a score is not skewed
+  bool growth = false;    // of a limited positive quantity with variables of logarithmic scale
+  bool censored = true;   // censored observations count; otherwise they are dropped
+  std::size_t most = 96;  // observations that predictions rest on
   std::size_t most_fit = 48;  // observations that hyperparameters rest on
 };
 
@@ -36,8 +39,9 @@ class Surrogate {
   void set_base(const Surrogate* base) { base_ = base; }
   bool informed() const { return !values_.empty() || base_ != nullptr || grows(); }
 
-  // In the order told. at_least: the true value is this or more.
-  void add(std::span<const double> row, double value, bool at_least = false);
+  // In the order told. at_least: the true value is this or more. sem: standard error of the value, NaN where
+  // it is not known; what the model itself takes for noise comes on top.
+  void add(std::span<const double> row, double value, bool at_least = false, double sem = missing);
   std::size_t observations() const { return values_.size(); }
   const Warp& warp() const { return warp_; }
 
@@ -47,6 +51,8 @@ class Surrogate {
   // On the model's scale. After settle().
   void predict(std::span<const double> rows, std::span<double> mean, std::span<double> variance) const;
   double to_scale(double value) const { return warp_(value); }
+  // Variance on the scale of a value with such a standard error.
+  double error_variance(double value, double sem) const;
   double noise_variance() const { return process_.noise_variance(); }
   // Standard deviation of the values on the model's scale, by and large.
   double scale() const { return process_.scale() + (base_ ? slope_ * base_->process_.scale() : 0.0); }
@@ -70,9 +76,10 @@ class Surrogate {
   double anchor_;
   SurrogateOptions options_;
   GaussianProcess process_;
-  std::vector<double> rows_, values_;
+  std::vector<double> rows_, values_, sems_;
   std::vector<std::uint8_t> at_least_;
-  std::size_t positive_ = 0;  // leading observations that are positive
+  double sign_;               // that values have where the logarithmic scale is for them
+  std::size_t positive_ = 0;  // leading observations that have it
   std::size_t refined_ = 0;   // observations that the hyperparameters have seen
   std::size_t censored_ = 0;
   Warp warp_;

@@ -11,11 +11,23 @@ double Warp::operator()(double value) const {
     case Kind::linear:
       return value;
     case Kind::logarithm:
-      return std::log(value);
+      return sign * std::log(sign * value);
     case Kind::regret:
       return -std::log(std::max(top - value, 0.0) + softness);
   }
   return value;
+}
+
+double Warp::log_slope(double value) const {
+  switch (kind) {
+    case Kind::linear:
+      return 0.0;
+    case Kind::logarithm:
+      return -std::log(sign * value);
+    case Kind::regret:
+      return -std::log(std::max(top - value, 0.0) + softness);
+  }
+  return 0.0;
 }
 
 double skewness(std::span<const double> values) {

@@ -5,15 +5,19 @@
 
 namespace lehr::guided {
 
-// Linear; logarithmic; or, for a score to be maximised whose bad values run far off, -log(top - y +
-// softness), which keeps the order and shows the best values most finely.
+// Linear; logarithmic, of negative values mirrored: -log(-value); or, for a score to be maximised whose bad
+// values run far off, -log(top - y + softness), which keeps the order and shows the best values most finely.
 struct Warp {
   enum class Kind { linear, logarithm, regret };
   Kind kind = Kind::linear;
   double top = 0.0;
   double softness = 1.0;
+  double sign = 1.0;  // of the values that the logarithm is for
 
   double operator()(double value) const;
+  // The logarithm of the scale's slope at a value: how densities on it compare with those on others, and what
+  // an error of a value is worth on it (to first order).
+  double log_slope(double value) const;
 };
 
 // The scale on which scores are not skewed: regret where they are skewed to the bad side, the logarithm where

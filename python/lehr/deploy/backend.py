@@ -1,0 +1,210 @@
+"""What lehr asks of a runtime. One file under ``backends/`` per runtime; nothing else knows a runtime by name.
+
+The order of a configuration's life: ``prepare`` in the stage (once for what shapes the file), then in every trial
+``open``, ``bind``, ``run``; at the end ``loader`` writes what opens the winner without lehr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from lehr.conditions import Condition, Scalar
+    from lehr.deploy.accuracy import Batches
+    from lehr.variables import Variable
+
+Config = Mapping[str, Any]
+Feed = Mapping[str, NDArray[Any]]
+
+#: The choice of a variable that leaves the decision to the runtime.
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a backend can run here; ``reason`` in one sentence, whatever the answer. ``versions`` by package."""
+
+    available: bool
+    reason: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; ``Availability(**value)`` restores it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RanOn:
+    """What a session runs on, as the runtime reports it; None where it does not say.
+
+    ``device`` is ``cpu``, ``cuda:0``...; ``threads`` counts all threads that work on a call.
+    """
+
+    device: str
+    provider: str
+    precision: str | None = None
+    threads: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; what the runtime does not say is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A backend's part of the deployment space, as data.
+
+    ``default`` is what the runtime does when one sets nothing: a legal configuration of these variables.
+    """
+
+    variables: tuple[Variable, ...]
+    default: Mapping[str, Scalar]
+    forbid: tuple[Condition, ...] = ()
+
+
+class Model(Protocol):
+    """What a backend may know of a model."""
+
+    @property
+    def format(self) -> str:
+        """``onnx`` or another name that backends list under ``accepts``."""
+
+    @property
+    def path(self) -> Path:
+        """The model as given."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it consists of, ``path`` first."""
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything that makes up the model."""
+
+    @property
+    def size_mb(self) -> float:
+        """What is deployed when nothing is converted, MB of 10^6 bytes."""
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only number of items a call that the model takes; None where it takes any."""
+
+
+class Session(Protocol):
+    """A model that is loaded and ready. Not for use from several threads at once."""
+
+    @property
+    def ran_on(self) -> RanOn:
+        """Device, provider, precision and threads, read back from the runtime."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The inputs that it takes, in the model's order."""
+
+    def bind(self, inputs: Feed) -> None:
+        """Hold these inputs, by name, for the calls to come, on the device where the model runs."""
+
+    @overload
+    def run(self) -> None: ...
+    @overload
+    def run(self, inputs: Feed) -> list[Any]: ...
+    def run(self, inputs: Feed | None = None) -> list[Any] | None:
+        """Run the bound inputs and leave the outputs where they are; this is what is timed.
+
+        With ``inputs``: bind and run these, and return the outputs in the model's order.
+        """
+
+    def synchronize(self) -> None:
+        """Return when all that was asked for is done; on a CPU at once."""
+
+    def close(self) -> None:
+        """Free what the session holds. The session is not used after."""
+
+
+class Backend(Protocol):
+    """A runtime: what can be chosen, how files are made, and how they are run.
+
+    An object without state, found by name; configurations that reach it are legal in its own share.
+    """
+
+    @property
+    def name(self) -> str:
+        """A word, as in ``backend=onnxruntime``."""
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """The formats of models that it takes."""
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """Modules to import once, ahead of all trials; none that starts threads."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Environment variables of its trials."""
+
+    def available(self) -> Availability:
+        """Whether it runs here. Asked in a process of its own, which may die or hang over it."""
+
+    def share(self, models: Mapping[str, Model], cores: int, max_batch: int) -> Share:
+        """What can be chosen for these models on so many cores, in calls of up to ``max_batch`` items."""
+
+    def prepare_key(self, config: Config) -> str:
+        """What of a configuration shapes the file, as a short text; equal texts share one file."""
+
+    def prepare(self, model: Model, config: Config, calibration: Batches, folder: Path) -> Path:
+        """Make what is deployed in the empty ``folder`` and return its path; the path of the model as given where the
+        configuration changes nothing in it. Runs in the stage.
+
+        Raises:
+            Exception: what the converter raised; it is the reason why such configurations crash.
+        """
+
+    def session_options(self, config: Config) -> dict[str, Any]:
+        """Every option of the session, as plain JSON values; ``open`` and ``loader`` use nothing else."""
+
+    def open(self, artefact: Path, options: Mapping[str, Any]) -> Session:
+        """Load what ``prepare`` returned.
+
+        Raises:
+            RanElsewhereError: the runtime took the options and does something else.
+            Exception: what the runtime raised.
+        """
+
+    def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
+        """The text of a load.py that lies beside the file named ``artefact`` and opens it with the runtime alone.
+
+        Its ``load()`` returns a function from inputs by name to the list of outputs.
+        """
+
+
+def working_threads(before: frozenset[int] | None, after: frozenset[int] | None) -> int | None:
+    """Threads that work on a call: those that appeared while a session was made, and the caller."""
+    return None if before is None or after is None else len(after - before) + 1
+
+
+def thread_ids() -> frozenset[int] | None:
+    """The threads of this process by the kernel's count; None where it does not tell."""
+    import os
+
+    try:
+        return frozenset(map(int, os.listdir("/proc/self/task")))
+    except OSError:
+        return None
+
+
+def thread_counts(cores: int) -> list[int]:
+    """Counts worth trying up to ``cores``: all up to 4, then half a power of two apart, and ``cores`` itself."""
+    counts = [count for power in range(2, 17) for count in (2**power, 3 * 2 ** (power - 1))]
+    return sorted({1, 2, 3, *counts, cores} & set(range(1, cores + 1)))
+
+
+def contiguous(inputs: Feed) -> dict[str, NDArray[Any]]:
+    """The inputs in C order, copied only where they are not."""
+    return {name: np.ascontiguousarray(array) for name, array in inputs.items()}
