@@ -1,8 +1,9 @@
-"""The walls of the house: no Python in the core, dependencies one way, every source listed, small files, no hidden
+"""The walls of the house: no Python in the core, dependencies one way, no circles, every source listed, no hidden
 inputs."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -55,20 +56,101 @@ def test_nothing_is_evaluated_or_unpickled_from_outside():
     assert found == MAY_UNPICKLE
 
 
-def lines_of(*folders: str) -> dict[str, int]:
-    """Lines of the source and build files in these folders, without what a program wrote or built."""
-    suffixes = {".py", ".cpp", ".hpp", ".cu", ".sh", ".cmake"}
-    paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
-    return {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
+# -- the Python layer ----------------------------------------------------------------------------------------------
+
+PACKAGE = ROOT / "python" / "lehr"
+# What a folder may know besides the modules at the package's top and itself, from the bottom up. The command is on
+# top: nothing knows it. `report` shows runs; who runs them is handed a display, and asks for the usual one when called.
+MAY_KNOW = {
+    "probe": set(),
+    "supervise": {"probe"},  # NVML
+    "study": {"supervise"},
+    "integrations": {"study"},
+    "deploy": {"study", "supervise", "probe", "report"},
+    "report": {"deploy", "study"},
+    "bench": {"study", "integrations", "supervise", "deploy"},
+    "cli": {"bench", "deploy", "probe", "report", "study", "supervise"},
+}
 
 
-def test_files_hold_one_concept_and_at_most_400_lines():
-    lines = lines_of("cpp", "python", "tests", "bench", "scripts", "cmake")
-    assert len(lines) > 400
-    assert {path: count for path, count in lines.items() if count > 400} == {}
+def modules() -> dict[str, Path]:
+    names = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = ["lehr", *path.relative_to(PACKAGE).with_suffix("").parts]
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
 
 
-def test_bindings_are_small_files_of_one_concept():
-    lines = lines_of("python/bindings")
-    assert lines
-    assert {path: count for path, count in lines.items() if count > 200} == {}, "move logic into the core"
+def imports_of(name: str, path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of ours that a file imports anywhere in it, but for types alone."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in known else node.module)
+    return {one for one in found if one in known and one not in {name, "lehr"}}
+
+
+def test_no_module_imports_itself_in_a_circle():
+    known = modules()
+    graph = {name: imports_of(name, path, known) for name, path in known.items()}
+    # A package's own list of names brings its parts together; it is no part of what they know.
+    graph = {name: parts - {name.rpartition(".")[0]} for name, parts in graph.items()}
+    done: set[str] = set()
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        if name not in done:
+            for one in sorted(graph[name]):
+                walk(one, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        walk(name, ())
+    assert len(done) > 150
+
+
+@pytest.mark.parametrize("folder", MAY_KNOW)
+def test_a_folder_knows_only_what_lies_below(folder):
+    known = modules()
+    for name, path in known.items():
+        parts = name.split(".")
+        if len(parts) > 1 and parts[1] == folder:
+            others = {one.split(".")[1] for one in imports_of(name, path, known)}
+            strange = (others & MAY_KNOW.keys()) - MAY_KNOW[folder] - {folder}
+            assert not strange, f"{name} knows {', '.join(strange)}"
+
+
+def test_what_lies_at_the_bottom_knows_no_folder():
+    known = modules()
+    for name in (
+        "lehr.limits",
+        "lehr.metrics",
+        "lehr.methods",
+        "lehr.quantities",
+        "lehr.errors",
+        "lehr.trial",
+    ):
+        others = {one.split(".")[1] for one in imports_of(name, known[name], known)}
+        assert not others & MAY_KNOW.keys(), name
+
+
+def test_a_new_metric_is_one_row():
+    """Nobody but the table names a metric's unit, title or option."""
+    from lehr.metrics import METRICS
+
+    options = {f"--{row.option}" for row in METRICS.values() if row.option}
+    text = (PACKAGE / "cli" / "app.py").read_text()
+    assert not {option for option in options if f'"{option}"' in text}

@@ -247,9 +247,9 @@ class Space:
             SpaceError: with every mistake at once: distributions of other kinds, choices or bounds that a
                 space does not take.
         """
-        from lehr.integrations.from_optuna import space_from_optuna
+        from lehr.integrations.from_optuna import variables_from_optuna
 
-        return space_from_optuna(distributions)
+        return cls(variables_from_optuna(distributions))
 
     @classmethod
     def from_configspace(cls, space: ConfigurationSpace, *, drop_priors: bool = False) -> Space:
@@ -268,9 +268,9 @@ class Space:
             SpaceError: with everything that has no counterpart: priors and weights, forbidden clauses that
                 compare two variables, values other than None, bool, int, float and str.
         """
-        from lehr.integrations.from_configspace import space_from_configspace
+        from lehr.integrations.from_configspace import parts_from_configspace
 
-        return space_from_configspace(space, drop_priors=drop_priors)
+        return cls(*parts_from_configspace(space, drop_priors=drop_priors))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and repr(self) == repr(other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,83 +51,6 @@ the folder is in use), 130 interrupted by Ctrl-C, 143 terminated.
 
 
 _Finish = Callable[[Callable[[Any], int], Any], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Of ``lehr bench run``."""
-
-    problems: tuple[str, ...]
-    methods: tuple[str, ...]
-    budgets: tuple[str, ...]
-    seeds: int
-    peer_seeds: int | None
-    out: Path
-    processes: int | None
-    time_limit: str | None
-    trials: bool
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayOptions:
-    """Of ``lehr bench --replay``."""
-
-    file: Path
-    methods: tuple[str, ...]
-    budgets: tuple[str, ...]
-    seeds: int
-    objective: str | None
-    direction: str | None
-    constraints: tuple[str, ...]
-    study: str | None
-    out: Path | None
-    processes: int | None
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PaperOptions:
-    """Of ``lehr bench paper``."""
-
-    seeds: int
-    out: Path | None
-    processes: int | None
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
-    """Of ``lehr bench report``."""
-
-    folder: Path
-    out: Path | None
-    title: str
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResultsOptions:
-    """Of ``lehr bench results``."""
-
-    out: Path
-    table: Path | None
-    store: Path
-    seeds: int
-    peer_seeds: int
-    problems: tuple[str, ...]
-    without_peers: bool
-    processes: int | None
-    time_limit: str | None
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeOptions:
-    """Of ``lehr bench describe`` and ``lehr bench list``."""
-
-    problem: str | None
-    json: bool
 
 
 def register(app: typer.Typer, finish: _Finish) -> None:
@@ -198,7 +120,7 @@ def _register_replay(bench: typer.Typer, finish: _Finish) -> None:
             return
         if replay is None:
             raise InputError("give a command or --replay FILE; see lehr bench --help")
-        from lehr.cli.bench_run import run_replay
+        from lehr.cli.bench_run import ReplayOptions, run_replay
 
         options = ReplayOptions(
             file=replay, methods=tuple(method or ()), budgets=tuple(budget or ("25",)), seeds=seeds,
@@ -236,6 +158,7 @@ def _register_runs(bench: typer.Typer, finish: _Finish) -> None:
         json: Json = False,
     ) -> None:
         """Run our methods and peers on problems over many seeds, and print the table."""
+        from lehr.cli.bench_run import RunOptions
         from lehr.cli.bench_run import run as command
 
         options = RunOptions(
@@ -247,7 +170,7 @@ def _register_runs(bench: typer.Typer, finish: _Finish) -> None:
     @bench.command("list")
     def list_(json: Json = False) -> None:
         """Problems and methods that there are."""
-        from lehr.cli.bench_catalogue import catalogue
+        from lehr.cli.bench_catalogue import DescribeOptions, catalogue
 
         finish(catalogue, DescribeOptions(None, json))
 
@@ -257,6 +180,7 @@ def _register_runs(bench: typer.Typer, finish: _Finish) -> None:
         json: Json = False,
     ) -> None:
         """What a problem models, its space and limits, how hostile it is, and its optimum."""
+        from lehr.cli.bench_catalogue import DescribeOptions
         from lehr.cli.bench_catalogue import describe as command
 
         finish(command, DescribeOptions(problem, json))
@@ -272,7 +196,7 @@ def _register_reports(bench: typer.Typer, finish: _Finish) -> None:
         json: Json = False,
     ) -> None:
         """Tables 3, 4, 8 and 9 of arXiv 2604.25073: ours beside the paper's, with 95 % intervals."""
-        from lehr.cli.bench_reports import paper
+        from lehr.cli.bench_reports import PaperOptions, paper
 
         finish(paper, PaperOptions(seeds, out, processes, json))
 
@@ -292,6 +216,7 @@ def _register_reports(bench: typer.Typer, finish: _Finish) -> None:
         json: Json = False,
     ) -> None:
         """Write one HTML page of a results folder: tables, pictures, comparisons."""
+        from lehr.cli.bench_reports import ReportOptions
         from lehr.cli.bench_reports import report as command
 
         finish(command, ReportOptions(folder, out, title, json))
@@ -323,6 +248,7 @@ def _register_reports(bench: typer.Typer, finish: _Finish) -> None:
         json: Json = False,
     ) -> None:
         """Run what bench/RESULTS.md is made of, and write it: the paper's figures, peers, ablations."""
+        from lehr.cli.bench_reports import ResultsOptions
         from lehr.cli.bench_reports import results as command
 
         options = ResultsOptions(

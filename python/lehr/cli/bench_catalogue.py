@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
-from lehr.cli.bench import DescribeOptions
 from lehr.cli.exits import Exit
 from lehr.cli.output import emit, say
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeOptions:
+    """Of ``lehr bench describe`` and ``lehr bench list``."""
+
+    problem: str | None
+    json: bool
+
 
 _METHODS = {
     "random": "draws from the space",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lehr.cli.bench import PaperOptions, ReportOptions, ResultsOptions
 from lehr.cli.bench_run import interrupted, results_folder
 from lehr.cli.budgets import MOST_PROCESSES, check_count
 from lehr.cli.exits import Exit, InputError
@@ -20,6 +20,42 @@ from lehr.report.grid import aligned
 if TYPE_CHECKING:
     from lehr.bench.paper import Reproduction
     from lehr.bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOptions:
+    """Of ``lehr bench paper``."""
+
+    seeds: int
+    out: Path | None
+    processes: int | None
+    json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """Of ``lehr bench report``."""
+
+    folder: Path
+    out: Path | None
+    title: str
+    json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsOptions:
+    """Of ``lehr bench results``."""
+
+    out: Path
+    table: Path | None
+    store: Path
+    seeds: int
+    peer_seeds: int
+    problems: tuple[str, ...]
+    without_peers: bool
+    processes: int | None
+    time_limit: str | None
+    json: bool
 
 
 def paper(options: PaperOptions) -> Exit:

@@ -6,10 +6,10 @@ import contextlib
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lehr.cli.bench import ReplayOptions, RunOptions
 from lehr.cli.budgets import MOST_PROCESSES, budgets, check_count
 from lehr.cli.exits import Exit, InputError
 from lehr.cli.invocation import command
@@ -20,6 +20,40 @@ from lehr.quantities import duration_s
 
 if TYPE_CHECKING:
     from lehr.bench.runs import RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Of ``lehr bench run``."""
+
+    problems: tuple[str, ...]
+    methods: tuple[str, ...]
+    budgets: tuple[str, ...]
+    seeds: int
+    peer_seeds: int | None
+    out: Path
+    processes: int | None
+    time_limit: str | None
+    trials: bool
+    json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """Of ``lehr bench --replay``."""
+
+    file: Path
+    methods: tuple[str, ...]
+    budgets: tuple[str, ...]
+    seeds: int
+    objective: str | None
+    direction: str | None
+    constraints: tuple[str, ...]
+    study: str | None
+    out: Path | None
+    processes: int | None
+    json: bool
+
 
 _SLOW = ("optuna-gp", "smac3")
 _REPLAYED = ("tba-tpe", "tpe", "random", "optuna-tpe")

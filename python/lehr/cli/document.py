@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lehr import quantities
-
 if TYPE_CHECKING:
-    from lehr.cli.tune import TuneOptions
     from lehr.deploy.tune import Tuned
+    from lehr.quantities import Budget
     from lehr.study import Study, StudyTrial
 
 
-def tune(options: TuneOptions, tuned: Tuned, *, interrupted: bool, out: str | None) -> dict[str, Any]:
+def tune(
+    tuned: Tuned, *, budget: Budget, storage: str, method: str | None, interrupted: bool, out: str | None
+) -> dict[str, Any]:
     """What ``lehr tune --json`` prints."""
-    study, budget = tuned.study, quantities.budget(options.budget)
+    study = tuned.study
     found = tuned.config is not None
     baseline = next((trial for trial in study.trials if trial.config == tuned.workload.baseline), None)
     return {
@@ -44,9 +44,9 @@ def tune(options: TuneOptions, tuned: Tuned, *, interrupted: bool, out: str | No
         "unavailable": dict(tuned.unavailable),
         "notes": list(tuned.notes),
         "study": study.name,
-        "storage": options.storage,
-        "seed": options.seed,
-        "method": options.method,
+        "storage": storage,
+        "seed": tuned.seed,
+        "method": method,
         "out": out,
     }  # fmt: skip
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lehr.cli.shared_options import Budgets, Json, Results, Seeds, Trials, whole_number
+
+if TYPE_CHECKING:
+    from lehr.cli.sweep_run import SweepOptions
 
 LISTS = ("--problem", "--method", "--budget")
 """Options that take several values after one flag."""
@@ -34,21 +35,6 @@ The tables are the same, byte for byte, whatever the number of threads.
 Exit codes: 0 done, 2 bad input, 3 the machine failed us (the folder is in use
 or cannot be written), 130 interrupted by Ctrl-C, 143 terminated.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class SweepOptions:
-    """What was typed."""
-
-    problems: tuple[str, ...]
-    methods: tuple[str, ...]
-    budgets: tuple[str, ...]
-    seeds: int
-    out: Path
-    threads: int | None
-    format: str | None
-    trials: bool
-    json: bool
 
 
 def register(app: typer.Typer, finish: Callable[[Callable[[SweepOptions], int], SweepOptions], None]) -> None:
@@ -87,7 +73,7 @@ def register(app: typer.Typer, finish: Callable[[Callable[[SweepOptions], int], 
 
         Every combination of a problem, a method and a budget is a cell, with a table of its own.
         """
-        from lehr.cli.sweep_run import run
+        from lehr.cli.sweep_run import SweepOptions, run
 
         options = SweepOptions(
             problems=tuple(problem), methods=tuple(method), budgets=tuple(budget or ("25",)), seeds=seeds,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lehr.cli.budgets import MOST_PROCESSES, budgets, check_count
@@ -11,12 +13,26 @@ from lehr.cli.exits import Exit, InputError
 from lehr.cli.invocation import command
 from lehr.cli.output import complain, emit, say
 from lehr.cli.progress import Show, while_shown
-from lehr.cli.sweep import SweepOptions
 from lehr.cli.sweep_display import table_lines
 
 if TYPE_CHECKING:
     from lehr.bench import CellSummary, Progress, SweepOutcome
     from lehr.bench.tables import Format
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """What was typed."""
+
+    problems: tuple[str, ...]
+    methods: tuple[str, ...]
+    budgets: tuple[str, ...]
+    seeds: int
+    out: Path
+    threads: int | None
+    format: str | None
+    trials: bool
+    json: bool
 
 
 def run(options: SweepOptions) -> Exit:

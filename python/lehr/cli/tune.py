@@ -151,7 +151,12 @@ def _report(options: TuneOptions, tuned: Tuned, *, measured: int, ended: Exit | 
         except LehrError as error:
             failure = error
     if options.json:
-        emit(document.tune(options, tuned, interrupted=ended is not None, out=out))
+        emit(
+            document.tune(
+                tuned, budget=quantities.budget(options.budget), storage=options.storage, method=options.method,
+                interrupted=ended is not None, out=out,
+            )
+        )  # fmt: skip
     else:
         say(*_words(options, tuned, out, measured=measured, interrupted=ended is not None))
     if failure is not None:

@@ -17,7 +17,6 @@ from ConfigSpace import hyperparameters as of_kind
 
 from lehr.conditions import All, Any_, Condition, param, plain, scalar_problem
 from lehr.errors import SpaceError
-from lehr.space import Space
 from lehr.variables import Categorical, Float, Int, Ordinal, Variable
 
 _PRIORS = (
@@ -49,8 +48,10 @@ _FORBIDDEN: dict[type, _Compare] = {
 }
 
 
-def space_from_configspace(given: ConfigSpace.ConfigurationSpace, *, drop_priors: bool = False) -> Space:
-    """See :meth:`lehr.Space.from_configspace`."""
+def parts_from_configspace(
+    given: ConfigSpace.ConfigurationSpace, *, drop_priors: bool = False
+) -> tuple[list[Variable], list[Condition]]:
+    """Variables and forbidden combinations of a space: see :meth:`lehr.Space.from_configspace`."""
     if not isinstance(given, ConfigSpace.ConfigurationSpace):
         raise SpaceError(f"A {type(given).__name__} was given; give a ConfigSpace.ConfigurationSpace.")
     translation = _Translation(given, drop_priors)
@@ -58,7 +59,7 @@ def space_from_configspace(given: ConfigSpace.ConfigurationSpace, *, drop_priors
     forbid = [translation.forbidden(clause) for clause in given.forbidden_clauses]
     if translation.mistakes:
         raise SpaceError("\n".join(translation.mistakes), translation.mistakes)
-    return Space([v for v in variables if v is not None], [f for f in forbid if f is not None])
+    return [v for v in variables if v is not None], [f for f in forbid if f is not None]
 
 
 def _parents_first(given: ConfigSpace.ConfigurationSpace) -> list[str]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lehr.errors import SpaceError
-from lehr.space import Space
 from lehr.variables import Categorical, Float, Int, Variable
 
 
-def space_from_optuna(distributions: Mapping[str, BaseDistribution]) -> Space:
-    """See :meth:`lehr.Space.from_optuna`."""
+def variables_from_optuna(distributions: Mapping[str, BaseDistribution]) -> list[Variable]:
+    """The variables of a space: see :meth:`lehr.Space.from_optuna`."""
     if not isinstance(distributions, Mapping):
         raise SpaceError(
             f"distributions is a {type(distributions).__name__}; give Optuna's distributions by name, such as "
@@ -32,7 +31,7 @@ def space_from_optuna(distributions: Mapping[str, BaseDistribution]) -> Space:
     if mistakes:
         mistakes += [f"{v.name}: {problem}" for v in variables for problem in v._domain_problems()]
         raise SpaceError("\n".join(mistakes), mistakes)
-    return Space(variables)
+    return variables
 
 
 def _variable(name: str, distribution: BaseDistribution) -> Variable | None:
