@@ -83,6 +83,7 @@ def measure(
         "gpu_seconds_all": on_gpu,
         "cpu_seconds": statistics.median(on_cpu),
         "cpu_points_timed": used,
+        "auto_takes_the_gpu": estimator.worth_gpu(points, gpu),
         "ratio": statistics.median(on_cpu) / statistics.median(on_gpu),
         "gpu_evaluations_per_second": points * kernels * len(dimensions) / statistics.median(on_gpu),
         "largest_relative_difference": error,

@@ -5,6 +5,11 @@
 set(LEHR_CUDA AUTO CACHE STRING "Build the GPU kernel: AUTO where nvcc is found, ON, OFF")
 set_property(CACHE LEHR_CUDA PROPERTY STRINGS AUTO ON OFF)
 
+string(TOUPPER "${LEHR_CUDA}" lehr_cuda_asked)
+if(NOT lehr_cuda_asked MATCHES "^(AUTO|ON|OFF|TRUE|FALSE|YES|NO|1|0)$")
+  message(FATAL_ERROR "LEHR_CUDA=${LEHR_CUDA} is not known; use AUTO, ON or OFF")
+endif()
+
 function(lehr_find_nvcc nvcc_out toolkit_out architectures_out)
   set(${nvcc_out} "" PARENT_SCOPE)
   if(NOT LEHR_CUDA)
@@ -63,7 +68,15 @@ function(lehr_embed_gpu_kernel target source kernel)
   endforeach()
   list(GET architectures -1 newest)
   list(GET architectures 0 oldest)
-  list(APPEND codes -gencode arch=compute_${newest},code=compute_${newest})  # for GPUs to come
+  # PTX for what has no machine code here: GPUs to come, and those that are part of a chip (8.7, 11.0), which do not run
+  # the machine code of cards. Of the oldest, so that all can compile it, and of the newest, which may know more.
+  set(ptx ${oldest} ${newest})
+  list(REMOVE_DUPLICATES ptx)
+  foreach(architecture IN LISTS ptx)
+    list(APPEND codes -gencode arch=compute_${architecture},code=compute_${architecture})
+  endforeach()
+  list(JOIN architectures "," binaries)
+  list(JOIN ptx "," ptx)
   set(binary ${CMAKE_CURRENT_BINARY_DIR}/kernel.fatbin)
   add_custom_command(OUTPUT ${binary}
     COMMAND ${nvcc} -fatbin -std=c++20 -O3 --threads 2 -I ${PROJECT_SOURCE_DIR}/cpp ${codes} -o ${binary} ${kernel}
@@ -72,6 +85,7 @@ function(lehr_embed_gpu_kernel target source kernel)
   add_custom_target(${target}_gpu_kernel DEPENDS ${binary})
   add_dependencies(${target} ${target}_gpu_kernel)
   set_property(SOURCE ${source} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_DEFINITIONS
-    LEHR_KERNEL_FILE="${binary}" LEHR_KERNEL_TOOLKIT=${toolkit} LEHR_KERNEL_CAPABILITY=${oldest})
+    LEHR_KERNEL_FILE="${binary}" LEHR_KERNEL_TOOLKIT=${toolkit} LEHR_KERNEL_BINARIES=${binaries}
+    LEHR_KERNEL_PTX=${ptx})
   set_property(SOURCE ${source} TARGET_DIRECTORY ${target} APPEND PROPERTY OBJECT_DEPENDS ${binary})
 endfunction()

@@ -6,10 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from fake_driver import build
+from fake_driver import FakeNvml, build, build_nvml
 
 
 @pytest.fixture(scope="session")
 def fake_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fake CUDA driver. In one process all its users share its books, so they leave nothing behind."""
     return build(tmp_path_factory.mktemp("driver"))
+
+
+@pytest.fixture(scope="session")
+def fake_nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_nvml(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def fake_nvml(
+    fake_nvml_library: Path, fake_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeNvml:
+    """A machine with one GPU (FAKE_CUDA_COUNT for more), as NVML and the driver tell of it."""
+    monkeypatch.setenv("LEHR_NVML", str(fake_nvml_library))
+    monkeypatch.setenv("LEHR_CUDA_DRIVER", str(fake_library))
+    monkeypatch.setenv("FAKE_NVML", str(tmp_path / "nvml.txt"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return FakeNvml(fake_nvml_library, tmp_path / "nvml.txt")

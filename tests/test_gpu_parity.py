@@ -233,6 +233,7 @@ def test_auto_takes_the_gpu_for_large_batches_only(
     use(monkeypatch, gpu)
     space, optimizer = trained()
     configs = space.sample(100, seed=1)
+    optimizer.score(configs, device="cuda")  # opens the device, which a small batch would not pay for
     before = driver.calls("cuLaunchKernel")
     small = optimizer.score(configs, device="auto")
     assert driver.calls("cuLaunchKernel") == before

@@ -96,7 +96,7 @@ def test_a_gpu_that_works(fake_library: Path, kernel: Path) -> None:
 
 SEARCH = """
 import lehr
-space = lehr.Space([lehr.Float("x", 0.0, 1.0)])
+space = lehr.Space([lehr.Int("x", 0, 1_000_000)])
 def search(**keywords):
     return lehr.Optimizer(space, method="tpe", **keywords)
 def tried(action):
@@ -110,8 +110,8 @@ def tried(action):
 def test_cuda_without_a_gpu_is_an_error_and_auto_is_not(kernel: Path, tmp_path: Path) -> None:
     said = python(
         SEARCH + "print(tried(lambda: search(device='cuda')))\n"
-        "print(tried(lambda: search().score([{'x': 0.5}], device='cuda')))\n"
-        "print(search(device='auto').score([{'x': 0.5}], device='auto'))\n",
+        "print(tried(lambda: search().score([{'x': 5}], device='cuda')))\n"
+        "print(search(device='auto').score([{'x': 5}], device='auto'))\n",
         LEHR_CUDA_DRIVER=tmp_path / "none.so",
         LEHR_CUDA_KERNEL=kernel,
     ).splitlines()
@@ -123,7 +123,7 @@ def test_cuda_without_a_gpu_is_an_error_and_auto_is_not(kernel: Path, tmp_path: 
 def test_a_gpu_that_fails_during_auto_gives_way_to_the_processor(fake_library: Path, kernel: Path) -> None:
     said = python(
         SEARCH + "opt = search()\n"
-        "for i in range(3000): opt.add({'x': i / 3000}, 1.0 * i)\n"
+        "for i in range(3000): opt.add({'x': 300 * i}, 1.0 * i)\n"
         "many = space.sample(23_000, seed=0)\n"
         "print((opt.score(many[:9]) == opt.score(many, device='auto')[:9]).all())\n"
         "print(tried(lambda: opt.score(many[:2], device='cuda')))\n",
@@ -154,7 +154,7 @@ def test_importing_and_searching_on_the_processor_never_looks_for_a_driver(tmp_p
     library = tmp_path / "trap.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(trap)], check=True)
     said = python(
-        SEARCH + "opt = search()\nopt.tell(opt.ask(), 1.0)\nprint(opt.score([{'x': 0.5}]).shape)",
+        SEARCH + "opt = search()\nopt.tell(opt.ask(), 1.0)\nprint(opt.score([{'x': 5}]).shape)",
         LEHR_CUDA_DRIVER=library,
     )
     assert said == "(1,)"

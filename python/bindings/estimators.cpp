@@ -63,6 +63,12 @@ class BoundEstimator {
     return out;
   }
 
+  bool worth_gpu(std::size_t points, gpu::Gpu& gpu) const {
+    const py::gil_scoped_release release;  // no Python object is touched; it may start CUDA
+    const std::scoped_lock lock(mutex_);
+    return gpu.worth(estimator_, points, estimator_.kernels());
+  }
+
   std::size_t kernels() const {
     const std::scoped_lock lock(mutex_);
     return estimator_.kernels();
@@ -96,6 +102,8 @@ void bind_estimators(py::module_& m) {
       .def("fit", &BoundEstimator::fit, py::arg("observations"), py::arg("prior_weight") = 1.0)
       .def("log_pdf", &BoundEstimator::log_pdf, py::arg("points"), py::arg("gpu") = py::none())
       .def("sample", &BoundEstimator::sample, py::arg("n"), py::arg("seed"))
+      .def("worth_gpu", &BoundEstimator::worth_gpu, py::arg("points"), py::arg("gpu"),
+           "Whether device 'auto' should score so many points on the GPU.")
       .def_property_readonly("kernels", &BoundEstimator::kernels);
 }
 

@@ -2,6 +2,7 @@
 #include "lehr/estimators/gpu/gpu.hpp"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
 #include "bind.hpp"
@@ -31,15 +32,16 @@ void bind_gpu(py::module_& m) {
              return std::make_shared<gpu::Gpu>(std::move(driver.bytes), gpu::embedded_image());
            }),
            py::arg("driver"), "With the kernel that this build carries, if any.")
-      .def(py::init([](OsText driver, const py::bytes& image, int toolkit, int capability) {
-             return std::make_shared<gpu::Gpu>(std::move(driver.bytes),
-                                               gpu::Image{std::string(image), toolkit, capability});
+      .def(py::init([](OsText driver, const py::bytes& image, int toolkit, std::vector<int> binaries,
+                       std::vector<int> ptx) {
+             return std::make_shared<gpu::Gpu>(
+                 std::move(driver.bytes),
+                 gpu::Image{std::string(image), toolkit, std::move(binaries), std::move(ptx)});
            }),
            py::arg("driver"), py::arg("image"), py::kw_only(), py::arg("toolkit") = 0,
-           py::arg("capability") = 0, "With a kernel compiled elsewhere.")
+           py::arg("binaries") = std::vector<int>(), py::arg("ptx") = std::vector<int>(),
+           "With a kernel compiled elsewhere.")
       .def("status", &status)
-      .def_static("worth", &gpu::worth, py::arg("points"), py::arg("kernels"), py::arg("dimensions"),
-                  "Whether a batch is large enough for device 'auto' to take the GPU.")
       .def("close", &gpu::Gpu::close, py::call_guard<py::gil_scoped_release>());
 }
 

@@ -22,6 +22,8 @@ struct PythonCall {
     return result != nullptr;
   }
   void settle() { Py_CLEAR(result); }
+  // Other threads run while the host waits for a GPU.
+  pybind11::gil_scoped_release while_waiting() const { return pybind11::gil_scoped_release(); }
   ~PythonCall() { Py_XDECREF(result); }
 };
 
@@ -33,6 +35,7 @@ struct NativeCall {
     return true;
   }
   void settle() const {}
+  probe::HoldsNothing while_waiting() const { return {}; }
 };
 
 // Between calls: Ctrl-C, and the caller's look at the machine. An exception waits in `raised`.

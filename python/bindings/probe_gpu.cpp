@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <memory>
 #include <optional>
 #include <tuple>
 
@@ -21,6 +22,21 @@ struct GpuOptions {
   std::size_t in_flight;
   double patience_s;
   bool capture;
+};
+
+// The driver's library; one that hangs stays loaded, since what would end it waits for the device.
+class HeldDriver {
+ public:
+  explicit HeldDriver(const std::string& library) : driver_(std::make_unique<probe::GpuDriver>(library)) {}
+  ~HeldDriver() {
+    if (driver_->given_up()) static_cast<void>(driver_.release());
+  }
+  HeldDriver(const HeldDriver&) = delete;
+  HeldDriver& operator=(const HeldDriver&) = delete;
+  const probe::GpuDriver& driver() const { return *driver_; }
+
+ private:
+  std::unique_ptr<probe::GpuDriver> driver_;
 };
 
 // (measured, free bytes before, after, why the callee was not captured or "")
@@ -47,14 +63,14 @@ void run(const probe::GpuDriver& driver, probe::GpuStream* stream, const GpuOpti
   probe::GpuLoop loop(driver, stream, options.in_flight, options.patience_s);
   measured.ended = probe::Ended::stopped;
   if (!loop.warm_up(call, tick, measured.warmup)) return;
-  probe::GpuReplay replay(driver);
-  if (options.capture) {
-    Tried<Call> tried{call};
-    replay.capture(stream, tried);
-    why_not = replay.why_not();
-  } else {
-    why_not = "not asked for";
+  if (!options.capture) {
+    measured.ended = loop.measure(call, tick, judge, measured.samples_ms);
+    return;
   }
+  probe::GpuReplay replay(driver);
+  Tried<Call> tried{call};
+  replay.capture(stream, tried);
+  why_not = replay.why_not();
   if (!why_not.empty()) {
     measured.ended = loop.measure(call, tick, judge, measured.samples_ms);
     return;
@@ -77,15 +93,17 @@ GpuTuple measure(const std::string& library, std::uintptr_t stream, const py::ob
       {min_samples, max_samples, max_seconds, min_seconds, enough_seconds, hasty, moot_mean, limit_samples},
       precision_of(precision));
   const GpuOptions options{{warmup_calls, warmup_ms}, in_flight, patience_s, capture};
-  const probe::GpuDriver driver(library);
-  const probe::GpuScope scope(driver);
+  const HeldDriver held(library);
+  const probe::GpuDriver& driver = held.driver();
+  auto* const on = reinterpret_cast<probe::GpuStream*>(stream);
+  const probe::GpuScope scope(driver, on);
   Tick tick{watch, nullptr};
   Measured measured(options.warmup);
   std::string why_not;
   const std::size_t before = scope.free_bytes();
-  auto* const on = reinterpret_cast<probe::GpuStream*>(stream);
   if (PyCapsule_CheckExact(callee.ptr())) {
     NativeCall call{native(callee)};
+    const py::gil_scoped_release release;  // the callee is native; ticks take the lock when they need it
     run(driver, on, options, call, tick, judge, measured, why_not);
   } else {
     PythonCall call{callee.ptr()};
@@ -94,6 +112,12 @@ GpuTuple measure(const std::string& library, std::uintptr_t stream, const py::ob
   }
   if (tick.raised) std::rethrow_exception(tick.raised);
   return {told(measured, judge), before, scope.free_bytes(), why_not};
+}
+
+std::string uuid(const std::string& library, std::uintptr_t stream) {
+  const py::gil_scoped_release release;  // no Python object is touched; starting CUDA takes a while
+  const HeldDriver held(library);
+  return probe::gpu_uuid(held.driver(), reinterpret_cast<probe::GpuStream*>(stream));
 }
 
 }  // namespace
@@ -107,6 +131,8 @@ void bind_probe_gpu(py::module_& m) {
         py::arg("capture"), py::arg("watch") = py::none(),
         "As probe_measure, by events on a stream; with free bytes before and after, and why nothing was "
         "captured.");
+  m.def("probe_gpu_uuid", &uuid, py::arg("library"), py::arg("stream"),
+        "The UUID of the GPU that a stream belongs to, without what NVML puts before it.");
 }
 
 }  // namespace lehr::python

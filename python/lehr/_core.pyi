@@ -78,6 +78,7 @@ __all__: list[str] = [
     "probe_evidence_above",
     "probe_evidence_below",
     "probe_evidence_unseen",
+    "probe_gpu_uuid",
     "probe_mean",
     "probe_measure",
     "probe_measure_gpu",
@@ -110,15 +111,6 @@ class Gpu:
     """
     The first GPU; opened at its first use.
     """
-    @staticmethod
-    def worth(
-        points: typing.SupportsInt | typing.SupportsIndex,
-        kernels: typing.SupportsInt | typing.SupportsIndex,
-        dimensions: typing.SupportsInt | typing.SupportsIndex,
-    ) -> bool:
-        """
-        Whether a batch is large enough for device 'auto' to take the GPU.
-        """
     @typing.overload
     def __init__(self, driver: str | bytes) -> None:
         """
@@ -131,7 +123,8 @@ class Gpu:
         image: bytes,
         *,
         toolkit: typing.SupportsInt | typing.SupportsIndex = 0,
-        capability: typing.SupportsInt | typing.SupportsIndex = 0,
+        binaries: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
+        ptx: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
     ) -> None:
         """
         With a kernel compiled elsewhere.
@@ -184,6 +177,10 @@ class ParzenEstimator:
     def sample(
         self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
     ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def worth_gpu(self, points: typing.SupportsInt | typing.SupportsIndex, gpu: Gpu) -> bool:
+        """
+        Whether device 'auto' should score so many points on the GPU.
+        """
     @property
     def kernels(self) -> int: ...
 
@@ -1104,6 +1101,11 @@ def probe_evidence_unseen(
 ) -> float:
     """
     Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.
+    """
+
+def probe_gpu_uuid(library: str, stream: typing.SupportsInt | typing.SupportsIndex) -> str:
+    """
+    The UUID of the GPU that a stream belongs to, without what NVML puts before it.
     """
 
 def probe_mean(

@@ -89,9 +89,7 @@ class ParzenEstimator:
         codes = _codes(self._space, "configs", configs)
         self._check_active("configs", codes)
         points = codes[:, self._used]
-        if gpu is None or (
-            device == "auto" and not gpu.worth(len(points), self._core.kernels, len(self._used))
-        ):
+        if gpu is None or (device == "auto" and not self._core.worth_gpu(len(points), gpu)):
             return self._core.log_pdf(points)
         try:
             return self._core.log_pdf(points, gpu)

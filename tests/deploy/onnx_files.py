@@ -177,7 +177,10 @@ def branching(path: Path) -> Path:
 
     branches = {
         f"{side}_branch": helper.make_graph(
-            [helper.make_node("MatMul", ["x", matrix], [f"{side}_out"])], side, [], [value(f"{side}_out", batch)]
+            [helper.make_node("MatMul", ["x", matrix], [f"{side}_out"])],
+            side,
+            [],
+            [value(f"{side}_out", batch)],
         )
         for side, matrix in (("then", "square"), ("else", "other"))
     }

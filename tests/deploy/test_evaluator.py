@@ -338,7 +338,7 @@ def test_energy_that_is_limited_and_not_counted_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zoo_bench: Bench
 ) -> None:
     monkeypatch.setattr(
-        "lehr.probe.measuring.EnergyMeter", lambda device: EnergyMeter(device, tmp_path / "none")
+        "lehr.probe.measuring.EnergyMeter", lambda device, gpu: EnergyMeter(device, tmp_path / "none")
     )
     limited = zoo_bench.but(limits={"energy_j_per_item": 1.0})
     with pytest.raises(DeviceError, match="energy_j_per_item is limited, and cannot be measured: no energy"):

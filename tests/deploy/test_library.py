@@ -221,7 +221,9 @@ def test_a_configuration_that_was_edited_is_not_measured(
         edited = {**PLAIN, **changed}
         document["config"] = {name: value for name, value in edited.items() if value is not ...}
 
-    with pytest.raises(DeploymentError, match=f"its configuration is none of this deployment: {said}") as raised:
+    with pytest.raises(
+        DeploymentError, match=f"its configuration is none of this deployment: {said}"
+    ) as raised:
         lehr.verify(damaged(deployed, tmp_path, edit))
     assert "\n" not in str(raised.value)
 

@@ -15,14 +15,11 @@ import pytest
 import lehr
 from lehr import _core
 from lehr.errors import OptionError
-from lehr.probe import nvml
 from lehr.probe.conditions import Watch, throttled_spans
 from lehr.probe.energy import EnergyMeter, relative_sem
 from lehr.probe.measuring import measure
-from lehr.probe.memory import cgroup_memory, device_memory, host_memory
+from lehr.probe.memory import cgroup_memory, host_memory
 from lehr.probe.survey import as_json, lines, survey
-from lehr.supervise import Supervisor
-from lehr.supervise._device import Devices
 
 
 def write(root: Path, name: str, text: object) -> None:
@@ -195,7 +192,8 @@ def test_joules_per_item_can_be_limited_and_optimised(
     counter = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
     write(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", 0)
     monkeypatch.setattr(
-        "lehr.probe.measuring.EnergyMeter", lambda device: EnergyMeter(device, tmp_path, least_s=0.0)
+        "lehr.probe.measuring.EnergyMeter",
+        lambda device, gpu: EnergyMeter(device, tmp_path, least_s=0.0),
     )
 
     def call() -> None:  # 8 J
@@ -214,139 +212,6 @@ def test_joules_per_item_can_be_limited_and_optimised(
     assert [trial.feasible for trial in optimizer.trials] == [False, True, True]
     assert optimizer.best is not None
     assert optimizer.best.config == {"batch_size": 4}
-
-
-NVML = """
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-static long long energy = 5000;
-int nvmlInit_v2(void) { return 0; }
-int nvmlShutdown(void) { return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **h) { *h = (void *)1; return i == 0 ? 0 : 2; }
-int nvmlDeviceGetTotalEnergyConsumption(void *h, unsigned long long *v) { *v = energy += 1500; return 0; }
-int nvmlDeviceGetTemperature(void *h, int s, unsigned *v) { *v = 61; return 0; }
-int nvmlDeviceGetClockInfo(void *h, int c, unsigned *v) { *v = 1410; return 0; }
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *h, unsigned long long *v) { *v = 0x40; return 0; }
-typedef struct { unsigned pid; unsigned long long used; unsigned a, b; } Row;
-int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, Row *rows) {
-  if (*n < 9) { *n = 9; return 7; }
-  memset(rows, 0, 9 * sizeof *rows);
-  rows[4].pid = (unsigned)getpid(); rows[4].used = 123000000; *n = 9; return 0;
-}
-int nvmlDeviceGetHandleByUUID(const char *id, void **h) { *h = (void *)1; return strcmp(id, "GPU-ab") ? 2 : 0; }
-int nvmlDeviceGetMemoryInfo(void *h, unsigned long long *m) {
-  FILE *f = fopen(getenv("FAKE_NVML_USED"), "r"); if (!f) return 3;
-  m[0] = 80000000000ull; fscanf(f, "%llu", m + 2); fclose(f); m[1] = m[0] - m[2]; return 0;
-}
-int nvmlSystemGetDriverVersion(char *t, unsigned n) { snprintf(t, n, "580.1"); return 0; }
-const char *nvmlErrorString(int code) { return "made up"; }
-"""
-
-
-@pytest.fixture
-def fake_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = shutil.which("cc") or pytest.skip("no C compiler to build a fake NVML with")
-    (tmp_path / "nvml.c").write_text(NVML)
-    library = tmp_path / "libnvml.so"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-w", "-o", str(library), str(tmp_path / "nvml.c")], check=True
-    )
-    monkeypatch.setenv("LEHR_NVML", str(library))
-
-
-@pytest.mark.usefixtures("fake_nvml")
-def test_nvml() -> None:
-    with nvml.opened() as library:
-        assert library.process_bytes(0, os.getpid()) == 123_000_000
-        assert library.process_bytes(0, 1) is None
-        assert (library.celsius(0), library.sm_mhz(0), library.throttled(0)) == (61, 1410, True)
-        assert library.driver() == "580.1"
-        with pytest.raises(nvml.NvmlError, match=r"opening GPU 3 failed: made up \(2\)"):
-            library.celsius(3)
-    meter = EnergyMeter("cuda", least_s=0.0)
-    energy = meter.end()
-    assert energy.joules == 1.5
-    assert "NVML" in energy.source
-    memory = device_memory(900_000_000, 800_000_000)
-    assert (memory.device_mb, memory.device_growth_mb) == (123.0, 100.0)
-    assert memory.device_source == "NVML per process, cuMemGetInfo before and after"
-
-
-@pytest.mark.usefixtures("fake_nvml")
-def test_memory_of_cuda_devices_is_read_by_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = tmp_path / "used"
-    monkeypatch.setenv("FAKE_NVML_USED", str(used))
-    used.write_text("1500000000")
-    assert nvml.GpuMemory(0)() == 1500.0
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-ab, 3")
-    assert nvml.GpuMemory(0)() == 1500.0
-    with pytest.raises(nvml.NvmlError, match="opening GPU 3 failed"):
-        nvml.GpuMemory(1)()
-    with pytest.raises(nvml.NvmlError, match="leaves no GPU 2"):
-        nvml.GpuMemory(2)()
-
-
-@pytest.mark.usefixtures("fake_nvml")
-def test_a_cuda_device_is_quarantined_until_its_memory_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    used = tmp_path / "used"
-    monkeypatch.setenv("FAKE_NVML_USED", str(used))
-    used.write_text("100000000")
-    devices = Devices({}, settle_s=0.05)
-    with devices.turn("cuda:0"):
-        assert devices.enter("cuda:0") is None
-        used.write_text("900000000")  # what the trial leaves behind
-        assert "900 MB of cuda:0 were in use" in (devices.leave("cuda:0", []) or "")
-        assert devices.enter("cuda:0") is not None
-        used.write_text("110000000")
-        assert devices.enter("cuda:0") is None
-    with pytest.raises(OptionError, match="device is 'cuda:x'"):
-        devices.turn("cuda:x")
-
-
-def test_a_trial_on_a_device_that_cannot_be_read_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LEHR_NVML", str(tmp_path / "none.so"))
-    with Supervisor() as supervisor:
-        ending = supervisor.run(len, "abc", device="cuda")
-        assert (ending.outcome, ending.result) == ("ok", 3)
-        told = ending.evidence["device_memory"]
-        assert told["device"] == "cuda"
-        assert told["missing"].startswith("not measured: there is no NVML")
-        assert "device_memory" not in supervisor.run(len, "abc").evidence
-
-
-@pytest.mark.usefixtures("fake_nvml")
-def test_a_trial_on_a_device_tells_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = tmp_path / "used"
-    monkeypatch.setenv("FAKE_NVML_USED", str(used))
-    used.write_text("100000000")
-    with Supervisor() as supervisor:
-        ending = supervisor.run(used.write_text, "130000000", device="cuda:0")
-    assert ending.evidence["device_memory"] == {"device": "cuda:0", "before_mb": 100.0, "after_mb": 130.0}
-
-
-@pytest.mark.usefixtures("fake_nvml")
-def test_on_a_gpu_its_own_clock_counts() -> None:
-    watch = Watch(device="cuda")
-    watch.tick(10)
-    seen = watch.end(20)
-    assert seen.mhz == (1410.0, 1410.0)
-    assert seen.celsius == 61.0
-    assert seen.throttled == ((0, 20),)
-
-
-def test_without_nvml_the_reason_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LEHR_NVML", str(tmp_path / "none.so"))
-    assert "there is no NVML" in Watch(device="cuda").end(1).missing[0]
-    energy = EnergyMeter("cuda").end()
-    assert energy.joules is None
-    assert "there is no NVML" in energy.source
-    assert device_memory(None, None).device_source.startswith("unknown; there is no NVML")
 
 
 def test_the_survey_says_what_is_missing_and_why(tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ namespace lehr::probe {
 GpuDriver::GpuDriver(const std::string& path) : library_(path, "NVIDIA driver") {
   library_.find(init, "cuInit");
   library_.find(device, "cuDeviceGet");
+  library_.find(device_uuid, "cuDeviceGetUuid_v2");
   library_.find(current_context, "cuCtxGetCurrent");
+  library_.find(context_device, "cuCtxGetDevice");
+  library_.find(synchronize, "cuCtxSynchronize");
+  library_.find(stream_context, "cuStreamGetCtx");
   library_.find(retain_context, "cuDevicePrimaryCtxRetain");
   library_.find(release_context, "cuDevicePrimaryCtxRelease_v2");
   library_.find(push_context, "cuCtxPushCurrent_v2");

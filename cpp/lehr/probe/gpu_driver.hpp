@@ -28,7 +28,11 @@ class GpuDriver {
 
   int (*init)(unsigned flags) = nullptr;
   int (*device)(int* device, int ordinal) = nullptr;
+  int (*device_uuid)(unsigned char* uuid, int device) = nullptr;
   int (*current_context)(GpuContext**) = nullptr;
+  int (*context_device)(int* device) = nullptr;
+  int (*synchronize)() = nullptr;
+  int (*stream_context)(GpuStream*, GpuContext**) = nullptr;
   int (*retain_context)(GpuContext**, int device) = nullptr;
   int (*release_context)(int device) = nullptr;
   int (*push_context)(GpuContext*) = nullptr;
@@ -52,10 +56,15 @@ class GpuDriver {
   // "CUDA_ERROR_OUT_OF_MEMORY (2), out of memory"
   std::string text(int code) const;
 
+  // The device hangs: nothing that could wait for it is called from here on, and what it holds is left to it.
+  void give_up() const noexcept { given_up_ = true; }
+  bool given_up() const noexcept { return given_up_; }
+
  private:
   int (*error_name_)(int, const char**) = nullptr;
   int (*error_text_)(int, const char**) = nullptr;
   Library library_;
+  mutable bool given_up_ = false;
 };
 
 }  // namespace lehr::probe

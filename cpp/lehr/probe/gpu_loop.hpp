@@ -11,7 +11,9 @@
 
 #include "lehr/probe/clock.hpp"
 #include "lehr/probe/gpu_objects.hpp"
+#include "lehr/probe/gpu_unseen.hpp"
 #include "lehr/probe/judge.hpp"
+#include "lehr/probe/timed_loop.hpp"
 #include "lehr/probe/warmup.hpp"
 
 namespace lehr::probe {
@@ -27,6 +29,7 @@ struct ReplayCall {
     return true;
   }
   void settle() const {}
+  HoldsNothing while_waiting() const { return {}; }
 };
 
 class GpuLoop {
@@ -38,15 +41,25 @@ class GpuLoop {
         events_(driver, in_flight),
         patience_ns_(static_cast<std::int64_t>(patience_s * 1e9)) {}
 
-  // As Loop of timed_loop.hpp; both throw DeviceError, also when the GPU does not finish a call in time.
+  // As Loop of timed_loop.hpp; both throw DeviceError, also when the GPU does not finish a call in time, and
+  // the warm-up when the callee works elsewhere than on this stream. Each call of the warm-up is waited for
+  // twice: by its events, and until the whole device has nothing left to do.
   template <class Call, class Tick>
   bool warm_up(Call& call, Tick& tick, Warmup& warmup) {
+    Unseen unseen;
+    if (!calibrate(call, tick, unseen)) return false;
     for (bool more = true; more;) {
       double ms = 0;
-      if (!begin(call, 0) || !wait(0, tick, ms)) return false;
+      if (!begin(call, 0) || !wait(call, 0, tick, ms)) return false;
+      const double after = until_idle(call);
+      call.settle();
+      if (warmup.calls() > 0) unseen.add(ms, after);
       more = warmup.add(ms);
+      // The bound on warm-up counts what events saw, which may be nothing.
+      if (unseen.total_ms() > warmup.bounds().max_ms && !unseen.complaint().empty()) break;
     }
-    return true;
+    if (const std::string why = unseen.complaint(); !why.empty()) throw DeviceError(why);
+    return tick(std::size_t{0});
   }
 
   template <class Call, class Tick>
@@ -55,14 +68,16 @@ class GpuLoop {
     std::size_t issued = 0;
     double pause = judge.next_seconds(0);
     Ended ended = Ended::running;
+    const Drain<Call> drain{*this, call, issued};
     const auto collect = [&]() {
       double ms = 0;
-      if (!wait(samples_ms.size(), tick, ms)) return false;
+      if (!wait(call, samples_ms.size(), tick, ms)) return false;
       samples_ms.push_back(ms);
       return true;
     };
     while (ended == Ended::running) {
       if (!begin(call, issued)) return Ended::stopped;
+      call.settle();
       ++issued;
       if (issued - samples_ms.size() < events_.pairs() && issued < judge.bounds().max_samples) continue;
       if (!collect()) return Ended::stopped;
@@ -76,7 +91,7 @@ class GpuLoop {
         ended = judge.after(samples_ms, static_cast<double>(now_ns() - begun) * 1e-9);
       }
     }
-    // What is still in flight was paid for: wait for it, so that nothing of ours runs on when we return.
+    // What is still in flight was paid for.
     while (samples_ms.size() < issued) {
       if (!collect()) return Ended::stopped;
     }
@@ -84,46 +99,102 @@ class GpuLoop {
   }
 
  private:
+  static constexpr std::int64_t tick_ns = 20'000'000;
+
+  // However measuring ends, nothing of ours runs on when what it works on is given back.
+  template <class Call>
+  struct Drain {
+    GpuLoop& loop;
+    Call& call;
+    const std::size_t& issued;
+    ~Drain() {
+      if (issued > 0 && !loop.driver_.given_up()) loop.finish(call, issued - 1);
+    }
+  };
+
   template <class Call>
   bool begin(Call& call, std::size_t number) {
     driver_.check(driver_.record(events_.start(number), stream_), "recording an event");
     if (!call()) return false;
     driver_.check(driver_.record(events_.stop(number), stream_), "recording an event");
-    call.settle();
     return true;
   }
 
-  // Waits for a call by asking again and again: a wait inside the driver could not be left.
-  template <class Tick>
-  bool wait(std::size_t number, Tick& tick, double& ms) {
-    const std::int64_t started = now_ns();
-    std::int64_t next_tick = started + 20'000'000;
-    for (int asked = 0;; ++asked) {
-      const int code = driver_.query(events_.stop(number));
-      if (code == gpu_success) break;
-      if (code != gpu_not_ready) driver_.check(code, "waiting for the GPU");
-      if (asked > 1000) sched_yield();
-      const std::int64_t now = now_ns();
-      if (now - started > patience_ns_) {
-        throw DeviceError("the GPU did not finish a call within " +
-                          std::to_string(patience_ns_ / 1'000'000'000) +
-                          " s: it hangs, or max_seconds is too small for this callee");
-      }
-      if (now >= next_tick) {
-        if (!tick(number)) return false;
-        next_tick = now + 20'000'000;
+  // What the driver itself takes to say that the device is idle.
+  template <class Call, class Tick>
+  bool calibrate(const Call& call, Tick& tick, Unseen& unseen) {
+    for (int i = 0; i < Unseen::calibrations; ++i) {
+      double ms = 0;
+      driver_.check(driver_.record(events_.start(0), stream_), "recording an event");
+      driver_.check(driver_.record(events_.stop(0), stream_), "recording an event");
+      if (!wait(call, 0, tick, ms)) return false;
+      unseen.add_empty(until_idle(call));
+    }
+    return true;
+  }
+
+  template <class Call>
+  double until_idle(const Call& call) {
+    [[maybe_unused]] const auto others = call.while_waiting();
+    const std::int64_t begun = now_ns();
+    driver_.check(driver_.synchronize(), "waiting for the GPU");
+    return static_cast<double>(now_ns() - begun) * 1e-6;
+  }
+
+  // Waits for a call by asking again and again: a wait inside the driver could not be left. Ticks come by the
+  // clock, however short the calls are.
+  template <class Call, class Tick>
+  bool wait(const Call& call, std::size_t number, Tick& tick, double& ms) {
+    if (!done(number)) {
+      [[maybe_unused]] const auto others = call.while_waiting();
+      const std::int64_t started = now_ns();
+      for (int asked = 0; !done(number); ++asked) {
+        if (asked > 1000) sched_yield();
+        const std::int64_t now = now_ns();
+        if (now - started > patience_ns_) {
+          driver_.give_up();
+          throw DeviceError("the GPU did not finish a call within " +
+                            std::to_string(patience_ns_ / 1'000'000'000) +
+                            " s: it hangs, or max_seconds is too small for this callee");
+        }
+        if (!tick_if_due(now, tick, number)) return false;
       }
     }
     float elapsed = 0;
     driver_.check(driver_.elapsed(&elapsed, events_.start(number), events_.stop(number)), "reading an event");
     ms = static_cast<double>(elapsed);
-    return true;
+    return tick_if_due(now_ns(), tick, number);
+  }
+
+  bool done(std::size_t number) {
+    const int code = driver_.query(events_.stop(number));
+    if (code != gpu_success && code != gpu_not_ready) driver_.check(code, "waiting for the GPU");
+    return code == gpu_success;
+  }
+
+  template <class Tick>
+  bool tick_if_due(std::int64_t now, Tick& tick, std::size_t number) {
+    if (now < next_tick_) return true;
+    const bool more = tick(number);
+    next_tick_ = now_ns() + tick_ns;
+    return more;
+  }
+
+  template <class Call>
+  void finish(const Call& call, std::size_t last) noexcept {
+    [[maybe_unused]] const auto others = call.while_waiting();
+    const std::int64_t started = now_ns();
+    while (driver_.query(events_.stop(last)) == gpu_not_ready) {
+      sched_yield();
+      if (now_ns() - started > patience_ns_) return driver_.give_up();
+    }
   }
 
   const GpuDriver& driver_;
   GpuStream* stream_;
   GpuEvents events_;
   std::int64_t patience_ns_;
+  std::int64_t next_tick_ = now_ns() + tick_ns;
 };
 
 }  // namespace lehr::probe

@@ -8,10 +8,11 @@
 
 namespace lehr::probe {
 
-// The calling thread's context, or else the first device's primary one, current for as long as this lives.
+// The context that a stream belongs to, current for as long as this lives. The default streams belong to the
+// calling thread's context, or else to the first device's primary one.
 class GpuScope {
  public:
-  explicit GpuScope(const GpuDriver& driver);
+  GpuScope(const GpuDriver& driver, GpuStream* stream);
   ~GpuScope();
   GpuScope(const GpuScope&) = delete;
   GpuScope& operator=(const GpuScope&) = delete;
@@ -20,9 +21,14 @@ class GpuScope {
 
  private:
   const GpuDriver& driver_;
+  GpuContext* context_ = nullptr;
   int device_ = 0;
   bool retained_ = false, pushed_ = false;
 };
+
+// Which GPU a stream's work runs on: its UUID as hexadecimal digits in groups of 8, 4, 4, 4 and 12, a part's
+// own where the GPU is cut into parts (MIG). Starts CUDA, but opens no context.
+std::string gpu_uuid(const GpuDriver& driver, GpuStream* stream);
 
 // A ring of pairs of events: several calls may be in flight.
 class GpuEvents {

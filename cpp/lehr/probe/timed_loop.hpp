@@ -18,6 +18,9 @@ struct NativeCallee {
   void* context = nullptr;
 };
 
+// While the host waits for a GPU, a callee may let go of what others could use (an interpreter's lock).
+struct HoldsNothing {};
+
 // `call()` is timed and returns false when measuring must stop; `settle()` follows outside the timed part.
 // `tick(n)` comes every tick_ns or so, between calls, with the number of samples; false stops as well.
 struct Loop {

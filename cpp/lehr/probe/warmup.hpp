@@ -28,6 +28,7 @@ class Warmup {
 
   // Adds a call's duration in milliseconds; whether warm-up goes on.
   bool add(double ms);
+  const WarmupBounds& bounds() const noexcept { return bounds_; }
   std::size_t calls() const noexcept { return calls_.size(); }
   double total_ms() const noexcept { return total_ms_; }
   // "stable", "calls" or "time" (a bound), or "" while it lasts.

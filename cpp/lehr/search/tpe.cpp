@@ -94,7 +94,7 @@ void TpeSearch::append(const Configuration& configuration) {
 bool TpeSearch::score_on_gpu(std::size_t count, Device device, gpu::Gpu* gpu) {
   if (device == Device::cpu || gpu == nullptr) return false;
   const std::size_t kernels = below_.kernels() + above_.kernels();
-  if (device == Device::automatic && !gpu::worth(count, kernels, variables_.size())) return false;
+  if (device == Device::automatic && !gpu->worth(below_, count, kernels)) return false;
   // The growing density is laid out for this processor: the GPU gets one fitted afresh, the same but for
   // rounding.
   rows_.clear();

@@ -237,10 +237,7 @@ def _figures(document: Mapping[str, Any], what: str) -> Figures:
 def _upgraded(model: dict[str, Any]) -> dict[str, Any]:
     shapes = model.get("shapes", {})
     fine = isinstance(shapes, dict) and all(
-        isinstance(dims, list)
-        and dims
-        and all(map(_is_whole, dims))
-        for dims in shapes.values()
+        isinstance(dims, list) and dims and all(map(_is_whole, dims)) for dims in shapes.values()
     )
     if not fine:
         raise ValueError("the shapes of its model are not lists of whole numbers")

@@ -104,7 +104,9 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
     believed = isinstance(there, int) and not isinstance(there, bool) and 1 <= there <= _MOST_CORES
     problem = ""
     for cores in [available_cores(), *([there] if believed else [])]:
-        space = deployment_space(opened.models, cores, backends=[find_backend(one) for one in opened.backends])
+        space = deployment_space(
+            opened.models, cores, backends=[find_backend(one) for one in opened.backends]
+        )
         # One model and one backend are no variables; they were perhaps where this was found.
         config = {
             name: value

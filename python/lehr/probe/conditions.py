@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ class Conditions:
 class Watch:
     """Looks at the machine before, during (:meth:`tick`) and after a measurement. Linux; elsewhere it says so."""
 
-    def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: int = 0) -> None:
+    def __init__(self, root: str | Path = "/", *, device: str = "cpu", gpu: str = "") -> None:
         self._root = Path(root)
         self._ticks: list[tuple[int, float]] = []
         self._celsius: list[float] = []
@@ -76,7 +78,8 @@ class Watch:
             cpu / f"cpu{number}/thermal_throttle/core_throttle_count" for number in usable_cpus()
         ]
         self._zones = sorted((self._root / "sys/class/thermal").glob("thermal_zone*/temp"))
-        self._gpu, self._gpu_throttled, self._nvml, self._no_nvml = gpu, 0, None, ""
+        self._gpu, self._nvml, self._no_nvml = gpu, None, ""
+        self._held_down: list[tuple[int, bool]] = []
         if device == "cuda":  # then the GPU's clock and temperature are those that count
             try:
                 self._nvml = nvml.load()
@@ -100,15 +103,17 @@ class Watch:
 
     def _tick_gpu(self, samples: int, library: nvml.Nvml) -> None:
         try:
-            mhz, celsius = library.sm_mhz(self._gpu), library.celsius(self._gpu)
-            self._gpu_throttled += library.throttled(self._gpu)
+            clock, celsius = library.clock(self._gpu), library.celsius(self._gpu)
         except nvml.NvmlError as error:
             self._no_nvml, self._nvml = f"the GPU's clock and temperature are unknown: {error}", None
             library.close()
             return
-        self._ticks.append((samples, float(mhz)))
+        if (
+            not clock.idle
+        ):  # between calls, and before the first, a GPU rests: that is no clock to compare with
+            self._ticks.append((samples, float(clock.mhz)))
         self._celsius.append(float(celsius))
-        self._throttle_counts.append(self._gpu_throttled)
+        self._held_down.append((samples, clock.throttled))
 
     def end(self, samples: int) -> Conditions:
         """The conditions from the beginning until now."""
@@ -119,7 +124,9 @@ class Watch:
         load = self._load.end()
         contended = load.contention()
         missing = [self._no_nvml] if self._no_nvml else []
-        if not self._ticks and not self._no_nvml:
+        if self._held_down and not self._ticks and not self._no_nvml:
+            missing.append("the GPU was idle whenever its clock was looked at")
+        elif not self._ticks and not self._no_nvml:
             missing.append("no cpufreq in sysfs: the clock frequency is unknown, throttling is not noticed")
         if not self._celsius and not self._no_nvml:
             missing.append("no thermal zone in sysfs: the temperature is unknown")
@@ -136,7 +143,9 @@ class Watch:
             if self._ticks
             else None,
             celsius=max(self._celsius, default=None),
-            throttled=throttled_spans(self._ticks, self._throttle_counts),
+            throttled=marked_spans(self._held_down)
+            if self._held_down  # a GPU says itself why its clock is low
+            else throttled_spans(self._ticks, self._throttle_counts),
             foreign_cpu=load.foreign,
             stolen_share=load.stolen,
             steal_share=load.steal,
@@ -148,23 +157,38 @@ class Watch:
         )
 
 
+def marked_spans(marks: list[tuple[int, bool]]) -> tuple[tuple[int, int], ...]:
+    """Samples between two looks of which either was marked. Pure; adjoining spans are joined."""
+    looks = pairwise(marks)
+    return _joined((start, stop) for (start, before), (stop, after) in looks if before or after)
+
+
 def throttled_spans(ticks: list[tuple[int, float]], counts: list[int | None]) -> tuple[tuple[int, int], ...]:
     """Samples between two ticks of which either saw the clock below 90 % of the highest frequency seen, or
     between which the kernel counted a thermal throttling event. Pure; adjoining spans are joined.
     """
     highest = max((mhz for _, mhz in ticks), default=0.0)
-    spans: list[tuple[int, int]] = []
+    found = []
     for index in range(1, len(ticks)):
         (start, before), (stop, after) = ticks[index - 1], ticks[index]
         counted = False
         if index < len(counts):
             first, second = counts[index - 1], counts[index]
             counted = first is not None and second is not None and second > first
-        if stop > start and (counted or min(before, after) < THROTTLED_SHARE * highest):
-            if spans and spans[-1][1] == start:
-                spans[-1] = (spans[-1][0], stop)
-            else:
-                spans.append((start, stop))
+        if counted or min(before, after) < THROTTLED_SHARE * highest:
+            found.append((start, stop))
+    return _joined(found)
+
+
+def _joined(found: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    spans: list[tuple[int, int]] = []
+    for start, stop in found:
+        if stop == start:  # no sample in between
+            continue
+        if spans and spans[-1][1] == start:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
     return tuple(spans)
 
 

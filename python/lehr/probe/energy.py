@@ -38,7 +38,7 @@ class EnergyMeter:
     """
 
     def __init__(
-        self, device: str = "cpu", root: str | Path = "/", gpu: int = 0, *, least_s: float | None = None
+        self, device: str = "cpu", root: str | Path = "/", gpu: str = "", *, least_s: float | None = None
     ) -> None:
         self._device, self._gpu = device, gpu
         self._least = LEAST_SECONDS[device] if least_s is None else least_s
@@ -77,6 +77,10 @@ class EnergyMeter:
                 None,
                 f"no energy: {seconds:.2g} s are too short for its counter, which needs {self._least:g} s "
                 "(min_seconds)",
+            )
+        if self._device == "cuda" and after[0] < self._before[0]:
+            return Energy(
+                None, "no energy: NVML's counter was set back meanwhile (the driver was loaded anew)"
             )
         source = (
             "NVML energy counter of the whole GPU"

@@ -17,7 +17,7 @@ from lehr.probe.limit import LatencyLimit, share_of
 from lehr.probe.load import quiet_within
 from lehr.probe.memory import HostWatch, Memory, device_memory
 from lehr.probe.native import NativeCallee
-from lehr.probe.on_gpu import driver_library, stream_handle
+from lehr.probe.on_gpu import driver_library, stream_handle, uuid_of
 from lehr.probe.report import Ended, LatencyReport, Warmup
 
 FIXED_SAMPLES = 100
@@ -56,7 +56,7 @@ def measure(
     quiet_seconds: float | None = None,
     forked: bool = False,
     in_flight: int = 16,
-    capture: bool = True,
+    capture: bool = False,
 ) -> LatencyReport:
     """Time ``fn()`` until every limit on its latency is settled and its mean is known as well as asked.
 
@@ -72,8 +72,9 @@ def measure(
         batch_size: items a call, for throughput and energy.
         device: ``cpu`` is timed by the steady clock around each call. ``cuda`` by events on ``stream``, with calls
             in flight behind one another.
-        stream: where ``fn`` launches its work: a ``torch.cuda.Stream``, an integer handle (such as ONNX Runtime's
-            ``user_compute_stream``), or None for the default stream. With ``device="cuda"`` only.
+        stream: where ``fn`` launches its work: a ``torch.cuda.Stream``, a ``cupy.cuda.Stream``, an object with
+            ``__cuda_stream__``, an integer handle (such as ONNX Runtime's ``user_compute_stream``), or None for the
+            default stream. With ``device="cuda"`` only.
         limit: what is asked; several limits are settled together.
         confidence: of the verdicts and of the percentiles' intervals, in (0.5, 1).
         precision: half of the width that the confidence interval of the mean latency (and so of the throughput) may
@@ -107,15 +108,19 @@ def measure(
             :class:`~lehr.probe.Memory`).
         in_flight: on ``cuda``, how many calls may be on the stream at once; 1 waits for each before the next.
         capture: on ``cuda``, whether to capture the callee into a graph after the warm-up, which is then replayed
-            with no Python in the loop. Memory that the callee allocates anew in every call is used again by each
-            replay. Where capturing fails the callee is called as it is, and the notes say why.
+            with no Python in the loop: for a deployment that replays a graph, since one that does not waits for its
+            launches as well. Memory that the callee allocates anew in every call is used again by each replay, and an
+            allocator that does not know of the capture (torch's) gives it to others meanwhile: with torch, capture with
+            ``torch.cuda.graph`` and pass ``graph.replay``. Where capturing fails the callee is called as it is, and the
+            notes say why.
 
     On ``cuda`` a call that does not finish within ``max_seconds`` and two seconds is an error; a driver that never
-    returns from a call of its own can only be ended from outside (``lehr.run`` does).
+    returns from a call of its own can only be ended from outside (``lehr.run`` does). A callee whose work is not on
+    ``stream`` is refused: events there would see nothing of it.
 
     Raises:
         OptionError: an argument is out of its range.
-        DeviceError: ``device="cuda"`` and the GPU cannot be used, or fails.
+        DeviceError: ``device="cuda"`` and the GPU cannot be used, or fails, or the callee works on another stream.
         BaseException: whatever ``fn`` raises, unchanged; KeyboardInterrupt at Ctrl-C.
     """
     limits = (limit,) if isinstance(limit, LatencyLimit) else tuple(limit or ())
@@ -234,7 +239,8 @@ def _attempt(fn: Callee, limits: tuple[LatencyLimit, ...], settings: _Settings) 
         max_samples = max(FIXED_SAMPLES, *(samples_needed(one.share) for one in limits))
         min_samples = min(max(min_samples, *(samples_needed(one.share) for one in limits)), max_samples)
     thresholds = [one.timeout_factor * one.value_ms for one in limits if one.rule == "paper"]
-    watch, meter = Watch(device=settings.device), EnergyMeter(settings.device)
+    gpu = uuid_of(settings.handle) if settings.device == "cuda" else ""
+    watch, meter = Watch(device=settings.device, gpu=gpu), EnergyMeter(settings.device, gpu=gpu)
     memory = HostWatch(forked=settings.forked)
 
     def tick(samples: int) -> None:
@@ -270,12 +276,13 @@ def _attempt(fn: Callee, limits: tuple[LatencyLimit, ...], settings: _Settings) 
                 driver_library(), settings.handle, callee, in_flight=settings.in_flight,
                 patience_s=settings.max_seconds + 2, capture=settings.capture, **options,
             )  # fmt: skip
-            on_device = device_memory(before, after)
-            notes.append(
-                f"called as it is, not replayed: {why_not}"
-                if why_not
-                else "captured once and replayed natively"
-            )
+            on_device = device_memory(before, after, gpu)
+            if settings.capture:
+                notes.append(
+                    f"called as it is, not replayed: {why_not}"
+                    if why_not
+                    else "captured once and replayed natively"
+                )
         else:
             measured = _core.probe_measure(callee, tick_ms=50.0, **options)
     except BaseException:

@@ -95,16 +95,22 @@ def host_memory(*, forked: bool = False, root: str | Path = "/") -> tuple[float 
     return None, "unknown: /proc/self cannot be read"
 
 
-def device_memory(free_before: int | None, free_after: int | None, device: int = 0) -> Memory:
+def device_memory(free_before: int | None, free_after: int | None, gpu: str) -> Memory:
     """The GPU's part of :class:`Memory` from cuMemGetInfo around the run and NVML's count for this process."""
     growth = None if free_before is None or free_after is None else max(0, free_before - free_after) / MB
     try:
         with nvml.opened() as library:
-            used = library.process_bytes(device, os.getpid())
+            listed = library.processes(gpu)
     except nvml.NvmlError as error:
         used, why = None, str(error)
     else:
-        why = "" if used is not None else "NVML does not list this process (another PID namespace?)"
+        used, why = listed.get(os.getpid()), ""
+        if used is None:
+            why = (
+                "NVML does not tell what this process holds (a container?)"
+                if os.getpid() in listed
+                else "NVML does not list this process (another PID namespace?)"
+            )
     sources = [] if used is None else ["NVML per process"]
     if growth is not None:
         sources.append("cuMemGetInfo before and after")

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from lehr._proc import threads
 from lehr.supervise import _child, _wire
+from lehr.supervise._cuda import cuda_has_started
 from lehr.supervise._linux import (
     become_subreaper,
     die_with_parent,
@@ -70,6 +71,13 @@ def threads_left_after_fork() -> int:
     while thread_count() > 1 and time.monotonic() < give_up:
         time.sleep(0.001)  # a joined thread stays listed for an instant
     return thread_count()
+
+
+def threads_for_a_trial() -> int:
+    """How many threads a trial that is forked now would begin with: 1 where forking is safe; 0 where it is not, since
+    CUDA has been started here.
+    """
+    return 0 if cuda_has_started() else threads_left_after_fork()
 
 
 class Helper:
@@ -146,7 +154,7 @@ class Helper:
             case "warm":
                 _child.set_path(message["sys_path"])
                 self._import(message["modules"])
-                self._channel.send(_wire.answer(b"r", threads_left_after_fork()))
+                self._channel.send(_wire.answer(b"r", threads_for_a_trial()))
             case "leave":
                 return False
         return True
@@ -160,7 +168,7 @@ class Helper:
         # From here on an orderly end is possible: the handler of SIGTERM kills the trial's tree.
         if not die_with_parent(self._parent, signal.SIGTERM):
             os._exit(0)
-        self._channel.send(_wire.answer(b"r", threads_left_after_fork() if message["preload"] else 1))
+        self._channel.send(_wire.answer(b"r", threads_for_a_trial() if message["preload"] else 1))
 
     def _import(self, modules: Sequence[str]) -> None:
         """Import ahead of the children. What fails here fails again in the child, which reports it."""

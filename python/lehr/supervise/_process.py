@@ -19,8 +19,9 @@ from lehr.supervise._helper import interpreter_command
 MARKER = "LEHR_HELPER"
 """Environment variable that all processes of a helper inherit: how to find them when it is dead."""
 
-_QUIET_IMPORTS = {"ORT_DISABLE_TELEMETRY": "1"}
-"""Defaults for trials: onnxruntime else starts a telemetry thread when imported, which makes fork unsafe."""
+_QUIET_IMPORTS = {"ORT_DISABLE_TELEMETRY": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""Defaults for trials, so that a helper that imports can still fork: onnxruntime else starts a telemetry thread when
+imported, and ``torch.cuda.is_available()``, which many modules ask at import, starts CUDA."""
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

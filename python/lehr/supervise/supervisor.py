@@ -55,8 +55,9 @@ class Supervisor:
     ``devices``: readers of the memory in use, in MB of 10^6 bytes, by device name. After a trial that was given
     such a device its memory must come back to where it was within 5 s; until it has, and as long as a process that
     cannot be killed holds it, the device is *quarantined*: trials that ask for it end as ``crashed`` without being
-    started, and those of other devices go on. Trials of one device take turns. ``cuda`` and ``cuda:N`` need no reader:
-    NVML is asked.
+    started, and those of other devices go on. Trials of one device take turns. ``cuda``, which is ``cuda:0``, and
+    ``cuda:N`` need no reader: NVML is asked. What other programs hold there is no reason for a quarantine; that the GPU
+    is lost or needs a reset is one.
 
     ``abandon_s``: a process that survives SIGKILL so long hangs in the kernel. It is given up, the trial's evidence
     names it as ``lost``, and the next trial gets another helper.
@@ -98,7 +99,7 @@ class Supervisor:
             )
         self._environment = _options.environment(environment)
         self._cgroup = cgroup if cgroup is None or cgroup is False else os.fspath(cgroup)
-        self._devices = Devices(_options.devices(devices))
+        self._devices = Devices(_options.devices(devices), environment=self._environment)
         self._abandon_s = _options.seconds("abandon_s", abandon_s)
         self._namespace = _options.flag("namespace", namespace)
         self._lock = threading.Lock()
@@ -261,6 +262,11 @@ class Supervisor:
         if helper.threads == 1 or not modules:
             return helper
         helper.stop()
+        if helper.threads == 0:
+            self._spawn_why[key] = (
+                f"importing {', '.join(modules)} starts CUDA, which does not survive a fork"
+            )
+            return None
         count = helper.threads - 1
         self._spawn_why[key] = (
             f"importing {', '.join(modules)} leaves {count} thread(s) that a fork would break"

@@ -1,12 +1,21 @@
 #include "lehr/estimators/gpu/driver.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace lehr::gpu {
 
 // After one of these every later call fails too (CUDA driver API, CUresult: "the process must be terminated
-// and relaunched"): ECC and link errors, illegal address, timeout, assert and the faults of a running kernel.
+// and relaunched"): errors of ECC, links and containment, illegal address, timeout, the faults of a running
+// kernel, and the end of an MPS client. Those between them in number (711 to 713: peers, host memory; 720: a
+// launch) leave the context as it was.
 bool DriverError::sticky() const noexcept {
-  return code_ == 214 || code_ == 220 || code_ == 700 || code_ == 702 || (code_ >= 709 && code_ <= 719) ||
-         code_ == 999;
+  constexpr std::array codes{214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 999};
+  return std::ranges::find(codes, code_) != codes.end();
+}
+
+bool DriverError::context_is_gone() const noexcept {
+  return code_ == invalid_context || code_ == invalid_handle || code_ == context_is_destroyed;
 }
 
 Driver::Driver(const std::string& path) : library_(path, "NVIDIA driver") {
@@ -20,14 +29,17 @@ Driver::Driver(const std::string& path) : library_(path, "NVIDIA driver") {
   library_.find(release_context, "cuDevicePrimaryCtxRelease_v2");
   library_.find(push_context, "cuCtxPushCurrent_v2");
   library_.find(pop_context, "cuCtxPopCurrent_v2");
-  library_.find(synchronize, "cuCtxSynchronize");
+  library_.find(exchange_capture_mode, "cuThreadExchangeStreamCaptureMode");
+  library_.find(create_stream, "cuStreamCreate");
+  library_.find(destroy_stream, "cuStreamDestroy_v2");
+  library_.find(synchronize, "cuStreamSynchronize");
   library_.find(load_module, "cuModuleLoadData");
   library_.find(unload_module, "cuModuleUnload");
   library_.find(function, "cuModuleGetFunction");
   library_.find(allocate, "cuMemAlloc_v2");
   library_.find(release, "cuMemFree_v2");
-  library_.find(copy_in, "cuMemcpyHtoD_v2");
-  library_.find(copy_out, "cuMemcpyDtoH_v2");
+  library_.find(copy_in, "cuMemcpyHtoDAsync_v2");
+  library_.find(copy_out, "cuMemcpyDtoHAsync_v2");
   library_.find(launch, "cuLaunchKernel");
   library_.find(error_name_, "cuGetErrorName");
   library_.find(error_text_, "cuGetErrorString");

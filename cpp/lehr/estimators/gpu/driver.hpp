@@ -24,6 +24,9 @@ enum Code : int {
   out_of_memory = 2,
   not_initialized = 3,
   no_device = 100,
+  invalid_context = 201,
+  invalid_handle = 400,
+  context_is_destroyed = 709,
 };
 
 // An entry point of the driver failed.
@@ -33,6 +36,9 @@ class DriverError : public DeviceError {
   int code() const noexcept { return code_; }
   // Whether it leaves the process unable to use the GPU again.
   bool sticky() const noexcept;
+  // Whether what was held is of a context that is gone: it cannot be used, nor given back. Another may be
+  // opened.
+  bool context_is_gone() const noexcept;
 
  private:
   int code_;
@@ -56,14 +62,17 @@ class Driver {
   int (*release_context)(int device) = nullptr;
   int (*push_context)(ContextHandle*) = nullptr;
   int (*pop_context)(ContextHandle**) = nullptr;
-  int (*synchronize)() = nullptr;
+  int (*exchange_capture_mode)(int* mode) = nullptr;
+  int (*create_stream)(StreamHandle**, unsigned flags) = nullptr;
+  int (*destroy_stream)(StreamHandle*) = nullptr;
+  int (*synchronize)(StreamHandle*) = nullptr;
   int (*load_module)(ModuleHandle**, const void* image) = nullptr;
   int (*unload_module)(ModuleHandle*) = nullptr;
   int (*function)(FunctionHandle**, ModuleHandle*, const char* name) = nullptr;
   int (*allocate)(Address*, std::size_t bytes) = nullptr;
   int (*release)(Address) = nullptr;
-  int (*copy_in)(Address, const void*, std::size_t bytes) = nullptr;
-  int (*copy_out)(void*, Address, std::size_t bytes) = nullptr;
+  int (*copy_in)(Address, const void*, std::size_t bytes, StreamHandle*) = nullptr;
+  int (*copy_out)(void*, Address, std::size_t bytes, StreamHandle*) = nullptr;
   int (*launch)(FunctionHandle*, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                 unsigned block_y, unsigned block_z, unsigned shared_bytes, StreamHandle*, void** parameters,
                 void** extra) = nullptr;

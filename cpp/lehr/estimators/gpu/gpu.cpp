@@ -13,14 +13,17 @@ namespace lehr::gpu {
 namespace {
 
 // CUdevice_attribute
+constexpr int clock_rate = 13;
+constexpr int multiprocessor_count = 16;
+constexpr int integrated = 18;
 constexpr int capability_major = 75;
 constexpr int capability_minor = 76;
+constexpr int single_to_double_ratio = 87;
+
+// The GPU has to be faster by this much: what is known of it was not measured.
+constexpr double margin = 2;
 
 constexpr const char* no_kernel = "this build of lehr has no GPU kernel: it was built without nvcc";
-
-std::string dotted(int capability) {
-  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
-}
 
 void initialise(const Driver& driver) {
   const int code = driver.init(0);
@@ -82,16 +85,11 @@ int Gpu::find_device(Status& status) {
   driver_->check(driver_->device_attribute(&minor, capability_minor, device),
                  "asking for the compute capability");
   status.capability = 10 * major + minor;
-  // Within a major version newer kernels run on older drivers, across them they do not.
-  if (image_.toolkit / 1000 > status.driver_version / 1000) {
-    throw DeviceError("the NVIDIA driver is too old: it supports CUDA " +
-                      version_text(status.driver_version) + ", and the kernel was built with CUDA " +
-                      version_text(image_.toolkit) + "; update the driver");
-  }
-  if (status.capability < image_.capability) {
-    throw DeviceError("the GPU is too old: " + status.device + " has compute capability " +
-                      dotted(status.capability) + ", and the kernel needs " + dotted(image_.capability));
-  }
+  int on_chip = 0;
+  driver_->check(driver_->device_attribute(&on_chip, integrated, device), "asking what kind of GPU it is");
+  const std::string why =
+      misfit(image_, {status.device, status.capability, on_chip > 0, status.driver_version});
+  if (!why.empty()) throw DeviceError(why);
   return device;
 }
 
@@ -115,24 +113,69 @@ void Gpu::score(const ParzenEstimator& first, const ParzenEstimator* second, std
   check_kernel();
   check_process();
   const std::scoped_lock lock(mutex_);
+  for (bool again = false;; again = true) {
+    try {
+      if (!session_) {
+        Status status;
+        const int device = find_device(status);
+        session_ = std::make_unique<Session>(*driver_, device, image_);
+      }
+      const FlatMixture flat = flat_mixture(first);
+      FlatMixture other;
+      if (second != nullptr) other = flat_mixture(*second);
+      session_->score(flat_axes(first), flat, second == nullptr ? nullptr : &other, points, count, out);
+      return;
+    } catch (const DriverError& error) {
+      recover(error);
+      // Somebody reset the device: a new context is as good as the first was.
+      if (error.code() != context_is_destroyed || again) throw;
+    }
+  }
+}
+
+// What a failure leaves of the session.
+void Gpu::recover(const DriverError& error) {
+  if (error.sticky()) {
+    broken_ =
+        std::string("the GPU failed earlier in this process, and CUDA works again only in a new one: ") +
+        error.what();
+    session_.reset();
+  } else if (error.context_is_gone() && session_) {
+    session_->lose();
+    session_.reset();
+  } else if (error.code() == out_of_memory && session_) {
+    session_->trim();
+  }
+}
+
+bool Gpu::worth(const ParzenEstimator& estimator, std::size_t points, std::size_t kernels) {
+  if (image_.bytes.empty() || (owner_ != 0 && owner_ != getpid())) return false;
+  const std::scoped_lock lock(mutex_);
+  const Work work = work_of(estimator, points, kernels);
+  if (!session_ && waited_s_ + work.processor_s < opening_s) {
+    waited_s_ += work.processor_s;
+    return false;
+  }
+  if (!card_) look_at_card();
+  return broken_.empty() && work.processor_s >= margin * device_seconds(work, *card_);
+}
+
+// Where there is none, a card of which nothing is known: no batch is worth it, and nobody looks again.
+void Gpu::look_at_card() {
+  Card card;
   try {
-    if (!session_) {
-      Status status;
-      const int device = find_device(status);
-      session_ = std::make_unique<Session>(*driver_, device, image_);
-    }
-    const FlatMixture flat = flat_mixture(first);
-    FlatMixture other;
-    if (second != nullptr) other = flat_mixture(*second);
-    session_->score(flat_axes(first), flat, second == nullptr ? nullptr : &other, points, count, out);
-  } catch (const DriverError& error) {
-    if (error.sticky()) {
-      broken_ =
-          std::string("the GPU failed earlier in this process, and CUDA works again only in a new one: ") +
-          error.what();
-      session_.reset();
-    }
-    throw;
+    Status status;
+    const int device = find_device(status);
+    card.capability = status.capability;
+    const auto ask = [&](int& value, int attribute) {
+      driver_->check(driver_->device_attribute(&value, attribute, device), "asking what the GPU can do");
+    };
+    ask(card.multiprocessors, multiprocessor_count);
+    ask(card.clock_khz, clock_rate);
+    ask(card.double_ratio, single_to_double_ratio);
+    card_ = card;
+  } catch (const DeviceError&) {
+    card_ = Card{};
   }
 }
 

@@ -8,22 +8,19 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "lehr/estimators/gpu/cost.hpp"
 #include "lehr/estimators/gpu/image.hpp"
 #include "lehr/estimators/parzen.hpp"
 
 namespace lehr::gpu {
 
 class Driver;
+class DriverError;
 class Session;
-
-// Whether so many points, kernels and dimensions are enough for the way to the device and back not to matter:
-// some 50 ms of a processor core. Not measured on a device yet.
-constexpr bool worth(std::size_t points, std::size_t kernels, std::size_t dimensions) {
-  return points * kernels * dimensions >= std::size_t{1} << 26;
-}
 
 struct Status {
   bool available = false;
@@ -52,6 +49,12 @@ class Gpu {
   void score(const ParzenEstimator& first, const ParzenEstimator* second, std::span<const double> points,
              std::size_t count, std::span<double> out);
 
+  // Whether a batch should go to the GPU rather than to one processor core: kinds of dimensions and the
+  // card's rate in double precision weigh. The first use pays for opening the device, so until the processor
+  // has worked as long as that takes on batches that it might have got, CUDA is not even started. Of
+  // `estimator` only the dimensions count; kernels: of all mixtures.
+  bool worth(const ParzenEstimator& estimator, std::size_t points, std::size_t kernels);
+
   // Gives everything of the device back; the next call opens it again.
   void close();
 
@@ -59,6 +62,8 @@ class Gpu {
   void check_process() const;
   void check_kernel() const;
   int find_device(Status& status);
+  void look_at_card();
+  void recover(const DriverError& error);
   void forget();
 
   std::string path_;
@@ -69,6 +74,8 @@ class Gpu {
   std::string broken_;  // why this process cannot use the GPU any more
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Session> session_;
+  std::optional<Card> card_;  // once somebody asked whether a batch is worth it
+  double waited_s_ = 0;       // work of the processor that a GPU might have done
 };
 
 }  // namespace lehr::gpu
