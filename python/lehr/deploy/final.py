@@ -138,8 +138,8 @@ class Final:
         settled: whether nothing that was left can be better by a noticeable amount, and the winner was measured
             twice.
         default: the default configuration, where it took part.
-        over_default: by how much the winner is better than the default; None where the default won, did not run, or
-            took no part. It is higher than ``low`` with the confidence asked for (99 %).
+        over_default: by how much the winner is better than the default; None where the default won, did not run within
+            the limits, or took no part. It is higher than ``low`` with the confidence asked for (99 %).
         standings: how each candidate did, by name.
         sentences: what was settled and what was not, for people.
         history: every measurement in order, in JSON-safe form; :func:`lehr.deploy.finalists.race` goes on from it.
@@ -198,7 +198,9 @@ def tell(
         if over_default is not None:
             said.append(f"{winner} is better than the default configuration by {over_default}.")
         said += [
-            f"{winner} and {one.candidate} are not told apart ({_ahead(one)}); {winner} measured better."
+            f"{winner} and {one.candidate} measured the same."
+            if one.ahead is not None and one.ahead.mean == 0
+            else f"{winner} and {one.candidate} are not told apart ({_ahead(one)}); {winner} measured better."
             for one in standings.values()
             if one.state == "open" and one.candidate != default
         ]

@@ -274,11 +274,11 @@ class _Race:
         return self.default
 
     def over_default(self, name: str) -> Gain | None:
-        """By how much a candidate is better than the default; None where that is not known."""
+        """By how much a candidate is better than the default; None where that is not known or it misses a limit."""
         if self.default is None or name == self.default:
             return None
         known = self.points()
-        if not known[self.default]:
+        if not known[self.default] or not self.met(self.default):
             return None
         return self.gain(known, name, self.default, self.default_error)
 

@@ -101,9 +101,13 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
         DeploymentError: it is not; one sentence says what cannot be.
     """
     there = best.machine.get("cores")
-    believed = isinstance(there, int) and not isinstance(there, bool) and 1 <= there <= _MOST_CORES
+    cores_then = (
+        [there]
+        if isinstance(there, int) and not isinstance(there, bool) and 1 <= there <= _MOST_CORES
+        else []
+    )
     problem = ""
-    for cores in [available_cores(), *([there] if believed else [])]:
+    for cores in [available_cores(), *cores_then]:
         space = deployment_space(
             opened.models, cores, backends=[find_backend(one) for one in opened.backends]
         )
