@@ -108,9 +108,7 @@ class Watch:
             self._no_nvml, self._nvml = f"the GPU's clock and temperature are unknown: {error}", None
             library.close()
             return
-        if (
-            not clock.idle
-        ):  # between calls, and before the first, a GPU rests: that is no clock to compare with
+        if not clock.idle:  # a GPU that rests, as before the first call, has a clock that says nothing
             self._ticks.append((samples, float(clock.mhz)))
         self._celsius.append(float(celsius))
         self._held_down.append((samples, clock.throttled))
