@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +183,18 @@ class Backend(Protocol):
         """The text of a load.py that lies beside the file named ``artefact`` and opens it with the runtime alone.
 
         Its ``load()`` returns a function from inputs by name to the list of outputs.
+        """
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """A backend that can tell before any trial what it cannot run. Not every one is."""
+
+    def unable(self, model: Model) -> Mapping[str, str]:
+        """Choices that cannot run with this model here, as ``variable=value``, and why, in a phrase. Asked in the
+        stage.
+
+        Only what is certain: whatever else cannot run shows in its trial.
         """
 
 

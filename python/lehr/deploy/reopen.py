@@ -101,13 +101,11 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
         DeploymentError: it is not; one sentence says what cannot be.
     """
     there = best.machine.get("cores")
-    cores_then = (
-        [there]
-        if isinstance(there, int) and not isinstance(there, bool) and 1 <= there <= _MOST_CORES
-        else []
-    )
+    known = [available_cores()]
+    if isinstance(there, int) and not isinstance(there, bool) and 1 <= there <= _MOST_CORES:
+        known.append(there)
     problem = ""
-    for cores in [available_cores(), *cores_then]:
+    for cores in known:
         space = deployment_space(
             opened.models, cores, backends=[find_backend(one) for one in opened.backends]
         )
@@ -115,7 +113,7 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
         config = {
             name: value
             for name, value in best.config.items()
-            if name in space.names or (name, value) not in _known(opened)
+            if name in space.names or (name, value) not in _lone(opened)
         }
         try:
             space.validate(config)
@@ -126,7 +124,7 @@ def _check_config(place: Path, best: Best, opened: Opened) -> None:
     raise DeploymentError(f"{place}: its configuration is none of this deployment: {problem}")
 
 
-def _known(opened: Opened) -> list[tuple[str, object]]:
+def _lone(opened: Opened) -> list[tuple[str, object]]:
     models: Sequence[tuple[str, object]] = [("model", name) for name in opened.models]
     return [*models, *(("backend", name) for name in opened.backends)]
 

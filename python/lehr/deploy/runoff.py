@@ -11,6 +11,7 @@ from lehr.deploy.best import Figures
 from lehr.deploy.final import Final, Measurement
 from lehr.deploy.finalists import race
 from lehr.deploy.objective import Objective
+from lehr.deploy.twins import SAME_AS
 from lehr.errors import OptionError
 from lehr.limits import VERDICTS, Judgement, Limit, judge, verdicts_of
 from lehr.metrics import figure, metric
@@ -228,7 +229,10 @@ def choose(
     able = [
         trial
         for trial in study.trials
-        if trial.outcome == "ok" and trial.objective is not None and trial.number not in without
+        if trial.outcome == "ok"
+        and trial.objective is not None
+        and trial.number not in without
+        and SAME_AS not in trial.facts  # it is the other one in other words
     ]
     met = sorted((one for one in able if one.feasible and one.config != baseline), key=worth, reverse=True)
     left_open = [one for one in able if one.judged.answer == "borderline" and one.config != baseline]

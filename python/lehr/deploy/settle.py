@@ -33,7 +33,7 @@ class Settled:
 def settle(request: Request, workload: Workload) -> Settled:
     """Settle what is searched and under which name. Raises StorageError for a storage that is not one."""
     objective, limits = request.objective, request.limits
-    notes = list(workload.opened.notes)
+    notes = list(workload.notes)
     if request.model is None and limits and not _given(request):
         notes.append("(Default limits; your own: --max-latency-p95, --max-memory, --min-accuracy...)")
     accuracy_matters = objective.metric != "accuracy" and all(limit.metric != "accuracy" for limit in limits)

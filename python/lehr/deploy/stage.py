@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lehr.deploy import stored
 from lehr.deploy.accuracy import Run, evaluate
 from lehr.deploy.agreement import REFERENCE_ITEMS
-from lehr.deploy.backend import Backend, Session
+from lehr.deploy.backend import Backend, Foresighted, Session
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
 from lehr.deploy.metric import Function, Metric
@@ -58,7 +58,9 @@ class Opened:
 
     ``samples`` counts the items a configuration is judged by (made-up ones included), ``labelled`` says whether truth
     is known; ``metric`` is the user's own. By model, of the default configuration: ``call_s``, seconds a call with one
-    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``notes`` are for the user.
+    item or the fixed batch, and ``accuracy`` on labelled samples (empty without labels). ``unable`` holds, by model and
+    backend, the choices that cannot run and why (:class:`lehr.deploy.backend.Foresighted`). ``notes`` are sentences for
+    the user.
     """
 
     models: Mapping[str, OnnxModel]
@@ -71,6 +73,7 @@ class Opened:
     accuracy: Mapping[str, float]
     notes: tuple[str, ...] = ()
     metric: Metric | None = None
+    unable: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def described(self) -> str:
@@ -189,7 +192,7 @@ class Stage:
             **asked,
             "data": data,  # a function of the user's is called in the stage, like all that is his
             "metric": metric,
-            "backend": self.backends[0],
+            "backends": self.backends,
             "workdir": str(self.workdir),
             "reference_s": self._reference_s,
         }
@@ -210,6 +213,7 @@ class Stage:
             accuracy=told["accuracy"],
             notes=tuple(told["notes"]),
             metric=metric,
+            unable=told["unable"],
         )
 
     def _why(self, ending: Ending) -> str:
@@ -258,11 +262,13 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
             name: OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis)
             for name, path in request["paths"].items()
         }
-    runtime = find_backend(request["backend"])
+    runtimes = [find_backend(name) for name in request["backends"]]
+    runtime = runtimes[0]
     told: dict[str, Any] = {
         "models": {},
         "call_s": {},
         "accuracy": {},
+        "unable": {},
         "source": source.as_json(),
         "samples": 0,
     }
@@ -305,6 +311,9 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
             )
         told["models"][name] = as_plain(model)
         told["call_s"][name] = call_s
+        told["unable"][name] = {
+            one.name: dict(one.unable(model)) for one in runtimes if isinstance(one, Foresighted)
+        }
         told["samples"] = max(told["samples"], min(evaluation.count, scorer.count))
         told["labelled"] = evaluation.labels is not None
     return {**told, "notes": list(dict.fromkeys(notes))}

@@ -395,7 +395,12 @@ class Tuning:
             initial=[workload.baseline] if workload.baseline in workload.space else [],
             early_end=request.early_end,
             repeat_disturbed=max(3, (request.budget.trials or 25) // 5),
-            executor=DeploymentExecutor(supervisor, self._stage, workload.opened),
+            executor=DeploymentExecutor(
+                supervisor,
+                self._stage,
+                workload.opened,
+                lambda: [] if self._study is None else self._study.trials,
+            ),
             on_event=self._event,
             finish=self._finish,
         )

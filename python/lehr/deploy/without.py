@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,59 @@ def without(space: Space, drops: Sequence[str]) -> Space:
             raise OptionError(f"without: there is no variable {name!r}; {_offers(space)}")
         space = _drop(space, name, value)
     return space
+
+
+def without_unable(
+    space: Space, unable: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> tuple[Space, tuple[str, ...]]:
+    """The space without what cannot run, and a sentence on each such choice.
+
+    A choice that none of the models can take with any backend is dropped, another is forbidden where it cannot run.
+
+    Args:
+        space: of a deployment.
+        unable: by model and backend, choices as ``variable=value``, and why.
+    """
+    cases = [(model, backend) for model, runtimes in unable.items() for backend in runtimes]
+    reasons: dict[str, dict[tuple[str, str], str]] = {}
+    for model, backend in cases:
+        for choice, reason in unable[model][backend].items():
+            reasons.setdefault(choice, {})[model, backend] = reason
+    notes = []
+    for choice, found in reasons.items():
+        name, _, value = choice.partition("=")
+        if name not in space.names or value not in map(str, (_listed(space[name]) or ("", ()))[1]):
+            continue  # the user left it out
+        try:
+            if len(found) == len(cases) and _everywhere(space, found):
+                space, where = _drop(space, name, value), ""
+            else:
+                space = _space(
+                    list(space.variables),
+                    [*space.forbid, *(_case(space, one, name, value) for one in found)],
+                    name,
+                    value,
+                )
+                where = f" for {', '.join(dict.fromkeys(model for model, _ in found))}"
+        except OptionError:
+            continue  # nothing would be left: let its trial tell
+        why = "; ".join(dict.fromkeys(found.values()))
+        notes.append(f"{value} is left out{where}: {why}.")
+    return space, tuple(notes)
+
+
+def _everywhere(space: Space, found: Mapping[tuple[str, str], str]) -> bool:
+    """Whether these cases are all that the space has: a backend that foresees nothing is none of them."""
+    backends = _listed(space["backend"]) if "backend" in space.names else None
+    return backends is None or {backend for _, backend in found} == set(map(str, backends[1]))
+
+
+def _case(space: Space, case: tuple[str, str], name: str, value: str) -> Condition:
+    condition = param(name) == value
+    for variable, one in zip(("model", "backend"), case, strict=True):
+        if variable in space.names:
+            condition = condition & (param(variable) == one)
+    return condition
 
 
 def _drop(space: Space, name: str, value: str) -> Space:

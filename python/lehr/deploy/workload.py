@@ -17,7 +17,7 @@ from lehr.deploy.machine import available_cores
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.space import baseline, deployment_space
 from lehr.deploy.stage import Opened, Stage
-from lehr.deploy.without import without
+from lehr.deploy.without import without, without_unable
 
 if TYPE_CHECKING:
     from lehr.space import Space
@@ -38,6 +38,7 @@ class Workload:
         baseline: the default configuration, the runtime's own choices.
         identity: what fixes the measurements, byte for byte; JSON-safe.
         is_zoo: whether these are the bundled models.
+        notes: what opening them found worth saying.
     """
 
     subject: str
@@ -48,6 +49,7 @@ class Workload:
     baseline: dict[str, Any]
     identity: dict[str, Any]
     is_zoo: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> bool:
@@ -104,6 +106,7 @@ def open_workload(stage: Stage, request: Any, *, drops: Sequence[str] = ()) -> W
     cores = available_cores()
     runtimes = [find_backend(name) for name in opened.backends]
     space = without(deployment_space(opened.models, cores, backends=runtimes), drops)
+    space, left_out = without_unable(space, opened.unable)
     identity = {
         "models": {name: model.sha256 for name, model in opened.models.items()},
         "source": opened.source.key(),
@@ -121,6 +124,7 @@ def open_workload(stage: Stage, request: Any, *, drops: Sequence[str] = ()) -> W
         baseline=baseline(opened.models, cores, backends=runtimes),
         identity=identity,
         is_zoo=models is None,
+        notes=(*opened.notes, *left_out),
     )
 
 

@@ -66,7 +66,7 @@ class PlainLines:
         )
         best = study.best
         mark = "best so far" if best is not None and best.number == trial.number else rows.reason(trial)
-        mark = "; ".join(part for part in (mark, "disturbed" if trial.disturbed else "") if part)
+        mark = "; ".join(part for part in (mark, rows.remarks(trial)) if part)
         parts = [
             f"{len(study):>{max(1, len(self._total) - 1)}}{self._total}  #{trial.number:<3}",
             f"{rows.SHOWN[rows.kind(trial)]:<10}",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lehr.deploy.objective import Objective
+from lehr.deploy.twins import SAME_AS
 from lehr.limits import Limit, verdicts_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ def columns(objective: Objective, limits: Iterable[Limit]) -> tuple[str, ...]:
     """The metrics to show: p95, memory, the limited ones and the objective, in this order, once each."""
     others = (limit.metric for limit in limits)
     return tuple(dict.fromkeys((*_ALWAYS, *others, objective.metric)))
+
+
+def remarks(trial: StudyTrial) -> str:
+    """What else a line should say: that it was disturbed, that it is another trial in other words."""
+    same = trial.facts.get(SAME_AS)
+    return "; ".join(
+        part
+        for part in (
+            "" if same is None else f"the same as #{same}, not measured again",
+            "disturbed" if trial.disturbed else "",
+        )
+        if part
+    )
 
 
 def reason(trial: StudyTrial) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -116,6 +116,15 @@ class OnnxRuntime:
         default |= {"memory_pattern": True, "graph_optimization": "all"}
         return Share(tuple(variables), default, tuple(forbid))
 
+    def unable(self, model: Model) -> dict[str, str]:
+        """bfloat16, where an operator of the model has no kernel for it."""
+        from lehr.deploy.backends._ort_kernels import without_bfloat16
+
+        lacking = without_bfloat16(model.path)
+        if not lacking:
+            return {}
+        return {"quantization=bf16": f"this runtime has no bfloat16 kernel for {_listed(lacking)}"}
+
     def prepare_key(self, config: Config) -> str:
         """The recipe, with its own options."""
         return recipe_key(config)
@@ -207,6 +216,11 @@ class OrtSession:
     def close(self) -> None:
         """Let the runtime free model, arena and threads."""
         del self._binding, self._session
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _known(config: Config, variable: str, default: str, names: Mapping[str, str]) -> str:
