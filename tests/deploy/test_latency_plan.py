@@ -58,3 +58,31 @@ def test_all_attempts_fit_into_the_trial() -> None:
     assert bounded.retry_s + bounded.max_s < 30.0
     assert (bounded.max_samples, bounded.retries) == (strict.max_samples, strict.retries)
     assert strict.within(1e6) == strict
+
+
+def test_a_round_of_a_final_is_strict_with_limits_and_shorter() -> None:
+    strict, final = LatencyPlan().strict(), LatencyPlan().final()
+    assert (final.confidence, final.tail_index, final.spell, final.hasty) == (
+        strict.confidence, strict.tail_index, strict.spell, False,
+    )  # fmt: skip
+    assert final.least_s < strict.least_s
+    assert (final.enough_s, final.retries) == (LatencyPlan().enough_s, 0)
+
+
+def test_what_others_took_counts_in_the_errors_that_are_told() -> None:
+    from lehr.deploy.evaluate import DISTURBED_SHARE, told_errors
+
+    report = latency.time_call(lambda: time.sleep(0.001), {}, LatencyPlan(warmup_s=0.01, retries=0))
+    quiet = replace(report, conditions=replace(report.conditions, contended=""))
+    assert told_errors(quiet) == quiet.sem()
+    for stolen, foreign, share in ((0.4, 0.6, 0.4), (0.9, 0.3, 0.3), (None, 0.5, DISTURBED_SHARE)):
+        busy = replace(
+            report,
+            conditions=replace(report.conditions, contended="busy", stolen_share=stolen, foreign_cpu=foreign),
+        )
+        told, metrics = told_errors(busy), busy.metrics()
+        assert told["throughput_items_s"] >= share * metrics["throughput_items_s"]
+        assert (
+            told["latency_mean_ms"] < 2 * share * metrics["latency_mean_ms"] + quiet.sem()["latency_mean_ms"]
+        )
+        assert "latency_samples" not in told
