@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lehr.cli.exits import Exit
 from lehr.cli.output import emit, say
-from lehr.report.grid import aligned
+from lehr.report.columns import aligned
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lehr.cli.output import emit, say
 from lehr.cli.places import check_writable
 from lehr.cli.progress import Show, while_shown
 from lehr.quantities import duration_s
-from lehr.report.grid import aligned
+from lehr.report.columns import aligned
 
 if TYPE_CHECKING:
     from lehr.bench.paper import Reproduction

@@ -10,7 +10,7 @@ from types import FrameType
 from lehr.cli.exits import Exit
 
 
-class Ending:
+class Termination:
     """How the process was asked to end, if at all."""
 
     def __init__(self) -> None:
@@ -23,13 +23,13 @@ class Ending:
 
 
 @contextmanager
-def orderly_termination() -> Iterator[Ending]:
+def orderly_termination() -> Iterator[Termination]:
     """Make SIGTERM and SIGHUP end the block as Ctrl-C does.
 
     They raise SIGINT in this process: the study defers that while it writes a record, so that it does not have to
     know of other signals. Where SIGINT is ignored, as in a shell script's background jobs, they interrupt themselves.
     """
-    ending = Ending()
+    ending = Termination()
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         ending.signal = signal.Signals(number)

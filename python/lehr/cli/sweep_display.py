@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
+from lehr.report.columns import aligned
 from lehr.report.display import is_terminal
-from lehr.report.grid import aligned
 
 if TYPE_CHECKING:
     from lehr.bench import CellSummary, Progress

@@ -16,7 +16,7 @@ from lehr.cli.invocation import invoked_as
 from lehr.cli.limits import LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.places import check_storage, check_writable
-from lehr.cli.signals import Ending, ignore_interrupts, orderly_termination
+from lehr.cli.signals import Termination, ignore_interrupts, orderly_termination
 from lehr.cli.typed import batch_axes, policies, shapes
 from lehr.errors import DeploymentError, LehrError, OptionError
 
@@ -66,7 +66,7 @@ def tune(options: TuneOptions) -> Exit:
         return _tune(options, ending)
 
 
-def _tune(options: TuneOptions, ending: Ending) -> Exit:
+def _tune(options: TuneOptions, ending: Termination) -> Exit:
     from lehr.deploy.request import read_request
     from lehr.deploy.tune import Tuning
     from lehr.report.display import choose

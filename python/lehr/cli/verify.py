@@ -16,7 +16,7 @@ from lehr.cli.signals import orderly_termination
 from lehr.errors import OptionError
 from lehr.metrics import bound, figure, metric, number
 from lehr.report import figures
-from lehr.report.grid import aligned
+from lehr.report.columns import aligned
 
 if TYPE_CHECKING:
     from lehr.deploy.verify import Verified

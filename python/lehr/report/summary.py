@@ -10,7 +10,7 @@ from lehr.deploy.tune import Tuned, disturbance
 from lehr.limits import Z95, Judgement, judge
 from lehr.metrics import bound, figure, metric
 from lehr.report import figures, rows
-from lehr.report.grid import aligned
+from lehr.report.columns import aligned
 from lehr.study import Study, StudyTrial
 
 #: Endings other than ``ok`` in a sentence: "the default ...".
