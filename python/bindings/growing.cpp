@@ -9,6 +9,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "checks.hpp"
 #include "lehr/base/rng.hpp"
 #include "lehr/estimators/loops.hpp"
 #include "lehr/estimators/parzen.hpp"
@@ -70,7 +71,10 @@ class BoundGrowing {
 // Kernels evaluated a second, each at one point, by the innermost loop alone with all its arrays in cache:
 // the most that scoring can reach here. Tables of `rows` rows stand for discrete and categorical dimensions.
 double mix_rate(std::size_t normals, std::size_t tables, std::size_t rows, double seconds) {
-  constexpr std::size_t kernels = 128;
+  constexpr std::size_t kernels = 128, most = 1U << 20U;
+  require(rows > 0, "rows must be at least 1");
+  for (const std::size_t size : {normals, tables, rows}) require_at_most(size, most, "each size");
+  require(seconds >= 0 && seconds <= 3600, "seconds must be from 0 to 3600");
   Rng rng(1);
   const auto numbers = [&rng](std::size_t n, double low, double high) {
     std::vector<double> values(n);

@@ -8,6 +8,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "checks.hpp"
 #include "lehr/probe/dependence.hpp"
 #include "lehr/probe/judge.hpp"
 #include "lehr/probe/mean.hpp"
@@ -26,6 +27,11 @@ py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, 
                                             double confidence, double tail_index, double spell, double margin,
                                             std::size_t least) {
   const std::span<const double> all = view(samples);
+  require_measured(all, "samples");
+  require_share(share, "share");
+  require_share(confidence, "confidence");
+  for (const double value : {limit, tail_index, spell, margin})
+    require_finite(value, "every option of a verdict");
   probe::Verdict verdict({limit, share, confidence, tail_index, spell, margin});
   std::size_t used = all.size();
   {
@@ -43,13 +49,19 @@ py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, 
 // (value, low, high, coverage, effective samples, supported, samples needed)
 using QuantileTuple = std::tuple<double, double, double, double, double, bool, std::size_t>;
 QuantileTuple quantile(const Array& sorted, double share, double confidence, double discount) {
-  if (sorted.size() == 0) throw OptionError("a percentile needs at least one sample");
+  require(sorted.size() != 0, "a percentile needs at least one sample");
+  require_measured(view(sorted), "samples");
+  require_share(share, "share");
+  require_share(confidence, "confidence");
+  require_finite(discount, "discount");
   const probe::Quantile found = probe::quantile(view(sorted), share, confidence, discount);
   return {found.value, found.low, found.high, found.coverage, found.effective, found.supported, found.needed};
 }
 
 // (half-width as a share of the mean, blocks).
 std::tuple<double, std::size_t> mean_half_width(const Array& samples_ms, double confidence) {
+  require_share(confidence, "confidence");
+  require_measured(view(samples_ms), "samples_ms");
   probe::BlockMeans means(confidence);
   for (const double value : view(samples_ms)) means.add(value);
   return {means.half_width(), means.blocks()};
@@ -59,6 +71,7 @@ std::tuple<double, std::size_t> mean_half_width(const Array& samples_ms, double 
 std::tuple<std::size_t, bool> measure_mean(const Array& samples_ms, const PrecisionTuple& precision,
                                            double enough_seconds) {
   const std::span<const double> all = view(samples_ms);
+  require_measured(all, "samples_ms");
   probe::Bounds bounds;
   bounds.max_samples = 100'000'000;
   bounds.max_seconds = 1e6;
@@ -79,6 +92,7 @@ std::tuple<std::size_t, bool> measure_mean(const Array& samples_ms, const Precis
 // (calls, how it ended): the warm-up rule on recorded durations; "" when they are too few.
 std::tuple<std::size_t, std::string> warm_up(const Array& durations_ms, std::size_t max_calls,
                                              double max_ms) {
+  require_measured(view(durations_ms), "durations_ms");
   probe::Warmup warmup({max_calls, max_ms});
   for (const double duration : view(durations_ms)) {
     if (!warmup.add(duration)) break;
@@ -117,22 +131,41 @@ void bind_probe_verdict(py::module_& m) {
   m.def("probe_mean", &mean_half_width, py::arg("samples_ms"), py::arg("confidence"),
         "(half-width of the mean's interval as a share of the mean, blocks); infinite with fewer than 3 "
         "blocks.");
-  m.def("probe_student_t", &probe::student_t, py::arg("confidence"), py::arg("degrees"),
-        "t with P(|T| <= t) = confidence for Student's distribution.");
+  m.def(
+      "probe_student_t",
+      [](double confidence, std::size_t degrees) {
+        require_share(confidence, "confidence");
+        require(degrees > 0, "degrees must be at least 1");
+        return probe::student_t(confidence, degrees);
+      },
+      py::arg("confidence"), py::arg("degrees"),
+      "t with P(|T| <= t) = confidence for Student's distribution.");
   m.def("probe_measure_mean", &measure_mean, py::arg("samples_ms"), py::arg("precision"),
         py::arg("enough_seconds"),
         "(samples used, whether the mean was known): the timed loop's rule on recorded latencies.");
   m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),
         "(calls, how it ended): the warm-up rule on recorded durations.");
-  m.def("probe_samples_for_point", &probe::samples_for_point, py::arg("share"),
-        "Samples that leave one expected beyond the percentile.");
+  m.def(
+      "probe_samples_for_point",
+      [](double share) {
+        require_share(share, "share");
+        return probe::samples_for_point(share);
+      },
+      py::arg("share"), "Samples that leave one expected beyond the percentile.");
   m.def(
       "probe_autocorrelation_time",
-      [](const Array& values) { return probe::autocorrelation_time(view(values)); }, py::arg("values"),
-      "Integrated autocorrelation time, at least 1.");
+      [](const Array& values) {
+        require_measured(view(values), "values");
+        return probe::autocorrelation_time(view(values));
+      },
+      py::arg("values"), "Integrated autocorrelation time, at least 1.");
   m.def(
       "probe_dependence",
       [](const Array& samples, double limit, double margin) {
+        require(samples.size() != 0, "dependence needs at least one sample");
+        require_measured(view(samples), "samples");
+        require_finite(limit, "limit");
+        require_finite(margin, "margin");
         const probe::Dependence found = probe::dependence(view(samples), limit, margin);
         return py::typing::Tuple<double, double>(py::make_tuple(found.seen, found.unseen));
       },

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "checks.hpp"
 #include "convert.hpp"
 #include "lehr/problems/registry.hpp"
 
@@ -138,13 +139,19 @@ void bind_problems(py::module_& m) {
       .def(
           "family_value",
           [](const Problem& self, double code) {
-            return to_python(self.space()->variable(self.family().value()).decode(code));
+            require(self.family().has_value(), "this problem has no families");
+            const Variable& variable = self.space()->variable(*self.family());
+            require(variable.legal(code), "there is no family of this code");
+            return to_python(variable.decode(code));
           },
           py::arg("code"))
       .def(
           "family_code",
           [](const Problem& self, const py::object& value) {
-            return self.space()->variable(self.family().value()).encode(to_value(value)).value();
+            require(self.family().has_value(), "this problem has no families");
+            const std::optional<double> code = self.space()->variable(*self.family()).encode(to_value(value));
+            require(code.has_value(), "there is no such family");
+            return *code;
           },
           py::arg("value"))
       .def("describe", &Problem::describe);

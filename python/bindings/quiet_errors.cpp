@@ -1,5 +1,7 @@
 // pybind11 answers wrong arguments with a TypeError that quotes all of them, which may be an environment with
-// its secrets, or megabytes. What it says is cut before the quotation, for every function of the module.
+// its secrets, or megabytes. What it says is cut before the quotation, for every function of the module. What
+// it says with a RuntimeError becomes what it is, and a method that is called with None for its object is
+// refused.
 #include <pybind11/pybind11.h>
 
 #include <string>
@@ -45,14 +47,50 @@ void cut_quotation() noexcept {
   Py_XDECREF(trace);
 }
 
+// Errors that pybind11 raises as RuntimeError, by what their texts begin with.
+void rename() noexcept {
+  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  PyObject* text = value != nullptr ? PyObject_Str(value) : nullptr;
+  const char* bytes = text != nullptr ? PyUnicode_AsUTF8(text) : nullptr;
+  const std::string_view message = bytes != nullptr ? bytes : "";
+  PyObject* better = nullptr;
+  if (message.starts_with("Unable to cast Python instance")) better = PyExc_TypeError;
+  if (message.starts_with("pybind11::vectorize: ")) better = PyExc_ValueError;
+  if (better == nullptr) {
+    PyErr_Clear();  // of asking for the text
+    PyErr_Restore(type, value, trace);
+  } else {
+    PyErr_SetObject(better, text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+  }
+  Py_XDECREF(text);
+}
+
 PyObject* dispatch(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   PyObject* result = dispatcher(self, arguments, count, names);
-  if (result == nullptr && PyErr_ExceptionMatches(PyExc_TypeError) != 0) cut_quotation();
-  return result;
+  if (result != nullptr) return result;
+  if (PyErr_ExceptionMatches(PyExc_TypeError) != 0)
+    cut_quotation();
+  else if (PyErr_ExceptionMatches(PyExc_RuntimeError) != 0)
+    rename();
+  return nullptr;
+}
+
+PyObject* dispatch_method(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+  if (PyVectorcall_NARGS(static_cast<std::size_t>(count)) > 0 && arguments[0] == Py_None) {
+    PyErr_SetString(PyExc_TypeError, "a method of lehr's core was called with None; supported: its object");
+    return nullptr;
+  }
+  return dispatch(self, arguments, count, names);
 }
 
 void silence(py::handle object) {
-  if (PyInstanceMethod_Check(object.ptr())) object = PyInstanceMethod_GET_FUNCTION(object.ptr());
+  const bool is_method = PyInstanceMethod_Check(object.ptr());
+  if (is_method) object = PyInstanceMethod_GET_FUNCTION(object.ptr());
   if (PyObject_TypeCheck(object.ptr(), &PyStaticMethod_Type) != 0) {
     silence(object.attr("__func__"));
     return;
@@ -67,9 +105,10 @@ void silence(py::handle object) {
   if (method.ml_flags != (METH_FASTCALL | METH_KEYWORDS))
     throw std::runtime_error("this version of pybind11 calls functions in another way");
   const auto here = reinterpret_cast<Dispatcher>(reinterpret_cast<void (*)()>(method.ml_meth));
-  if (here == &dispatch) return;
+  if (here == &dispatch || here == &dispatch_method) return;
   dispatcher = here;
-  method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&dispatch));
+  const Dispatcher ours = is_method ? &dispatch_method : &dispatch;
+  method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(ours));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "checks.hpp"
 
 namespace py = pybind11;
 
@@ -16,7 +17,13 @@ void bind_rng(py::module_& m) {
            py::arg("purpose"))
       .def("next", &Rng::next)
       .def("uniform", py::overload_cast<>(&Rng::uniform))
-      .def("below", &Rng::below, py::arg("n"))
+      .def(
+          "below",
+          [](Rng& self, std::uint64_t n) {
+            require(n > 0, "n must be at least 1");
+            return self.below(n);
+          },
+          py::arg("n"))
       .def("normal", &Rng::normal)
       .def_property("state", &Rng::state, &Rng::restore);
 }

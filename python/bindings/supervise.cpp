@@ -115,14 +115,14 @@ void bind_supervise(py::module_& m) {
            py::arg("kernel_log") = "/dev/kmsg")
       .def("start", &start, py::arg("arguments"), py::arg("environment"), py::arg("marker"), py::arg("setup"),
            py::arg("log"), py::arg("start_limit_s"))
-      .def("run", &run, py::arg("helper"), py::arg("command"), py::arg("payload"), py::arg("folder"),
-           py::arg("fault"), py::kw_only(), py::arg("timeout_s") = std::nullopt,
+      .def("run", &run, py::arg("helper").none(false), py::arg("command"), py::arg("payload"),
+           py::arg("folder"), py::arg("fault"), py::kw_only(), py::arg("timeout_s") = std::nullopt,
            py::arg("memory_bytes") = std::nullopt, py::arg("start_limit_s") = 120.0, py::arg("grace_s") = 0.0,
            py::arg("linger_s") = 2.0, py::arg("abandon_s") = 10.0, py::arg("result_bytes") = 16 << 20)
-      .def("warm", &Supervisor::warm, py::arg("helper"), py::arg("command"),
+      .def("warm", &Supervisor::warm, py::arg("helper").none(false), py::arg("command"),
            py::call_guard<py::gil_scoped_release>())
-      .def("stop", &Supervisor::stop, py::arg("helper"), py::call_guard<py::gil_scoped_release>())
-      .def("drop", &Supervisor::drop, py::arg("helper"), py::call_guard<py::gil_scoped_release>())
+      .def("stop", &Supervisor::stop, py::arg("helper").none(false), py::call_guard<py::gil_scoped_release>())
+      .def("drop", &Supervisor::drop, py::arg("helper").none(false), py::call_guard<py::gil_scoped_release>())
       .def("close", &Supervisor::close, py::call_guard<py::gil_scoped_release>());
 }
 

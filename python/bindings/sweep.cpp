@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "bind.hpp"
+#include "checks.hpp"
 
 namespace py = pybind11;
 
@@ -88,6 +89,7 @@ void bind_sweep(py::module_& m) {
       .def(
           "wait",
           [](Sweep& self, double seconds) {
+            require(seconds >= 0 && seconds <= 1e9, "seconds must be from 0 to 1e9");
             const py::gil_scoped_release release;  // studies touch no Python object
             return self.wait(std::chrono::milliseconds(static_cast<long>(1000.0 * seconds)));
           },

@@ -1,0 +1,104 @@
+"""Texts of others, with any value in any place: read, or refused with an error of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lehr
+from lehr.bench import Problem
+from recorded_files import CACHE, T4, write
+
+NUMBERS = [-1, 0, 3, 2**64, 10**400, 1e308, 0.5, math.nan, math.inf]
+TEXTS = ["", "x", "ok", "\ud800", "\0"]
+NESTED = [[], [1], ["a", "b"], {}, {"a": 1}, [[[]]], ["not", ["==", "a", 1]]]
+STRANGE = st.sampled_from([None, True, False, *NUMBERS, *TEXTS, *NESTED])
+
+
+def places(value, path=()):
+    yield path
+    for key, entry in (
+        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    ):
+        yield from places(entry, (*path, key))
+
+
+def put(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = put(copy[path[0]], path[1:], new)
+    return copy
+
+
+def mutated(document):
+    """The document with one or two values replaced."""
+
+    @st.composite
+    def draw(pick):
+        changed = document
+        for _ in range(pick(st.integers(1, 2))):
+            changed = put(changed, pick(st.sampled_from(list(places(changed)))), pick(STRANGE))
+        return changed
+
+    return draw()
+
+
+SPACE = lehr.Space(
+    [
+        lehr.Categorical("a", ["p", "q", "r"]),
+        lehr.Int("b", 1, 64, log=True, when=lehr.param("a").isin(["p", "q"])),
+        lehr.Ordinal("c", [1, 2.5, 8]),
+        lehr.Float("d", 1e-4, 1.0, log=True),
+    ],
+    forbid=[(lehr.param("a") == "p") & (lehr.param("c") > 2.5)],
+)
+
+
+def searched():
+    optimizer = lehr.Optimizer(SPACE, constraints={"latency_ms": 20.0}, budget=10, method="guided", seed=1)
+    for number in range(6):
+        trial = optimizer.ask()
+        if number % 3 == 2:
+            optimizer.tell(trial, outcome="crashed")
+        else:
+            optimizer.tell(trial, objective=float(number), metrics={"latency_ms": 15.0 + number})
+    optimizer.enqueue(SPACE.sample(seed=3))
+    return json.loads(optimizer.to_json())
+
+
+@settings(max_examples=150, deadline=None)
+@given(mutated(json.loads(SPACE.to_json())))
+def test_any_space(document):
+    with contextlib.suppress(lehr.LehrError):
+        space = lehr.Space.from_json(json.dumps(document))
+        assert lehr.Space.from_json(space.to_json()).sample(seed=1) in space
+
+
+@settings(max_examples=150, deadline=None)
+@given(mutated(searched()))
+def test_any_saved_search(document):
+    """What is accepted can be saved again, and goes on."""
+    with contextlib.suppress(lehr.LehrError):
+        optimizer = lehr.Optimizer.from_json(json.dumps(document))
+        lehr.Optimizer.from_json(optimizer.to_json()).ask()
+
+
+@settings(max_examples=100, deadline=None)
+@given(mutated(searched()))
+def test_any_saved_state(document):
+    """The same given as a dict, where nothing has looked for NaN."""
+    with contextlib.suppress(lehr.LehrError):
+        lehr.Optimizer.from_state(document).to_json()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([CACHE, T4]).flatmap(mutated), st.sampled_from([None, 40, -1, -3]))
+def test_any_recording(tmp_path_factory, document, cut):
+    path = write(tmp_path_factory.mktemp("r") / "file.json", json.dumps(document, indent=1)[:cut])
+    with contextlib.suppress(lehr.LehrError):
+        Problem.replay(path, direction="minimize").describe()
