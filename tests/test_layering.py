@@ -42,6 +42,14 @@ def test_every_source_is_listed_in_the_build(path):
     assert re.search(rf"\b{re.escape(path.name)}\b", listed)
 
 
+def test_the_core_reads_proc_in_one_place():
+    """tests/test_proc.py holds the Python layer to the same."""
+    names = re.compile(r'"/?(proc|sys/fs/cgroup)(/[^"]*)?"')
+    files = [*sources, *(ROOT / "python" / "bindings").glob("*.?pp")]
+    found = {str(path.relative_to(ROOT)) for path in files if names.search(path.read_text())}
+    assert found == {f"cpp/lehr/base/os/{name}.cpp" for name in ("control_groups", "oom_kills", "proc")}
+
+
 # The one place that unpickles: a trial's child, what its own parent wrote to it over a private descriptor.
 MAY_UNPICKLE = {"supervise/_child.py"}
 

@@ -9,6 +9,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "lehr/base/error.hpp"
+#include "lehr/base/os/clock.hpp"
 #include "lehr/probe/judge.hpp"
 #include "lehr/probe/timed_loop.hpp"
 #include "probe_calls.hpp"
@@ -73,26 +74,26 @@ py::capsule callee(std::uintptr_t function, std::uintptr_t context) {
 double bare_loop(const py::object& callee, std::size_t n) {
   if (!PyCapsule_CheckExact(callee.ptr())) {
     PythonCall call{callee.ptr()};
-    const std::int64_t begin = probe::now_ns();
+    const std::int64_t begin = os::now_ns();
     for (std::size_t i = 0; i < n; ++i) {
       if (!call()) throw py::error_already_set();
       call.settle();
     }
-    return static_cast<double>(probe::now_ns() - begin) * 1e-9;
+    return static_cast<double>(os::now_ns() - begin) * 1e-9;
   }
   const NativeCall call{native(callee)};
   const py::gil_scoped_release release;  // the callee is native
-  const std::int64_t begin = probe::now_ns();
+  const std::int64_t begin = os::now_ns();
   for (std::size_t i = 0; i < n; ++i) call();
-  return static_cast<double>(probe::now_ns() - begin) * 1e-9;
+  return static_cast<double>(os::now_ns() - begin) * 1e-9;
 }
 
 // The smallest step of the clock above 0 that many readings show, and the mean cost of one reading, in ns.
 std::tuple<double, double> timer(std::size_t readings) {
-  std::int64_t smallest = 0, before = probe::now_ns();
+  std::int64_t smallest = 0, before = os::now_ns();
   const std::int64_t begin = before;
   for (std::size_t i = 0; i < readings; ++i) {
-    const std::int64_t now = probe::now_ns();
+    const std::int64_t now = os::now_ns();
     if (now > before && (smallest == 0 || now - before < smallest)) smallest = now - before;
     before = now;
   }

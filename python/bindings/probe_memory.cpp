@@ -4,8 +4,10 @@
 
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "bind.hpp"
+#include "lehr/base/os/proc.hpp"
 #include "lehr/probe/tree_memory.hpp"
 #include "os_text.hpp"
 
@@ -15,7 +17,12 @@ namespace lehr::python {
 
 void bind_probe_memory(py::module_& m) {
   m.def(
-      "probe_descendants", [](const OsText& root, int pid) { return probe::descendants_of(root.bytes, pid); },
+      "probe_descendants",
+      [](const OsText& root, int pid) {
+        std::vector<int> pids;
+        for (const os::Process& process : os::descendants_of(pid, root.bytes)) pids.push_back(process.pid);
+        return pids;
+      },
       py::arg("root"), py::arg("pid"), "Processes that a process started, and those that they started.");
   py::class_<probe::TreeWatch>(m, "TreeWatch", "Polls the memory of a process and its descendants.")
       .def(py::init([](OsText root, int pid, double period_ms) {

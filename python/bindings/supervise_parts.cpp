@@ -3,12 +3,12 @@
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "lehr/base/os/priority.hpp"
+#include "lehr/base/os/proc.hpp"
 #include "lehr/supervise/cgroup.hpp"
 #include "lehr/supervise/frames.hpp"
+#include "lehr/supervise/kernel_log.hpp"
 #include "lehr/supervise/last_words.hpp"
-#include "lehr/supervise/oom.hpp"
-#include "lehr/supervise/priority.hpp"
-#include "lehr/supervise/proc.hpp"
 #include "lehr/supervise/trajectory.hpp"
 #include "os_text.hpp"
 
@@ -57,7 +57,7 @@ void bind_supervise_parts(py::module_& m) {
       .def_property_readonly("root", [](const supervise::CgroupTree& self) { return OsText{self.root()}; })
       .def_property_readonly("why_not",
                              [](const supervise::CgroupTree& self) { return OsText{self.why_not()}; });
-  m.def("hurry", &supervise::hurry, py::arg("pid"),
+  m.def("hurry", &os::hurry, py::arg("pid"),
         "Undo what a process, perhaps a dying one, has done to be scheduled later than we are.");
   m.def("parse_oom_record", &supervise::parse_oom_record, py::arg("record"), py::arg("pid"),
         "The text of a record of /dev/kmsg that says that `pid` was killed for memory.");
@@ -65,7 +65,7 @@ void bind_supervise_parts(py::module_& m) {
   m.def(
       "read_rollup",
       [](int pid) {
-        const supervise::Rollup rollup = supervise::read_rollup(pid);
+        const os::Rollup rollup = os::read_rollup(pid);
         return std::pair(rollup.proportional, rollup.private_dirty);
       },
       py::arg("pid"), "(Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.");

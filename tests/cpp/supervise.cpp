@@ -19,12 +19,13 @@
 #include <vector>
 
 #include "lehr/base/error.hpp"
-#include "lehr/supervise/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 #include "lehr/supervise/supervisor.hpp"
 
 namespace {
 
 using namespace lehr::supervise;
+namespace os = lehr::os;
 
 [[noreturn]] void fail(const char* what, int line) {
   std::fprintf(stderr, "line %d: %s\n", line, what);
@@ -51,7 +52,7 @@ void say(int fd, char kind, const std::string& body) {
 [[noreturn]] void be_trial(int channel, int payload, int out) {
   char what = 0;
   if (::pread(payload, &what, 1, 0) != 1) ::_exit(1);
-  const std::string at = numbers({std::bit_cast<std::int64_t>(now())});
+  const std::string at = numbers({std::bit_cast<std::int64_t>(os::now())});
   say(channel, 'b', at + "begun");
   if (what == 'h') ::pause();                     // hangs
   if (what == 'k') ::kill(::getppid(), SIGKILL);  // takes its helper along
@@ -94,7 +95,7 @@ void run_trial(const std::vector<int>& descriptors) {
   }
   for (const int fd : descriptors) ::close(fd);
   say(control_descriptor, 'p', numbers({pid}));
-  const Descriptor pidfd = open_pidfd(pid);
+  const os::Descriptor pidfd = os::open_pidfd(pid);
   while (true) {
     std::array<pollfd, 2> waited{pollfd{pidfd.get(), POLLIN, 0}, pollfd{control_descriptor, POLLIN, 0}};
     ::poll(waited.data(), waited.size(), -1);
@@ -131,7 +132,7 @@ const char* self = nullptr;
 
 Supervisor::Started start(Supervisor& supervisor, const char* program = self) {
   static std::atomic<int> count{0};
-  const Descriptor log(::memfd_create("log", MFD_CLOEXEC));
+  const os::Descriptor log(::memfd_create("log", MFD_CLOEXEC));
   const std::string marker = "LEHR_CPP_TEST=" + std::to_string(::getpid()) + "-" + std::to_string(count++);
   return supervisor.start({{program, "helper"}, {marker}, marker, command_frame(R"({"do": "setup"})"), 30.0},
                           log.get());
@@ -146,7 +147,7 @@ Value wait_for(const std::shared_ptr<Answer<Value>>& answer) {
 
 std::shared_ptr<Answer<Observed>> run(Supervisor& supervisor, const std::shared_ptr<Helper>& helper,
                                       char what, std::optional<double> timeout_s = 30.0) {
-  const Descriptor payload(::memfd_create("payload", MFD_CLOEXEC));
+  const os::Descriptor payload(::memfd_create("payload", MFD_CLOEXEC));
   CHECK(::write(payload.get(), &what, 1) == 1);
   TrialLimits limits;
   limits.timeout_s = timeout_s;

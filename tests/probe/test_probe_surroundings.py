@@ -99,6 +99,7 @@ def test_the_tree_s_memory_is_polled_where_there_is_a_tree() -> None:
 def test_a_tree_watch_sees_what_came_and_went(tmp_path: Path) -> None:
     def process(pid: int, children: str, kilobytes: int) -> None:
         write(tmp_path, f"proc/{pid}/task/{pid}/children", children)
+        write(tmp_path, f"proc/{pid}/stat", f"{pid} (x) S" + " 1" * 49)
         write(
             tmp_path,
             f"proc/{pid}/status",

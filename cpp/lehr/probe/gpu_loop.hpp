@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "lehr/probe/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 #include "lehr/probe/gpu_objects.hpp"
 #include "lehr/probe/gpu_unseen.hpp"
 #include "lehr/probe/judge.hpp"
@@ -64,7 +64,7 @@ class GpuLoop {
 
   template <class Call, class Tick>
   Ended measure(Call& call, Tick& tick, Judge& judge, std::vector<double>& samples_ms) {
-    const std::int64_t begun = now_ns();
+    const std::int64_t begun = os::now_ns();
     std::size_t issued = 0;
     double pause = judge.next_seconds(0);
     Ended ended = Ended::running;
@@ -81,14 +81,14 @@ class GpuLoop {
       ++issued;
       if (issued - samples_ms.size() < events_.pairs() && issued < judge.bounds().max_samples) continue;
       if (!collect()) return Ended::stopped;
-      const double seconds = static_cast<double>(now_ns() - begun) * 1e-9;
+      const double seconds = static_cast<double>(os::now_ns() - begun) * 1e-9;
       if (samples_ms.size() >= judge.next() || seconds >= pause) {
         ended = judge.after(samples_ms, seconds);
         pause = judge.next_seconds(seconds);
       }
       while (issued == judge.bounds().max_samples && ended == Ended::running) {
         if (!collect()) return Ended::stopped;
-        ended = judge.after(samples_ms, static_cast<double>(now_ns() - begun) * 1e-9);
+        ended = judge.after(samples_ms, static_cast<double>(os::now_ns() - begun) * 1e-9);
       }
     }
     // What is still in flight was paid for.
@@ -136,9 +136,9 @@ class GpuLoop {
   template <class Call>
   double until_idle(const Call& call) {
     [[maybe_unused]] const auto others = call.while_waiting();
-    const std::int64_t begun = now_ns();
+    const std::int64_t begun = os::now_ns();
     driver_.check(driver_.synchronize(), "waiting for the GPU");
-    return static_cast<double>(now_ns() - begun) * 1e-6;
+    return static_cast<double>(os::now_ns() - begun) * 1e-6;
   }
 
   // Waits for a call by asking again and again: a wait inside the driver could not be left. Ticks come by the
@@ -147,10 +147,10 @@ class GpuLoop {
   bool wait(const Call& call, std::size_t number, Tick& tick, double& ms) {
     if (!done(number)) {
       [[maybe_unused]] const auto others = call.while_waiting();
-      const std::int64_t started = now_ns();
+      const std::int64_t started = os::now_ns();
       for (int asked = 0; !done(number); ++asked) {
         if (asked > 1000) sched_yield();
-        const std::int64_t now = now_ns();
+        const std::int64_t now = os::now_ns();
         if (now - started > patience_ns_) {
           driver_.give_up();
           throw DeviceError("the GPU did not finish a call within " +
@@ -163,7 +163,7 @@ class GpuLoop {
     float elapsed = 0;
     driver_.check(driver_.elapsed(&elapsed, events_.start(number), events_.stop(number)), "reading an event");
     ms = static_cast<double>(elapsed);
-    return tick_if_due(now_ns(), tick, number);
+    return tick_if_due(os::now_ns(), tick, number);
   }
 
   bool done(std::size_t number) {
@@ -176,17 +176,17 @@ class GpuLoop {
   bool tick_if_due(std::int64_t now, Tick& tick, std::size_t number) {
     if (now < next_tick_) return true;
     const bool more = tick(number);
-    next_tick_ = now_ns() + tick_ns;
+    next_tick_ = os::now_ns() + tick_ns;
     return more;
   }
 
   template <class Call>
   void finish(const Call& call, std::size_t last) noexcept {
     [[maybe_unused]] const auto others = call.while_waiting();
-    const std::int64_t started = now_ns();
+    const std::int64_t started = os::now_ns();
     while (driver_.query(events_.stop(last)) == gpu_not_ready) {
       sched_yield();
-      if (now_ns() - started > patience_ns_) return driver_.give_up();
+      if (os::now_ns() - started > patience_ns_) return driver_.give_up();
     }
   }
 
@@ -194,7 +194,7 @@ class GpuLoop {
   GpuStream* stream_;
   GpuEvents events_;
   std::int64_t patience_ns_;
-  std::int64_t next_tick_ = now_ns() + tick_ns;
+  std::int64_t next_tick_ = os::now_ns() + tick_ns;
 };
 
 }  // namespace lehr::probe

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "lehr/probe/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 #include "lehr/probe/judge.hpp"
 #include "lehr/probe/warmup.hpp"
 
@@ -28,16 +28,16 @@ struct Loop {
 
   template <class Call, class Tick>
   bool warm_up(Call& call, Tick&& tick, Warmup& warmup) const {
-    std::int64_t next_tick = now_ns() + tick_ns;
+    std::int64_t next_tick = os::now_ns() + tick_ns;
     for (bool more = true; more;) {
-      const std::int64_t before = now_ns();
+      const std::int64_t before = os::now_ns();
       if (!call()) return false;
-      const std::int64_t after = now_ns();
+      const std::int64_t after = os::now_ns();
       call.settle();
       more = warmup.add(static_cast<double>(after - before) * 1e-6);
       if (after >= next_tick) {
         if (!tick(std::size_t{0})) return false;
-        next_tick = now_ns() + tick_ns;
+        next_tick = os::now_ns() + tick_ns;
       }
     }
     return true;
@@ -45,7 +45,7 @@ struct Loop {
 
   template <class Call, class Tick>
   Ended measure(Call& call, Tick&& tick, Judge& judge, std::vector<double>& samples_ms) const {
-    const std::int64_t begin = now_ns();
+    const std::int64_t begin = os::now_ns();
     std::int64_t next_tick = begin + tick_ns;
     // When to ask the judge though it be not for a next look: time may have run out, or be enough.
     const auto pause_after = [&](std::int64_t now) {
@@ -56,9 +56,9 @@ struct Loop {
     std::int64_t pause = pause_after(begin);
     std::size_t next_look = judge.next();
     for (;;) {
-      const std::int64_t before = now_ns();
+      const std::int64_t before = os::now_ns();
       if (!call()) return Ended::stopped;
-      const std::int64_t after = now_ns();
+      const std::int64_t after = os::now_ns();
       call.settle();
       samples_ms.push_back(static_cast<double>(after - before) * 1e-6);
       if (samples_ms.size() < next_look && after < pause) [[likely]]
@@ -68,7 +68,7 @@ struct Loop {
       next_look = judge.next();
       if (after >= next_tick) {
         if (!tick(samples_ms.size())) return Ended::stopped;
-        next_tick = now_ns() + tick_ns;
+        next_tick = os::now_ns() + tick_ns;
       }
       if (after >= pause) pause = pause_after(after);
       if (ended != Ended::running) return ended;

@@ -7,18 +7,11 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace lehr::probe {
 
-// Resident anonymous and shared memory (RssAnon + RssShmem) in bytes; 0 for a process that is gone. `root` is
-// where /proc lies, "" as a rule.
-std::int64_t resident_bytes(const std::string& root, int pid);
-// Processes that `pid` started, and those that these started; none where the kernel does not list children.
-std::vector<int> descendants_of(const std::string& root, int pid);
-
 struct TreePeak {
-  std::int64_t bytes = 0;       // the largest sum seen, of this process and its descendants
+  std::int64_t bytes = 0;  // the largest sum seen of RssAnon + RssShmem, of the process and its descendants
   std::size_t descendants = 0;  // how many there were then
   std::size_t polls = 0;
 };
@@ -26,6 +19,7 @@ struct TreePeak {
 // A thread that polls until it is stopped. It takes no locks but its own, and none of the interpreter's.
 class TreeWatch {
  public:
+  // `root`: where /proc lies, "" as a rule. Throws OptionError.
   TreeWatch(std::string root, int pid, double period_ms);
   ~TreeWatch() { stop(); }
   TreeWatch(const TreeWatch&) = delete;

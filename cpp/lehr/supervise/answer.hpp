@@ -6,21 +6,21 @@
 #include <optional>
 #include <utility>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 namespace lehr::supervise {
 
 template <class Value>
 class Answer {
  public:
-  Answer() : event_(make_event()) {}
+  Answer() : event_(os::make_event()) {}
 
   // The first answer counts.
   void give(Value value) {
     const std::lock_guard lock(mutex_);
     if (value_) return;
     value_ = std::move(value);
-    notify(event_);
+    os::notify(event_);
   }
   bool given() const {
     const std::lock_guard lock(mutex_);
@@ -34,7 +34,7 @@ class Answer {
   int descriptor() const noexcept { return event_.get(); }  // readable when the answer is there
 
  private:
-  Descriptor event_;
+  os::Descriptor event_;
   mutable std::mutex mutex_;
   std::optional<Value> value_;
 };

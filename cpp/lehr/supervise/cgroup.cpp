@@ -11,8 +11,9 @@
 #include <sstream>
 #include <vector>
 
-#include "lehr/supervise/oom.hpp"
-#include "lehr/supervise/proc.hpp"
+#include "lehr/base/os/control_groups.hpp"
+#include "lehr/base/os/oom_kills.hpp"
+#include "lehr/base/os/proc.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -20,12 +21,12 @@ namespace {
 constexpr long cgroup2_magic = 0x63677270;
 
 // O_CREAT creates nothing in a cgroup tree; it makes an ordinary directory do where one is pretended.
-Descriptor open_to_write(const std::string& path) {
-  return Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+os::Descriptor open_to_write(const std::string& path) {
+  return os::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
 bool write_text(const std::string& path, const std::string& text) {
-  const Descriptor file = open_to_write(path);
+  const os::Descriptor file = open_to_write(path);
   return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
@@ -38,23 +39,14 @@ bool has_word(const std::string& text, const std::string& wanted) {
 
 // This process's cgroup and the one above it, in the directory where the v2 tree is mounted.
 std::vector<std::string> own_directories(std::string& why_not) {
-  std::string mount;
-  std::istringstream mounts(read_file("/proc/self/mountinfo"));
-  for (std::string line; mount.empty() && std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string skipped, point;
-    words >> skipped >> skipped >> skipped >> skipped >> point;
-    if (line.find(" - cgroup2 ") != std::string::npos) mount = point;
-  }
+  const std::string mount = os::control_group_mount();
   if (mount.empty()) {
     why_not = "cgroup v2 is not mounted";
     return {};
   }
-  std::istringstream entries(read_file("/proc/self/cgroup"));
-  for (std::string entry; std::getline(entries, entry);) {
-    if (entry.rfind("0::", 0) != 0) continue;
-    std::string path = mount + entry.substr(3);
-    while (path.size() > mount.size() && path.back() == '/') path.pop_back();
+  for (const os::ControlGroup& group : os::own_control_groups()) {
+    if (!group.controllers.empty()) continue;
+    const std::string path = mount + group.path;
     if (path == mount) return {path};
     return {path, path.substr(0, path.rfind('/'))};
   }
@@ -77,13 +69,15 @@ void Cgroup::kill() noexcept {
 }
 
 std::optional<std::int64_t> Cgroup::peak() const {
-  const std::string text = read_file(path_ + "/memory.peak");
+  const std::string text = os::read_file(path_ + "/memory.peak");
   std::int64_t value = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
   return read.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-std::int64_t Cgroup::oom_kills() const { return counter_in(read_file(path_ + "/memory.events"), "oom_kill"); }
+std::int64_t Cgroup::oom_kills() const {
+  return os::counter_in(os::read_file(path_ + "/memory.events"), "oom_kill");
+}
 
 CgroupTree::CgroupTree(const std::string& asked, bool pretend) : pretend_(pretend) {
   const std::vector<std::string> candidates =
@@ -100,10 +94,10 @@ bool CgroupTree::accepts(const std::string& directory) {
   if (pretend_) return true;
   struct statfs system{};
   if (::statfs(directory.c_str(), &system) != 0) {
-    why_not_ = directory + ": " + error_text(errno);
+    why_not_ = directory + ": " + os::error_text(errno);
   } else if (system.f_type != cgroup2_magic) {
     why_not_ = directory + " is no cgroup of the v2 tree";
-  } else if (!has_word(read_file(directory + "/cgroup.subtree_control"), "memory")) {
+  } else if (!has_word(os::read_file(directory + "/cgroup.subtree_control"), "memory")) {
     why_not_ = directory + " does not hand the memory controller on (cgroup.subtree_control)";
   } else if (::access(directory.c_str(), W_OK) != 0 ||
              ::access((directory + "/cgroup.procs").c_str(), W_OK) != 0) {
@@ -118,12 +112,12 @@ std::unique_ptr<Cgroup> CgroupTree::make(std::int64_t bytes, std::string& why) c
   static std::atomic<unsigned> count{0};
   const std::string path = root_ + "/lehr-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
   if (::mkdir(path.c_str(), 0700) != 0) {
-    why = path + ": " + error_text(errno);
+    why = path + ": " + os::error_text(errno);
     return nullptr;
   }
   std::unique_ptr<Cgroup> leaf(new Cgroup(path, open_to_write(path + "/cgroup.procs")));
   if (!leaf->procs_ || !write_text(path + "/memory.max", std::to_string(bytes))) {
-    why = path + ": " + error_text(errno);
+    why = path + ": " + os::error_text(errno);
     return nullptr;
   }
   write_text(path + "/memory.swap.max", "0");  // absent without swap

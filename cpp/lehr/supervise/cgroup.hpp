@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 namespace lehr::supervise {
 
@@ -19,17 +19,17 @@ class Cgroup {
   Cgroup& operator=(const Cgroup&) = delete;
 
   // The child writes "0" to it and is inside, with everything that it starts.
-  const Descriptor& procs() const noexcept { return procs_; }
+  const os::Descriptor& procs() const noexcept { return procs_; }
   void kill() noexcept;                      // SIGKILL to all inside (Linux 5.14 or later)
   std::optional<std::int64_t> peak() const;  // memory.peak in bytes (Linux 5.19 or later)
   std::int64_t oom_kills() const;            // from memory.events
 
  private:
   friend class CgroupTree;
-  Cgroup(std::string path, Descriptor procs) : path_(std::move(path)), procs_(std::move(procs)) {}
+  Cgroup(std::string path, os::Descriptor procs) : path_(std::move(path)), procs_(std::move(procs)) {}
 
   std::string path_;
-  Descriptor procs_;
+  os::Descriptor procs_;
 };
 
 // Where leaves can be made, or why none can.

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "lehr/base/error.hpp"
-#include "lehr/supervise/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -26,7 +26,7 @@ constexpr const char* leave_command = R"({"do": "leave"})";
 // the kind.
 std::string command_frame(const std::string& json) { return encode(json.front(), json.substr(1)); }
 
-Helper::Helper(HelperSpec spec, Descriptor log, News started)
+Helper::Helper(HelperSpec spec, os::Descriptor log, News started)
     : spec_(std::move(spec)), log_(std::move(log)), waiting_(std::move(started)) {}
 
 void Helper::launch(double now) {
@@ -84,7 +84,7 @@ void Helper::stop(News answer, double now) {
       phase_ == Phase::gone)
     return;
   if (trial_) trial_->kill(KillCause::closed, now);
-  send_signal(pidfd_, SIGCONT);
+  os::send_signal(pidfd_, SIGCONT);
   death_.how = "closed";
   phase_ = Phase::leaving;
   phase_due_ = now + leave_s;
@@ -93,7 +93,7 @@ void Helper::stop(News answer, double now) {
 
 void Helper::add_to(std::vector<pollfd>& polled) const {
   if (pidfd_) polled.push_back({pidfd_.get(), POLLIN, 0});
-  if (const Descriptor& socket = socket_.descriptor()) {
+  if (const os::Descriptor& socket = socket_.descriptor()) {
     const int events = POLLIN | (socket_.wants_to_write() ? POLLOUT : 0);
     polled.push_back({socket.get(), static_cast<short>(events), 0});
   }
@@ -143,11 +143,11 @@ void Helper::obey(Socket::Received message, KernelLog& log, double now) {
       if (!trial_) return;
       int pid = static_cast<int>(read_integer(body, 0));
       if (message.descriptor)
-        if (const int here = pid_of(message.descriptor.get()); here > 0) pid = here;
+        if (const int here = os::pid_of(message.descriptor.get()); here > 0) pid = here;
       // Its parent, which is the process that we started, or the one process below that in its namespace.
-      const int parent = parent_of(pid);
+      const int parent = os::parent_of(pid);
       trial_->on_forked(parent > 1 ? parent : pid_.load(), pid,
-                        message.descriptor ? std::move(message.descriptor) : open_pidfd(pid), now);
+                        message.descriptor ? std::move(message.descriptor) : os::open_pidfd(pid), now);
       return;
     }
     case 'e': {  // ended: status or -1, others, pids that are left
@@ -218,7 +218,7 @@ void Helper::tick(KernelLog& log, double now) {
       case Trial::Need::nothing:
         break;
       case Trial::Need::kill:
-        send_signal(pidfd_, SIGCONT);  // a trial may have stopped it, by mistake or not
+        os::send_signal(pidfd_, SIGCONT);  // a trial may have stopped it, by mistake or not
         if (!socket_.send(command_frame(kill_command))) lose("closed its socket", now);
         return;
       case Trial::Need::give_up:
@@ -241,9 +241,9 @@ void Helper::lose(std::string how, double now) {
   if (death_.how.empty()) death_.how = std::move(how);
   if (trial_) victims_ = trial_->processes_seen();
   if (alive_)  // their parents are known only as long as it lives
-    for (const Process& process : descendants_of(pid_)) victims_.push_back(process);
+    for (const os::Process& process : os::descendants_of(pid_)) victims_.push_back(process);
   if (trial_) trial_->kill(KillCause::none, now);
-  send_signal(pidfd_, SIGKILL);
+  os::send_signal(pidfd_, SIGKILL);
   socket_.close();
   phase_ = Phase::sweeping;
   phase_due_ = now;
@@ -251,17 +251,18 @@ void Helper::lose(std::string how, double now) {
 }
 
 void Helper::sweep(KernelLog& log) {
-  std::erase_if(victims_, [](const Process& process) { return !kill_process(process); });
-  const std::vector<Process> marked = processes_with(spec_.marker);
+  std::erase_if(victims_, [](const os::Process& process) { return !os::kill_process(process); });
+  const std::vector<os::Process> marked = os::processes_with(spec_.marker);
   bool found = false;
-  for (const Process& process : marked) found = (process.pid != pid_ && kill_process(process)) || found;
+  for (const os::Process& process : marked)
+    found = (process.pid != pid_ && os::kill_process(process)) || found;
   // Zombies of the victims may wait for whoever adopted them: they hold nothing, and are not ours to reap.
   const bool over = !alive_ && !found;
-  if (over || supervise::now() >= give_up_) {
-    end(log, supervise::now());
+  if (over || os::now() >= give_up_) {
+    end(log, os::now());
     return;
   }
-  phase_due_ = supervise::now() + sweep_again_s;
+  phase_due_ = os::now() + sweep_again_s;
 }
 
 void Helper::end(KernelLog& log, double now) {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "lehr/supervise/answer.hpp"
+#include "lehr/supervise/kernel_log.hpp"
 #include "lehr/supervise/launch.hpp"
 #include "lehr/supervise/observed.hpp"
-#include "lehr/supervise/oom.hpp"
 #include "lehr/supervise/socket.hpp"
 #include "lehr/supervise/trial.hpp"
 
@@ -36,7 +36,7 @@ using News = std::shared_ptr<Answer<HelperNews>>;
 
 class Helper {
  public:
-  Helper(HelperSpec spec, Descriptor log, News started);
+  Helper(HelperSpec spec, os::Descriptor log, News started);
 
   int pid() const noexcept { return pid_; }
   bool alive() const noexcept { return alive_; }
@@ -69,15 +69,15 @@ class Helper {
   std::string last_line() const;
 
   HelperSpec spec_;
-  Descriptor log_;
-  Descriptor pidfd_;
+  os::Descriptor log_;
+  os::Descriptor pidfd_;
   Socket socket_;
   Phase phase_ = Phase::made;
   Death death_;
   News waiting_;  // for the end of an import
   std::vector<News> stopping_;
   std::unique_ptr<Trial> trial_;
-  std::vector<Process> victims_;
+  std::vector<os::Process> victims_;
   double phase_due_ = 0, give_up_ = 0;
   std::atomic<int> pid_{0};
   std::atomic<bool> alive_{false};

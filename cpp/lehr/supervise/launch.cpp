@@ -47,7 +47,7 @@ int become(char* const* arguments, char* const* environment, int null, int contr
 }
 
 // Reads the child's word; false when the program runs.
-bool hear(Pipe& word, int& why) noexcept {
+bool hear(os::Pipe& word, int& why) noexcept {
   ::fcntl(word.reading.get(), F_SETFL, 0);
   word.writing.reset();
   while (true) {
@@ -60,17 +60,18 @@ bool hear(Pipe& word, int& why) noexcept {
 }  // namespace
 
 Launched launch(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-                const Descriptor& control, const Descriptor& log) {
+                const os::Descriptor& control, const os::Descriptor& log) {
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
-  const Descriptor null = checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "an empty standard input");
+  const os::Descriptor null =
+      os::checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "an empty standard input");
   sigset_t none;
   ::sigemptyset(&none);
   const long most = ::sysconf(_SC_OPEN_MAX);
   const int most_descriptors = most > 0 && most < (1 << 20) ? static_cast<int>(most) : 1 << 20;
   const int parent = static_cast<int>(::getpid());
   // How the child says why it did not get as far as the program; closed by executing it.
-  Pipe word = make_pipe();
+  os::Pipe word = os::make_pipe();
   // vfork and not posix_spawn: the latter can neither close all other descriptors everywhere nor ask for a
   // parent-death signal before the program runs.
   const pid_t pid = ::vfork();
@@ -83,18 +84,19 @@ Launched launch(const std::vector<std::string>& arguments, const std::vector<std
   }
   int why = pid < 0 ? errno : 0;
   if (pid > 0 && hear(word, why)) ::waitpid(pid, nullptr, 0);
-  if (why != 0) throw IsolationError("cannot start " + arguments.front() + ": " + error_text(why));
-  Launched launched{static_cast<int>(pid), open_pidfd(static_cast<int>(pid))};
+  if (why != 0) throw IsolationError("cannot start " + arguments.front() + ": " + os::error_text(why));
+  Launched launched{static_cast<int>(pid), os::open_pidfd(static_cast<int>(pid))};
   if (!launched.pidfd) {
     const int missing = errno;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
-    throw IsolationError("pidfd_open: " + error_text(missing) + "; isolated trials need Linux 5.4 or later");
+    throw IsolationError("pidfd_open: " + os::error_text(missing) +
+                         "; isolated trials need Linux 5.4 or later");
   }
   return launched;
 }
 
-int reap(const Descriptor& pidfd) noexcept {
+int reap(const os::Descriptor& pidfd) noexcept {
   siginfo_t info{};
   int done = 0;
   do {

@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 namespace lehr::supervise {
 
 struct Launched {
   int pid = 0;
-  Descriptor pidfd;
+  os::Descriptor pidfd;
 };
 
 constexpr int control_descriptor = 3;  // what the program finds its socket at
@@ -19,10 +19,10 @@ constexpr int control_descriptor = 3;  // what the program finds its socket at
 // and stderr, an empty stdin and nothing else open. It dies with the calling thread until it says otherwise
 // (PR_SET_PDEATHSIG). Throws IsolationError. To be called from a thread that blocks all signals.
 Launched launch(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-                const Descriptor& control, const Descriptor& log);
+                const os::Descriptor& control, const os::Descriptor& log);
 
 // How a child ended, as a wait status; -1 when nobody can know (the host reaps all children itself), -2 while
 // it runs.
-int reap(const Descriptor& pidfd) noexcept;
+int reap(const os::Descriptor& pidfd) noexcept;
 
 }  // namespace lehr::supervise

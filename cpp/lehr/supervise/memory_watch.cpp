@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lehr/supervise/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -37,11 +37,11 @@ MemoryWatch::MemoryWatch(int helper, int main, std::optional<double> limit, doub
       private_due_(now + private_first_s) {}
 
 void MemoryWatch::read_tree(double now) {
-  const double before = supervise::now();
-  tree_ = descendants_of(helper_);
-  const double cost = supervise::now() - before;
+  const double before = os::now();
+  tree_ = os::descendants_of(helper_);
+  const double cost = os::now() - before;
   tree_due_ = now + tree_s + 20 * cost;  // a large tree is walked less often
-  for (const Process& process : tree_)
+  for (const os::Process& process : tree_)
     if (seen_.size() < most_seen && std::find(seen_.begin(), seen_.end(), process) == seen_.end())
       seen_.push_back(process);
 }
@@ -49,8 +49,8 @@ void MemoryWatch::read_tree(double now) {
 bool MemoryWatch::poll(double now) {
   if (now >= tree_due_) read_tree(now);
   double total = 0;
-  for (const Process& process : tree_) {
-    const auto usage = read_usage(process.pid);
+  for (const os::Process& process : tree_) {
+    const auto usage = os::read_usage(process.pid);
     if (!usage) continue;
     total += static_cast<double>(usage->anonymous);
     if (process.pid != main_) continue;
@@ -61,20 +61,20 @@ bool MemoryWatch::poll(double now) {
   bool over = limit_ && total > *limit_;
   if (over && tree_.size() > 1) {
     double proportional = 0;
-    for (const Process& process : tree_)
-      proportional += static_cast<double>(read_rollup(process.pid).proportional);
+    for (const os::Process& process : tree_)
+      proportional += static_cast<double>(os::read_rollup(process.pid).proportional);
     total = std::min(total, proportional);
     over = total > *limit_;
   }
   peak_ = std::max(peak_, total);
   if (over) over_ = total;
   if (now >= private_due_) {
-    const double before = supervise::now();
-    private_peak_ = std::max(private_peak_, static_cast<double>(read_rollup(main_).private_dirty));
-    private_due_ = now + private_duty * (supervise::now() - before);
+    const double before = os::now();
+    private_peak_ = std::max(private_peak_, static_cast<double>(os::read_rollup(main_).private_dirty));
+    private_due_ = now + private_duty * (os::now() - before);
   }
   trajectory_.add(now - started_, total / 1e6);
-  const double spent = supervise::now() - now;
+  const double spent = os::now() - now;
   due_ = now + std::max(interval(now, total), tree_.size() > 1 ? 10 * spent : 0.0);
   return over;
 }

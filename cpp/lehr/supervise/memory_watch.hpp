@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "lehr/supervise/proc.hpp"
+#include "lehr/base/os/proc.hpp"
 #include "lehr/supervise/trajectory.hpp"
 
 namespace lehr::supervise {
@@ -34,7 +34,7 @@ class MemoryWatch {
   double private_peak() const noexcept { return private_peak_; }
   const Trajectory& trajectory() const noexcept { return trajectory_; }
   // Every process of the trial ever seen, for the day when the helper cannot name them any more.
-  const std::vector<Process>& seen() const noexcept { return seen_; }
+  const std::vector<os::Process>& seen() const noexcept { return seen_; }
 
  private:
   void read_tree(double now);
@@ -47,7 +47,7 @@ class MemoryWatch {
   double private_due_ = 0.0;
   double peak_ = 0.0, over_ = 0.0, inherited_ = -1.0, private_peak_ = 0.0;
   std::int64_t data_ = 0;
-  std::vector<Process> tree_, seen_;
+  std::vector<os::Process> tree_, seen_;
   Trajectory trajectory_;
 };
 

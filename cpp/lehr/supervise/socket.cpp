@@ -18,9 +18,9 @@ bool carries_descriptor(char kind) { return kind >= 'A' && kind <= 'Z'; }
 
 }  // namespace
 
-Socket::Socket(Descriptor socket) : socket_(std::move(socket)), reader_(frame_limit) {}
+Socket::Socket(os::Descriptor socket) : socket_(std::move(socket)), reader_(frame_limit) {}
 
-bool Socket::send(std::string frame, std::vector<Descriptor> descriptors) {
+bool Socket::send(std::string frame, std::vector<os::Descriptor> descriptors) {
   if (!socket_) return false;
   queue_.push_back({std::move(frame), std::move(descriptors)});
   return flush();
@@ -98,10 +98,10 @@ SocketPair make_socket_pair() {
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) ends[0] = ends[1] = -1;
   const int why = errno;
-  Descriptor second(ends[1]);
+  os::Descriptor second(ends[1]);
   errno = why;
-  Descriptor ours = checked(ends[0], "a socket pair");
-  Descriptor theirs = duplicate(second.get(), "a socket pair");
+  os::Descriptor ours = os::checked(ends[0], "a socket pair");
+  os::Descriptor theirs = os::duplicate(second.get(), "a socket pair");
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   return {Socket(std::move(ours)), std::move(theirs)};
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 #include "lehr/supervise/frames.hpp"
 
 namespace lehr::supervise {
@@ -15,40 +15,40 @@ class Socket {
  public:
   struct Received {
     Frame frame;
-    Descriptor descriptor;  // the one that came with it, if any
+    os::Descriptor descriptor;  // the one that came with it, if any
   };
 
   // What a helper may send in one frame; its answers are numbers and one line of text.
   static constexpr std::size_t frame_limit = 1U << 20U;
 
   Socket() : reader_(frame_limit) {}
-  explicit Socket(Descriptor socket);
+  explicit Socket(os::Descriptor socket);
 
   // Sends, or queues, a frame; `descriptors` arrive as duplicates. False when the peer is gone.
-  bool send(std::string frame, std::vector<Descriptor> descriptors = {});
+  bool send(std::string frame, std::vector<os::Descriptor> descriptors = {});
   bool flush();  // sends more of what is queued; false when the peer is gone
   bool wants_to_write() const noexcept { return !queue_.empty(); }
   // Reads once and appends what that completes. False at the end of the stream. Throws BadFrame.
   bool receive(std::vector<Received>& messages);
-  const Descriptor& descriptor() const noexcept { return socket_; }
+  const os::Descriptor& descriptor() const noexcept { return socket_; }
   void close() noexcept;
 
  private:
   struct Outgoing {
     std::string bytes;
-    std::vector<Descriptor> descriptors;
+    std::vector<os::Descriptor> descriptors;
     std::size_t sent = 0;
   };
-  Descriptor socket_;
+  os::Descriptor socket_;
   FrameReader reader_;
   std::deque<Outgoing> queue_;
-  std::deque<Descriptor> arrived_;
+  std::deque<os::Descriptor> arrived_;
 };
 
 // Both ends, ours not blocking. Throws IsolationError.
 struct SocketPair {
   Socket ours;
-  Descriptor theirs;
+  os::Descriptor theirs;
 };
 SocketPair make_socket_pair();
 

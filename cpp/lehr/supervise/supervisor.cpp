@@ -11,7 +11,7 @@
 #include <limits>
 
 #include "lehr/base/error.hpp"
-#include "lehr/supervise/clock.hpp"
+#include "lehr/base/os/clock.hpp"
 
 namespace lehr::supervise {
 
@@ -20,8 +20,8 @@ struct Supervisor::Work {
       : cgroups(std::move(tree)),
         use_cgroups(use),
         log(kernel_log.c_str()),
-        wake(make_event()),
-        timer(make_timer()) {}
+        wake(os::make_event()),
+        timer(os::make_timer()) {}
 
   void serve() noexcept;
   void turn();
@@ -33,7 +33,7 @@ struct Supervisor::Work {
   CgroupTree cgroups;
   bool use_cgroups;
   KernelLog log;
-  Descriptor wake, timer;
+  os::Descriptor wake, timer;
   std::mutex mutex;  // guards the next two
   std::vector<std::function<void(Work&)>> commands;
   bool over = false;
@@ -62,7 +62,7 @@ void Supervisor::Work::serve() noexcept {
 
 void Supervisor::Work::turn() {
   take_commands();
-  double moment = now();
+  double moment = os::now();
   for (const auto& helper : helpers)
     if (helper->due() <= moment) helper->tick(log, moment);
   std::erase_if(helpers, [](const auto& helper) { return helper->gone(); });
@@ -76,7 +76,7 @@ void Supervisor::Work::turn() {
   }
   set_timer();
   wait();
-  moment = now();
+  moment = os::now();
   std::size_t next = 2;
   for (std::size_t i = 0; i < counts.size(); ++i)
     for (const std::size_t end = next + counts[i]; next < end; ++next)
@@ -108,16 +108,16 @@ void Supervisor::Work::set_timer() {
 
 void Supervisor::Work::wait() {
   while (::poll(polled.data(), polled.size(), -1) < 0)
-    if (errno != EINTR) throw IsolationError("poll: " + error_text(errno));
-  if (polled[0].revents != 0) drain(wake);
-  if (polled[1].revents != 0) drain(timer);
+    if (errno != EINTR) throw IsolationError("poll: " + os::error_text(errno));
+  if (polled[0].revents != 0) os::drain(wake);
+  if (polled[1].revents != 0) os::drain(timer);
 }
 
 // Out of memory, or a bug of ours: nothing can be trusted now, so everything ends and everybody is told.
 void Supervisor::Work::fail(const std::string& why) noexcept {
   for (const auto& helper : helpers) {
     try {
-      helper->give_up(why, now());
+      helper->give_up(why, os::now());
     } catch (const std::exception&) {  // the next turn tries again
       continue;
     }
@@ -154,20 +154,20 @@ bool Supervisor::post(std::function<void(Work&)> command) {
   const std::lock_guard lock(work_->mutex);
   if (work_->over) return false;
   work_->commands.push_back(std::move(command));
-  notify(work_->wake);
+  os::notify(work_->wake);
   return true;
 }
 
 Supervisor::Started Supervisor::start(HelperSpec spec, int log) {
   auto news = std::make_shared<Answer<HelperNews>>();
-  auto helper = std::make_shared<Helper>(std::move(spec), duplicate(log, "a log file"), news);
+  auto helper = std::make_shared<Helper>(std::move(spec), os::duplicate(log, "a log file"), news);
   const bool posted = post([helper, news](Work& work) {
     if (work.closing) {
       news->give({1, {"closed", -1, {}}});
       return;
     }
     work.helpers.push_back(helper);
-    helper->launch(now());
+    helper->launch(os::now());
   });
   if (!posted) news->give({1, {"closed", -1, {}}});
   return {helper, news};
@@ -178,10 +178,10 @@ TrialHandle Supervisor::run(const std::shared_ptr<Helper>& helper, const TrialLi
   TrialHandle handle;
   handle.answer = std::make_shared<Answer<Observed>>();
   TrialStreams streams;
-  Pipe channel = make_pipe(), out = make_pipe(), err = make_pipe();
+  os::Pipe channel = os::make_pipe(), out = os::make_pipe(), err = os::make_pipe();
   streams.given.push_back(std::move(channel.writing));
   for (const int fd : {payload, folder, fault})
-    streams.given.push_back(duplicate(fd, "a descriptor for the trial"));
+    streams.given.push_back(os::duplicate(fd, "a descriptor for the trial"));
   streams.given.push_back(std::move(out.writing));
   streams.given.push_back(std::move(err.writing));
   streams.channel = std::move(channel.reading);
@@ -195,14 +195,14 @@ TrialHandle Supervisor::run(const std::shared_ptr<Helper>& helper, const TrialLi
       handle.cgroup_refused = work_->cgroups.why_not();
     if (streams.cgroup) {
       handle.cgroup = true;
-      streams.given.push_back(duplicate(streams.cgroup->procs().get(), "a descriptor for the trial"));
+      streams.given.push_back(os::duplicate(streams.cgroup->procs().get(), "a descriptor for the trial"));
     }
   }
   // std::function copies what it holds, so what moves is held by a pointer.
   auto held = std::make_shared<TrialStreams>(std::move(streams));
   auto answer = handle.answer;
   const bool posted = post([helper, limits, command, held, answer](Work& work) {
-    const double moment = now();
+    const double moment = os::now();
     auto trial = std::make_unique<Trial>(std::move(*held), limits, answer, moment);
     const std::size_t count = trial->given();
     const std::string close = ", \"descriptors\": " + std::to_string(count) + "}";
@@ -219,19 +219,20 @@ TrialHandle Supervisor::run(const std::shared_ptr<Helper>& helper, const TrialLi
 
 News Supervisor::warm(const std::shared_ptr<Helper>& helper, const std::string& command) {
   auto answer = std::make_shared<Answer<HelperNews>>();
-  if (!post([helper, command, answer](Work&) { helper->warm(command_frame(command), answer, now()); }))
+  if (!post([helper, command, answer](Work&) { helper->warm(command_frame(command), answer, os::now()); }))
     answer->give({1, {"closed", -1, {}}});
   return answer;
 }
 
 News Supervisor::stop(const std::shared_ptr<Helper>& helper) {
   auto answer = std::make_shared<Answer<HelperNews>>();
-  if (!post([helper, answer](Work&) { helper->stop(answer, now()); })) answer->give({1, {"closed", -1, {}}});
+  if (!post([helper, answer](Work&) { helper->stop(answer, os::now()); }))
+    answer->give({1, {"closed", -1, {}}});
   return answer;
 }
 
 void Supervisor::drop(const std::shared_ptr<Helper>& helper) {
-  post([helper](Work&) { helper->stop(nullptr, now()); });
+  post([helper](Work&) { helper->stop(nullptr, os::now()); });
 }
 
 void Supervisor::close() {
@@ -239,7 +240,7 @@ void Supervisor::close() {
   if (!thread_.joinable()) return;
   post([](Work& work) {
     work.closing = true;
-    for (const auto& helper : work.helpers) helper->stop(nullptr, now());
+    for (const auto& helper : work.helpers) helper->stop(nullptr, os::now());
   });
   thread_.join();
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 namespace lehr::supervise {
 
@@ -14,21 +14,21 @@ class Tail {
   static constexpr std::size_t kept_bytes = 8 * 1024;
 
   Tail() = default;
-  explicit Tail(Descriptor stream) : stream_(std::move(stream)) {}
+  explicit Tail(os::Descriptor stream) : stream_(std::move(stream)) {}
 
   // Reads once, at most 64 KiB. False at the end of the stream; an empty pipe is not its end.
   bool read_once();
   // Reads what is in the pipe, without waiting for writers, and at most 1 MiB of it: a writer that outlives
   // SIGKILL may still write.
   void read_rest();
-  const Descriptor& stream() const noexcept { return stream_; }
+  const os::Descriptor& stream() const noexcept { return stream_; }
   bool open() const noexcept { return static_cast<bool>(stream_); }
   void close() noexcept { stream_.reset(); }
   std::uint64_t total() const noexcept { return total_; }
   std::string text() const;  // the last 8 KiB
 
  private:
-  Descriptor stream_;
+  os::Descriptor stream_;
   std::string kept_;
   std::uint64_t total_ = 0;
 };

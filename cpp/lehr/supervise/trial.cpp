@@ -9,8 +9,9 @@
 #include <csignal>
 #include <limits>
 
-#include "lehr/supervise/clock.hpp"
-#include "lehr/supervise/priority.hpp"
+#include "lehr/base/os/clock.hpp"
+#include "lehr/base/os/oom_kills.hpp"
+#include "lehr/base/os/priority.hpp"
 
 namespace lehr::supervise {
 namespace {
@@ -54,11 +55,11 @@ Trial::Trial(TrialStreams streams, const TrialLimits& limits, std::shared_ptr<An
       limits_(limits),
       answer_(std::move(answer)),
       reader_(limits.result_bytes + header_slack),
-      oom_kills_before_(supervise::kernel_oom_kills()),
+      oom_kills_before_(os::kernel_oom_kills()),
       sent_at_(now) {}
 
 void Trial::add_to(std::vector<pollfd>& polled) const {
-  for (const Descriptor* stream : {&channel_, &out_.stream(), &err_.stream()})
+  for (const os::Descriptor* stream : {&channel_, &out_.stream(), &err_.stream()})
     if (*stream) polled.push_back({stream->get(), POLLIN, 0});
 }
 
@@ -81,7 +82,7 @@ void Trial::read_channel(std::size_t most) {
     total += static_cast<std::size_t>(count);
     if (!seen_.bad_channel.empty()) continue;
     try {
-      const double now = supervise::now();
+      const double now = os::now();
       for (Frame& frame : reader_.feed({buffer.data(), static_cast<std::size_t>(count)}))
         take(std::move(frame), now);
     } catch (const BadFrame& bad) {
@@ -114,7 +115,7 @@ void Trial::take(Frame frame, double now) {
   over_at_ = at;
 }
 
-void Trial::on_forked(int helper, int pid, Descriptor pidfd, double now) {
+void Trial::on_forked(int helper, int pid, os::Descriptor pidfd, double now) {
   helper_ = helper;
   pid_ = pid;
   pidfd_ = std::move(pidfd);
@@ -175,7 +176,7 @@ Trial::Need Trial::tick(double now) {
     seen_.killed = cause;
     seen_.terminated = true;
     terminated_at_ = now;
-    send_signal_to_group(pidfd_, SIGTERM);
+    os::send_signal_to_group(pidfd_, SIGTERM);
     return Need::nothing;
   }
   kill(cause, now);
@@ -189,23 +190,23 @@ void Trial::kill(KillCause cause, double now) {
   const bool alone = !watch_ || watch_->seen().size() <= 1;
   push_at_ = alone ? now + first_push_s : now;
   if (cgroup_) cgroup_->kill();
-  send_signal_to_group(pidfd_, SIGKILL);
-  if (pid_ > 0 && pid_of(pidfd_.get()) == pid_) hurry(pid_);  // no stranger with its number
+  os::send_signal_to_group(pidfd_, SIGKILL);
+  if (pid_ > 0 && os::pid_of(pidfd_.get()) == pid_) os::hurry(pid_);  // no stranger with its number
 }
 
 // The helper is stopped, starved, or busy with a tree that grows as fast as it kills: help it from here.
 void Trial::push(double now) {
   if (cgroup_) cgroup_->kill();
   if (helper_ > 0) {
-    hurry(helper_);
-    for (const Process& process : descendants_of(helper_)) kill_process(process);
+    os::hurry(helper_);
+    for (const os::Process& process : os::descendants_of(helper_)) os::kill_process(process);
   }
-  const double spent = supervise::now() - now;
+  const double spent = os::now() - now;
   push_at_ = now + std::max(push_again_s, 2 * spent);
 }
 
-std::vector<Process> Trial::processes_seen() const {
-  return watch_ ? watch_->seen() : std::vector<Process>{};
+std::vector<os::Process> Trial::processes_seen() const {
+  return watch_ ? watch_->seen() : std::vector<os::Process>{};
 }
 
 void Trial::finish(Death helper_death, KernelLog& log, double now) {
@@ -218,7 +219,7 @@ void Trial::finish(Death helper_death, KernelLog& log, double now) {
   seen_.seconds = std::max(over_at_ - (begun_at_ > 0 ? begun_at_ : sent_at_), 0.0);
   if (killed_at_ > 0) seen_.kill_to_gone_s = ended_at_ - killed_at_;
   seen_.helper_death = std::move(helper_death);
-  seen_.kernel_oom_kills = supervise::kernel_oom_kills() - oom_kills_before_;
+  seen_.kernel_oom_kills = os::kernel_oom_kills() - oom_kills_before_;
   const bool by_sigkill = seen_.status && WIFSIGNALED(*seen_.status) && WTERMSIG(*seen_.status) == SIGKILL;
   if (by_sigkill && seen_.killed == KillCause::none && pid_ > 0)
     if (auto words = log.kill_of(pid_)) seen_.kernel_log = std::move(*words);

@@ -1,4 +1,4 @@
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -13,7 +13,7 @@
 
 #include "lehr/base/error.hpp"
 
-namespace lehr::supervise {
+namespace lehr::os {
 namespace {
 
 // Older C libraries have no names for these; the numbers are the same on every architecture.
@@ -91,4 +91,4 @@ void drain(const Descriptor& counter) noexcept {
   [[maybe_unused]] const auto read = ::read(counter.get(), &count, sizeof count);
 }
 
-}  // namespace lehr::supervise
+}  // namespace lehr::os

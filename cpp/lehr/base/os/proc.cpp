@@ -1,4 +1,4 @@
-#include "lehr/supervise/proc.hpp"
+#include "lehr/base/os/proc.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,10 +10,10 @@
 #include <csignal>
 #include <memory>
 
-#include "lehr/supervise/descriptor.hpp"
-#include "lehr/supervise/priority.hpp"
+#include "lehr/base/os/descriptor.hpp"
+#include "lehr/base/os/priority.hpp"
 
-namespace lehr::supervise {
+namespace lehr::os {
 namespace {
 
 template <class Number>
@@ -53,8 +53,10 @@ struct Stat {
   std::uint64_t started = 0;
 };
 
-std::optional<Stat> read_stat(int pid) {
-  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+std::string directory_of(int pid, const std::string& root) { return root + "/proc/" + std::to_string(pid); }
+
+std::optional<Stat> read_stat(int pid, const std::string& root) {
+  const std::string text = read_file(directory_of(pid, root) + "/stat");
   const auto close = text.rfind(')');  // the name before it may hold anything
   if (close == std::string::npos) return std::nullopt;
   std::string_view rest = std::string_view(text).substr(close + 1);
@@ -95,8 +97,8 @@ std::optional<Usage> parse_status(std::string_view text) {
                kilobytes(text, "VmData").value_or(0)};
 }
 
-std::optional<Usage> read_usage(int pid) {
-  return parse_status(read_file("/proc/" + std::to_string(pid) + "/status"));
+std::optional<Usage> read_usage(int pid, const std::string& root) {
+  return parse_status(read_file(directory_of(pid, root) + "/status"));
 }
 
 Rollup parse_rollup(std::string_view text) {
@@ -104,18 +106,18 @@ Rollup parse_rollup(std::string_view text) {
           kilobytes(text, "Private_Dirty").value_or(0)};
 }
 
-Rollup read_rollup(int pid) {
-  return parse_rollup(read_file("/proc/" + std::to_string(pid) + "/smaps_rollup"));
+Rollup read_rollup(int pid, const std::string& root) {
+  return parse_rollup(read_file(directory_of(pid, root) + "/smaps_rollup"));
 }
 
-std::optional<Process> identify(int pid) {
-  const auto stat = read_stat(pid);
+std::optional<Process> identify(int pid, const std::string& root) {
+  const auto stat = read_stat(pid, root);
   if (!stat) return std::nullopt;
   return Process{pid, stat->started};
 }
 
-int parent_of(int pid) {
-  const auto stat = read_stat(pid);
+int parent_of(int pid, const std::string& root) {
+  const auto stat = read_stat(pid, root);
   return stat ? stat->parent : 0;
 }
 
@@ -126,20 +128,20 @@ int pid_of(int pidfd) {
   return std::max(number_in<int>(std::string_view(text).substr(at + 4)).value_or(0), 0);
 }
 
-std::vector<int> threads_of(int pid) {
-  return numbers_in_directory("/proc/" + std::to_string(pid) + "/task");
+std::vector<int> threads_of(int pid, const std::string& root) {
+  return numbers_in_directory(directory_of(pid, root) + "/task");
 }
 
-std::vector<int> children_of(int pid) {
+std::vector<int> children_of(int pid, const std::string& root) {
   std::vector<int> found;
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const int thread : threads_of(pid)) {
+  const std::string tasks = directory_of(pid, root) + "/task";
+  for (const int thread : threads_of(pid, root)) {
     const std::string path = tasks + "/" + std::to_string(thread) + "/children";
     const std::string text = read_file(path);
     if (text.empty() && ::access(path.c_str(), F_OK) != 0 && ::access(tasks.c_str(), F_OK) == 0) {
       found.clear();  // a kernel without this file: look at everybody
-      for (const int other : numbers_in_directory("/proc"))
-        if (const auto stat = read_stat(other); stat && stat->parent == pid) found.push_back(other);
+      for (const int other : numbers_in_directory(root + "/proc"))
+        if (const auto stat = read_stat(other, root); stat && stat->parent == pid) found.push_back(other);
       return found;
     }
     for (std::string_view rest(text); !rest.empty();) {
@@ -151,14 +153,14 @@ std::vector<int> children_of(int pid) {
   return found;
 }
 
-std::vector<Process> descendants_of(int pid) {
+std::vector<Process> descendants_of(int pid, const std::string& root) {
   std::vector<Process> found;
-  std::vector<int> frontier = children_of(pid);
+  std::vector<int> frontier = children_of(pid, root);
   for (std::size_t depth = 0; !frontier.empty() && depth < 4096; ++depth) {
     std::vector<int> next;
     for (const int child : frontier) {
-      if (const auto process = identify(child)) found.push_back(*process);
-      const std::vector<int> below = children_of(child);
+      if (const auto process = identify(child, root)) found.push_back(*process);
+      const std::vector<int> below = children_of(child, root);
       next.insert(next.end(), below.begin(), below.end());
     }
     frontier = std::move(next);
@@ -197,4 +199,4 @@ bool kill_process(const Process& process) noexcept {
   return true;
 }
 
-}  // namespace lehr::supervise
+}  // namespace lehr::os

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace lehr::supervise {
+namespace lehr::os {
 
 class Descriptor {
  public:
@@ -53,4 +53,4 @@ void drain(const Descriptor& counter) noexcept;  // empties an eventfd or a time
 // The text of an errno, as in "Too many open files".
 std::string error_text(int number);
 
-}  // namespace lehr::supervise
+}  // namespace lehr::os

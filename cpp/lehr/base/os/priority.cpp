@@ -1,13 +1,13 @@
-#include "lehr/supervise/priority.hpp"
+#include "lehr/base/os/priority.hpp"
 
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <cerrno>
 
-#include "lehr/supervise/proc.hpp"
+#include "lehr/base/os/proc.hpp"
 
-namespace lehr::supervise {
+namespace lehr::os {
 namespace {
 
 // Of the calling thread for 0; `nothing` when it is gone.
@@ -45,4 +45,4 @@ void hurry(int pid) noexcept {
   }
 }
 
-}  // namespace lehr::supervise
+}  // namespace lehr::os

@@ -1,21 +1,12 @@
-// The kernel's own word on processes that it killed for memory.
+// What the kernel's log says about processes that it killed for memory.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "lehr/supervise/descriptor.hpp"
+#include "lehr/base/os/descriptor.hpp"
 
 namespace lehr::supervise {
-
-// How many processes the kernel has killed for memory: a counter to compare before and after a trial. Sums
-// the machine's own counter and those of this process's memory cgroup, as far as they can be read; each only
-// grows.
-std::int64_t kernel_oom_kills();
-
-// The number behind "key " at the start of a line of `text`; 0 when there is none.
-std::int64_t counter_in(const std::string& text, const std::string& key);
 
 // The kernel's log from now on, where this process may read it.
 class KernelLog {
@@ -27,7 +18,7 @@ class KernelLog {
   std::optional<std::string> kill_of(int pid);
 
  private:
-  Descriptor log_;
+  os::Descriptor log_;
 };
 
 // The text of a record of /dev/kmsg when it says that `pid` was killed for memory; the kernel's own fixed
