@@ -39,6 +39,9 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert _proc.stat(1, root=tmp_path) == []
     assert _proc.cpu_seconds(1, root=tmp_path) is None
     assert _proc.threads(root=tmp_path) is None
+    assert _proc.mapped_libraries(root=tmp_path) == []
+    assert _proc.open_files(root=tmp_path) == []
+    assert _proc.pid_namespace(root=tmp_path) is None
     assert _proc.children(1, root=tmp_path) == []
     assert _proc.waited_ns(root=tmp_path) is None
     assert _proc.cpu_time([0], root=tmp_path) is None
@@ -103,6 +106,18 @@ def test_control_groups(tmp_path: Path) -> None:
     assert _proc.cgroup_v1_file("cpu", "cpu.cfs_quota_us", root=tmp_path) == "-1"
     write(tmp_path, "proc/self/cgroup", "0::/")
     assert _proc.cgroup_file_upwards("cpu.max", root=tmp_path) == ["max 100000"]
+
+
+def test_this_process_s_libraries_files_and_namespace(tmp_path: Path) -> None:
+    maps = "7f00-7f10 r-xp 00000000 08:01 5    /a b/libx.so.1\n7f10-7f20 rw-p 00000000 00:00 0    [heap]"
+    write(tmp_path, "proc/self/maps", maps)
+    (tmp_path / "proc/self/fd").mkdir()
+    (tmp_path / "proc/self/fd/0").symlink_to("/dev/null")
+    write(tmp_path, "proc/self/fd/3", "gone while we looked")
+    assert _proc.mapped_libraries(root=tmp_path) == ["/a b/libx.so.1"]
+    assert _proc.open_files(root=tmp_path) == ["/dev/null"]
+    write(tmp_path, "proc/self/ns/pid", "")
+    assert _proc.pid_namespace(root=tmp_path) == (tmp_path / "proc/self/ns/pid").stat().st_ino
 
 
 def test_the_processor_s_name(tmp_path: Path) -> None:

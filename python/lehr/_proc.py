@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,31 @@ def _children_of_everybody(pid: Pid, root: str | Path) -> list[int]:
     parent = str(os.getpid() if pid == "self" else pid).encode()
     everybody = [int(name) for name in os.listdir(os.path.join(root, "proc")) if name.isdigit()]
     return [other for other in everybody if stat(other, root=root)[1:2] == [parent]]
+
+
+def mapped_libraries(*, root: str | Path = "/") -> list[str]:
+    """The paths of the shared libraries in this process' memory, once for each mapping."""
+    text = os.fsdecode(_read(root, "proc", "self", "maps") or b"")
+    return [line.split(maxsplit=5)[-1] for line in text.split("\n") if ".so" in line]
+
+
+def open_files(*, root: str | Path = "/") -> list[str]:
+    """What this process' descriptors lead to: paths, or a kernel's name such as ``pipe:[7]``."""
+    folder = os.path.join(root, "proc", "self", "fd")
+    found = []
+    with suppress(OSError):
+        for descriptor in os.listdir(folder):
+            with suppress(OSError):  # the one that listed them
+                found.append(os.readlink(os.path.join(folder, descriptor)))
+    return found
+
+
+def pid_namespace(*, root: str | Path = "/") -> int | None:
+    """The number of the namespace in which this process counts processes."""
+    try:
+        return os.stat(os.path.join(root, "proc", "self", "ns", "pid")).st_ino
+    except OSError:
+        return None
 
 
 def waited_ns(pid: Pid = "self", *, root: str | Path = "/") -> dict[int, int] | None:

@@ -103,8 +103,8 @@ def test_a_driver_that_is_loaded_is_not_yet_started(fake_library, tmp_path, name
     ],
 )
 def test_open_device_files_tell_too(monkeypatch, files, libraries, started):
-    monkeypatch.setattr("lehr.supervise._cuda._open_files", lambda: iter(files))
-    monkeypatch.setattr("lehr.supervise._cuda._mapped_libraries", lambda: iter(libraries))
+    monkeypatch.setattr("lehr.supervise._cuda.open_files", lambda: files)
+    monkeypatch.setattr("lehr.supervise._cuda.mapped_libraries", lambda: libraries)
     assert cuda_has_started() == started
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator
+
+from lehr._proc import mapped_libraries, open_files
 
 _NOT_INITIALIZED = 3
 _DRIVER = re.compile(r"libcuda\.so(\.\d+)*")
@@ -16,13 +17,13 @@ def cuda_has_started() -> bool:
 
     A process that only asked NVML keeps some of those open as well, but not the one that CUDA needs for its memory.
     """
-    libraries = set(_mapped_libraries())
+    libraries = set(mapped_libraries())
     if any(_is_initialised(path) for path in libraries if _is_driver(path)):
         return True
-    open_files = [target for target in _open_files() if target.startswith("/dev/nvidia")]
+    devices = [target for target in open_files() if target.startswith("/dev/nvidia")]
     if any("/libnvidia-ml.so" in path for path in libraries):
-        open_files = [target for target in open_files if target.startswith("/dev/nvidia-uvm")]
-    return bool(open_files)
+        devices = [target for target in devices if target.startswith("/dev/nvidia-uvm")]
+    return bool(devices)
 
 
 def _is_driver(path: str) -> bool:
@@ -39,25 +40,3 @@ def _is_initialised(path: str) -> bool:
         return bool(library.cuDeviceGetCount(ctypes.byref(count)) != _NOT_INITIALIZED)
     except (OSError, AttributeError):  # unloaded meanwhile, or no driver
         return False
-
-
-def _mapped_libraries() -> Iterator[str]:
-    try:
-        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                if ".so" in line:
-                    yield line.rstrip("\n").split(maxsplit=5)[-1]
-    except OSError:
-        return
-
-
-def _open_files() -> Iterator[str]:
-    try:
-        descriptors = os.listdir("/proc/self/fd")
-    except OSError:
-        return
-    for descriptor in descriptors:
-        try:
-            yield os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:  # the one that listed them
-            continue

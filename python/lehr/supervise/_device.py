@@ -8,13 +8,13 @@ NVML lists them, and not the sum of memory; a device with a reader of its own ha
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from lehr._proc import pid_namespace
 from lehr.errors import OptionError
 from lehr.supervise._tree import state_of
 
@@ -221,7 +221,4 @@ def _is_alive(pid: int) -> bool:
 
 def _numbers_are_ours() -> bool:
     """Whether process numbers that the driver tells are those that we see: not within a container."""
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
-    except OSError:
-        return False
+    return pid_namespace() == _FIRST_PID_NAMESPACE
