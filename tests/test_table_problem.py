@@ -9,7 +9,7 @@ import pytest
 import lehr
 from lehr import _core
 from lehr.bench import Problem, ReplayProblem
-from lehr.bench.recordings.table import Recorded, Table
+from lehr.bench.recordings.table import RecordedResult, Table
 from lehr.errors import ConfigurationError, OptionError
 
 
@@ -27,7 +27,7 @@ def table(**keywords):
 
 
 def ok(speed, latency, seconds=1.0):
-    return Recorded("ok", {"speed": speed, "latency": latency, "extra": 9.0}, seconds)
+    return RecordedResult("ok", {"speed": speed, "latency": latency, "extra": 9.0}, seconds)
 
 
 def filled(**keywords):
@@ -35,7 +35,7 @@ def filled(**keywords):
     made.add({"kind": "x"}, ok(5.0, 3.0))
     made.add({"kind": "y", "size": 1}, ok(2.0, 1.0))
     made.add({"kind": "y", "size": 2}, ok(3.0, 2.0, seconds=0.25))
-    made.add({"kind": "y", "size": 4}, Recorded("oom", {}, 7.0, "out of memory"))
+    made.add({"kind": "y", "size": 4}, RecordedResult("oom", {}, 7.0, "out of memory"))
     return made
 
 
@@ -101,7 +101,7 @@ def test_repeats_are_met_in_turn_and_the_truth_is_their_middle():
 def test_repeats_that_disagree_are_settled_by_the_majority_and_a_tie_by_the_failure():
     made = filled()
     config = {"kind": "y", "size": 1}
-    made.add(config, Recorded("crashed", {}, 4.0, "boom"))
+    made.add(config, RecordedResult("crashed", {}, 4.0, "boom"))
     assert Problem._from_table(made).truth(config).outcome == "crashed"
     assert Problem._from_table(made).truth(config).cause == "boom"
     made.add(config, ok(2.2, 1.0))
@@ -140,11 +140,11 @@ def test_gaps_and_damage_are_refused():
     with pytest.raises(OptionError, match="records 3 of the 4"):
         without(filled(), {"kind": "x"}).core()
     made = filled()
-    made.add({"kind": "x"}, Recorded("ok", {"speed": 1.0}, 1.0))
+    made.add({"kind": "x"}, RecordedResult("ok", {"speed": 1.0}, 1.0))
     with pytest.raises(OptionError, match="needs a finite objective and every metric"):
         made.core()
     made = filled()
-    made.add({"kind": "x"}, Recorded("ok", {"speed": math.inf, "latency": 1.0}, 1.0))
+    made.add({"kind": "x"}, RecordedResult("ok", {"speed": math.inf, "latency": 1.0}, 1.0))
     with pytest.raises(OptionError, match="finite objective"):
         made.core()
     made = filled()

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from lehr.bench.problems import Problem
 from lehr.bench.recordings.files import decoded, parsed_lines
 from lehr.bench.recordings.packaged import from_lines, packaged_bytes, packaged_names
-from lehr.bench.recordings.table import Recorded, Table
+from lehr.bench.recordings.table import RecordedResult, Table
 from lehr.errors import ConfigurationError, LehrError
 from lehr.space import Space
 
@@ -72,7 +72,7 @@ class ReplayProblem:
         """The native problem, under other upper limits by metric name when given."""
         return Problem._from_table(self._table, constraints)
 
-    def lookup(self, config: Mapping[str, Any]) -> Recorded:
+    def lookup(self, config: Mapping[str, Any]) -> RecordedResult:
         """What was recorded for a configuration, the first time when it was measured several times.
 
         Raises:

@@ -13,11 +13,11 @@ from lehr.deploy import accuracy, latency
 from lehr.deploy.backend import Backend
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
-from lehr.deploy.metric import Metric
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.prepare import Failure, ModelFolder, Prepared, named
 from lehr.deploy.sources import DataSource
 from lehr.deploy.times import ACCURACY_S, accuracy_time_s, paced
+from lehr.deploy.user_metric import UserMetric
 from lehr.errors import DeviceError, PreparationError
 from lehr.limits import Constraints, Limit, judge, parse_limits
 from lehr.probe.report import LatencyReport
@@ -59,7 +59,7 @@ class Evaluator:
     accuracy_s: float = ACCURACY_S
     backends: tuple[str, ...] = (DEFAULT,)
     call_s: Mapping[str, float] = field(default_factory=dict)
-    metric: Metric | None = None
+    metric: UserMetric | None = None
     artefact: Path | None = None
     weights: tuple[Path, ...] = ()
 

@@ -73,7 +73,7 @@ State = Literal["winner", "level", "open", "worse", "missed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """One metric of one candidate over its rounds. ``sem`` is the standard error of the mean from process to process;
     None with a single round."""
 
@@ -83,13 +83,13 @@ class Figure:
     n: int
 
 
-def figure(values: Sequence[float]) -> Figure | None:
-    """The figure of these values; None where there are none."""
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """The estimate of these values; None where there are none."""
     if not values:
         return None
     n = len(values)
     sem = statistics.stdev(values) / math.sqrt(n) if n > 1 else None
-    return Figure(statistics.fmean(values), statistics.median(values), sem, n)
+    return Estimate(statistics.fmean(values), statistics.median(values), sem, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ class Standing:
     candidate: str
     state: State
     reason: str
-    objective: Figure | None
-    metrics: Mapping[str, Figure]
+    objective: Estimate | None
+    metrics: Mapping[str, Estimate]
     rounds: int
     disturbed: int
     ahead: Gain | None

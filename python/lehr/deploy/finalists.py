@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lehr import _core
-from lehr.deploy.final import Figure, Final, Measurement, Standing, State, figure, tell
+from lehr.deploy.final import Estimate, Final, Measurement, Standing, State, estimate, tell
 from lehr.deploy.paired import Difference, Gain, Point, difference, gain, levels, look_error, points
 from lehr.errors import OptionError
 
@@ -319,9 +319,9 @@ class _Race:
                 candidate=name,
                 state=state,
                 reason=out.reason if out else "",
-                objective=figure([one.objective for one in chosen if one.objective is not None]),
+                objective=estimate([one.objective for one in chosen if one.objective is not None]),
                 metrics={
-                    metric: _known(figure([one.metrics[metric] for one in chosen if metric in one.metrics]))
+                    metric: _known(estimate([one.metrics[metric] for one in chosen if metric in one.metrics]))
                     for metric in metrics
                 },
                 rounds=len(results),
@@ -338,6 +338,6 @@ class _Race:
         )  # fmt: skip
 
 
-def _known(found: Figure | None) -> Figure:
+def _known(found: Estimate | None) -> Estimate:
     assert found is not None
     return found

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lehr.deploy import stored
-from lehr.deploy.metric import Metric
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.scoring import Scorer
 from lehr.deploy.sources import DataSource
+from lehr.deploy.user_metric import UserMetric
 from lehr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Prepared:
         """The evaluation samples, read from their files call by call."""
         return stored.load_samples(self.folder.samples)
 
-    def scorer(self, metric: Metric | None = None) -> Scorer:
+    def scorer(self, metric: UserMetric | None = None) -> Scorer:
         """A new scorer of answers to them."""
         return stored.load_scorer(self.folder.samples, metric)
 
@@ -66,7 +66,7 @@ class ModelFolder:
 
     @classmethod
     def of(
-        cls, workdir: Path, model: OnnxModel, source: DataSource, metric: Metric | None = None
+        cls, workdir: Path, model: OnnxModel, source: DataSource, metric: UserMetric | None = None
     ) -> ModelFolder:
         """Equal for equal contents: model, signature, source, and the metric that judges."""
         calling = repr((model.inputs, model.outputs, model.fixed_batch))

@@ -25,7 +25,6 @@ from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Foresighted, Session
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
-from lehr.deploy.metric import Function, Metric
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
@@ -35,6 +34,7 @@ from lehr.deploy.shapes import Axes
 from lehr.deploy.signature import describe
 from lehr.deploy.sources import Data, DataSource
 from lehr.deploy.times import accuracy_time_s
+from lehr.deploy.user_metric import Function, UserMetric
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError
 
@@ -72,7 +72,7 @@ class Opened:
     call_s: Mapping[str, float]
     accuracy: Mapping[str, float]
     notes: tuple[str, ...] = ()
-    metric: Metric | None = None
+    metric: UserMetric | None = None
     unable: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
@@ -137,19 +137,19 @@ class Stage:
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         *,
         batch_axis: Axes | None = None,
-        metric: str | Function | Metric | None = None,
+        metric: str | Function | UserMetric | None = None,
     ) -> Opened:
         """Read a model of the user's (or several, by name), try it, hold the data against it.
 
         ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
-        :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as :meth:`lehr.deploy.metric.Metric.of`. Without data,
-        inputs are made up and accuracy is agreement with the model as given.
+        :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as
+        :meth:`lehr.deploy.user_metric.UserMetric.of`. Without data, inputs are made up and accuracy is agreement with the model as given.
 
         Raises:
             ModelError: model or data cannot be used; one sentence says why and what to do.
         """
         paths = models if isinstance(models, Mapping) else {Path(models).stem: models}
-        judge = None if metric is None else Metric.of(metric)
+        judge = None if metric is None else UserMetric.of(metric)
         asked = {
             "paths": {name: str(path) for name, path in paths.items()},
             "shapes": dict(shapes or {}),
@@ -187,7 +187,7 @@ class Stage:
         assert made is not None
         return made
 
-    def _open(self, name: str, data: Data, asked: dict[str, Any], metric: Metric | None) -> Opened:
+    def _open(self, name: str, data: Data, asked: dict[str, Any], metric: UserMetric | None) -> Opened:
         request = {
             **asked,
             "data": data,  # a function of the user's is called in the stage, like all that is his
@@ -348,7 +348,7 @@ def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scor
 
 
 def _save_samples(
-    samples: Samples, model: OnnxModel, run: Run, metric: Metric | None, seconds: float, folder: Path
+    samples: Samples, model: OnnxModel, run: Run, metric: UserMetric | None, seconds: float, folder: Path
 ) -> None:
     stored.save(samples, model, run, folder, metric=metric, seconds=seconds)
 

@@ -14,11 +14,11 @@ from lehr.deploy.accuracy import Run, answers_of
 from lehr.deploy.agreement import load_reference, save_reference
 from lehr.deploy.data import Samples
 from lehr.deploy.labels import Labels, understand
-from lehr.deploy.metric import Metric
-from lehr.deploy.metric_scorer import MetricScorer
 from lehr.deploy.models import OnnxModel
 from lehr.deploy.rows import Rows
 from lehr.deploy.scoring import Scorer
+from lehr.deploy.user_metric import UserMetric
+from lehr.deploy.user_metric_scorer import UserMetricScorer
 from lehr.errors import ModelError
 
 
@@ -63,7 +63,7 @@ def save(
     run: Run,
     folder: Path,
     *,
-    metric: Metric | None = None,
+    metric: UserMetric | None = None,
     seconds: float = float("inf"),
 ) -> None:
     """Write the samples and, where there are no labels, the answers of the model as given, for ``seconds`` at most.
@@ -110,7 +110,9 @@ def _save_inputs(samples: Samples, folder: Path) -> list[dict[str, Any]]:
     return inputs
 
 
-def how_to_judge(model: OnnxModel, samples: Samples, metric: Metric | None = None) -> Labels | Metric | None:
+def how_to_judge(
+    model: OnnxModel, samples: Samples, metric: UserMetric | None = None
+) -> Labels | UserMetric | None:
     """By the user's metric, by the labels, or, None, by agreement with the model as given.
 
     Raises:
@@ -135,7 +137,7 @@ def load_samples(folder: Path) -> StoredSamples:
     return StoredSamples(inputs, layout["count"])
 
 
-def load_scorer(folder: Path, metric: Metric | None = None) -> Scorer:
+def load_scorer(folder: Path, metric: UserMetric | None = None) -> Scorer:
     """A new scorer of answers to the samples that :func:`save` wrote."""
     layout = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
     count = layout["count"]
@@ -143,7 +145,7 @@ def load_scorer(folder: Path, metric: Metric | None = None) -> Scorer:
         return load_reference(folder)
     labels = Rows.open(folder / "labels.npy")
     if metric is not None:
-        return MetricScorer(metric, labels.read, count, lone=layout["outputs"] == 1)
+        return UserMetricScorer(metric, labels.read, count, lone=layout["outputs"] == 1)
     kept = folder / "classes.npy"
     classes = Rows.open(kept) if kept.exists() else None
     return Labels(**layout["labels"]).scorer(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.early import IN_A_ROW, EarlyEnd
-from lehr.study.stored import Recorded
+from lehr.study.stored import StoredTrial
 from lehr.study.trial import StudyTrial
 from lehr.trial import Trial
 
@@ -31,11 +31,11 @@ def make_optimizer(definition: Definition, budget: int) -> Optimizer:
 
 def replay(
     optimizer: Optimizer,
-    recorded: Sequence[Recorded],
+    stored: Sequence[StoredTrial],
     definition: Definition,
     early: EarlyEnd | None = None,
 ) -> dict[int, Trial]:
-    """Bring a fresh optimiser to where the recorded history ends, and ``early`` with it.
+    """Bring a fresh optimiser to where the stored history ends, and ``early`` with it.
 
     A study's initial configurations are its first trials, so those that were not asked yet are queued.
 
@@ -43,16 +43,16 @@ def replay(
         The optimiser's handles of the trials that were asked but never finished, by number.
     """
     waiting: dict[int, Trial] = {}
-    for asked, record in enumerate(recorded, 1):
+    for asked, record in enumerate(stored, 1):
         handle = optimizer.replay_ask(record.config, record.origin)
         if record.trial is None:
             waiting[record.number] = handle
             continue
         tell(optimizer, handle, record.trial)
         # Not while an unbroken run still had initial configurations before it.
-        if early is not None and asked >= len(definition.initial) and len(recorded) - asked < IN_A_ROW:
+        if early is not None and asked >= len(definition.initial) and len(stored) - asked < IN_A_ROW:
             early.look(asked)
-    for config in definition.initial[len(recorded) :]:
+    for config in definition.initial[len(stored) :]:
         optimizer.enqueue(config)
     return waiting
 

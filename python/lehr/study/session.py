@@ -66,12 +66,12 @@ class Session:
         self._definition = definition
         self._optimizer = optimizer
         self._on_event = on_event
-        recorded = store.trials(definition)
+        stored = store.trials(definition)
         self._early = EarlyEnd(optimizer) if early_end else None
-        self._waiting = replay(optimizer, recorded, definition, self._early)
-        self._next = len(recorded)
+        self._waiting = replay(optimizer, stored, definition, self._early)
+        self._next = len(stored)
         self.study = Study(store, definition, budget, lambda: optimizer)
-        for record in recorded:
+        for record in stored:
             if record.trial is not None:
                 self.study._add(record.trial)
         for one in read(store.noted(NOTE)).values():

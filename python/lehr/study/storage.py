@@ -25,7 +25,7 @@ from lehr.study.history import make_optimizer
 from lehr.study.lock import deferred_interrupt
 from lehr.study.opening import OpenStorage, StorageLike, storage_errors
 from lehr.study.results import canonical
-from lehr.study.stored import Recorded, read_trial, reading
+from lehr.study.stored import StoredTrial, read_trial, reading
 from lehr.study.trial import StudyTrial
 
 # Names under which lehr keeps things in an Optuna study.
@@ -163,7 +163,7 @@ class StudyStore:
         with reading(f"{self.where}: its {key}"):
             return read(value)
 
-    def trials(self, definition: Definition) -> list[Recorded]:
+    def trials(self, definition: Definition) -> list[StoredTrial]:
         """Every trial of the study in the order in which they were asked.
 
         Raises:

@@ -23,7 +23,7 @@ _ORIGINS = frozenset(_core.origins())
 
 
 @dataclass(frozen=True)
-class Recorded:
+class StoredTrial:
     """One stored trial: what was asked and, when it is finished, how it ended."""
 
     number: int
@@ -47,7 +47,7 @@ def reading(what: str) -> Iterator[None]:
         ) from error
 
 
-def read_trial(stored: FrozenTrial, definition: Definition, where: str) -> Recorded:
+def read_trial(stored: FrozenTrial, definition: Definition, where: str) -> StoredTrial:
     """What lehr wrote of a trial.
 
     Raises:
@@ -57,14 +57,14 @@ def read_trial(stored: FrozenTrial, definition: Definition, where: str) -> Recor
         return _read(stored, definition)
 
 
-def _read(stored: FrozenTrial, definition: Definition) -> Recorded:
+def _read(stored: FrozenTrial, definition: Definition) -> StoredTrial:
     attributes = stored.user_attrs
     config, origin = _dict(attributes, "config"), attributes.get("origin")
     if not isinstance(origin, str) or origin not in _ORIGINS:
         raise ValueError(f"its origin is {origin!r:.60}")
     definition.space.validate(config)
     if stored.state == TrialState.RUNNING:
-        return Recorded(stored.number, config, origin, None)
+        return StoredTrial(stored.number, config, origin, None)
     if stored.state != TrialState.COMPLETE:
         raise ValueError(f"its state is {stored.state.name}")
     outcome = attributes.get("outcome")
@@ -95,7 +95,7 @@ def _read(stored: FrozenTrial, definition: Definition) -> Recorded:
         limits=definition.limits,
         accept_borderline=definition.accept_borderline,
     )
-    return Recorded(stored.number, config, origin, trial)
+    return StoredTrial(stored.number, config, origin, trial)
 
 
 def _dict(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:

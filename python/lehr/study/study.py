@@ -21,7 +21,7 @@ from lehr.study.opening import StorageLike
 from lehr.study.policies import FailureClass, failure_named
 from lehr.study.stopping import Stop, StopReason, read_stop
 from lehr.study.storage import StudyStore
-from lehr.study.stored import Recorded
+from lehr.study.stored import StoredTrial
 from lehr.study.trial import StudyTrial
 
 if TYPE_CHECKING:
@@ -316,11 +316,11 @@ def load_study(storage: StorageLike = "study.journal", name: str = "study") -> S
     definition = store.definition if store.exists else None
     if definition is None:
         raise StorageError(f"there is no {store.where}")
-    recorded = store.trials(definition)
-    budget = store.noted_as("budget", _budget) or len(recorded)
-    study = Study(store, definition, budget, _replayed(definition, budget, recorded))
-    study._ended(read_stop(store.noted("stopped"), len(recorded)))
-    for record in recorded:
+    stored = store.trials(definition)
+    budget = store.noted_as("budget", _budget) or len(stored)
+    study = Study(store, definition, budget, _replayed(definition, budget, stored))
+    study._ended(read_stop(store.noted("stopped"), len(stored)))
+    for record in stored:
         if record.trial is not None:
             study._add(record.trial)
     for one in read(store.noted(NOTE)).values():
@@ -332,13 +332,13 @@ def _budget(noted: Any) -> int:
     return whole("its budget", noted, 0, 2**53)
 
 
-def _replayed(definition: Definition, budget: int, recorded: list[Recorded]) -> Callable[[], Optimizer]:
+def _replayed(definition: Definition, budget: int, stored: list[StoredTrial]) -> Callable[[], Optimizer]:
     made: list[Optimizer] = []
 
     def optimizer() -> Optimizer:
         if not made:
             fresh = make_optimizer(definition, budget)
-            replay(fresh, recorded, definition)
+            replay(fresh, stored, definition)
             made.append(fresh)
         return made[0]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lehr.bench.recordings.spaces import RecordedSpace
-from lehr.bench.recordings.table import Recorded, Table, Wanted
+from lehr.bench.recordings.table import RecordedResult, Table, Wanted
 from lehr.errors import LehrError
 from lehr.metrics import Direction
 from lehr.trial import Outcome
@@ -48,7 +48,7 @@ _MAXIMIZED = (
 _DIRECTIONS: dict[str, Direction] = dict.fromkeys(("time", "energy", "cost", "loss"), "minimize")
 _DIRECTIONS |= dict.fromkeys((name.casefold() for name in (*_MAXIMIZED, "fitness")), "maximize")
 
-Entry = tuple[dict[str, Any], Recorded]
+Entry = tuple[dict[str, Any], RecordedResult]
 
 
 def is_cache(document: Any) -> bool:
@@ -190,14 +190,14 @@ def _recorded(
     objective: str,
     failure: tuple[Outcome, str] | None,
     seconds: float,
-) -> Recorded:
+) -> RecordedResult:
     metrics = {name: float(value) for name, value in measured.items() if _finite(value)}
     if failure is not None:
-        return Recorded(failure[0], {}, seconds, failure[1])
+        return RecordedResult(failure[0], {}, seconds, failure[1])
     if objective not in metrics:
         known = ", ".join(metrics) or "nothing"
         raise LehrError(f"{where} has no number for the objective {objective}; it has {known}")
-    return Recorded("ok", metrics, seconds)
+    return RecordedResult("ok", metrics, seconds)
 
 
 def _failure(measured: Mapping[str, Any], objective: str) -> tuple[Outcome, str] | None:

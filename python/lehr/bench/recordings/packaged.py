@@ -11,7 +11,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from lehr.bench.recordings.table import Recorded, Table
+from lehr.bench.recordings.table import RecordedResult, Table
 from lehr.errors import LehrError
 from lehr.space import Space
 from lehr.trial import OUTCOMES
@@ -65,7 +65,8 @@ def from_lines(source: str, lines: list[Any]) -> Table:
                 raise ValueError(f"unknown outcome {line['outcome']!r}")
             metrics = {name: float(value) for name, value in line["metrics"].items()}
             table.add(
-                line["config"], Recorded(line["outcome"], metrics, float(line["seconds"]), line.get("error"))
+                line["config"],
+                RecordedResult(line["outcome"], metrics, float(line["seconds"]), line.get("error")),
             )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LehrError(f"{source} is damaged: {error}") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lehr.bench.recordings.spaces import RecordedSpace
-from lehr.bench.recordings.table import Recorded, Table, Wanted
+from lehr.bench.recordings.table import RecordedResult, Table, Wanted
 from lehr.errors import LehrError
 from lehr.trial import OUTCOMES
 
@@ -78,7 +78,7 @@ def _checked(source: str, number: int, line: Any) -> dict[str, Any]:
     return line
 
 
-def _recorded(source: str, table: Table, trial: dict[str, Any], objective: str | None) -> Recorded:
+def _recorded(source: str, table: Table, trial: dict[str, Any], objective: str | None) -> RecordedResult:
     metrics = {name: float(value) for name, value in trial.get("metrics", {}).items() if _finite(value)}
     if trial["outcome"] == "ok":
         if objective is None:
@@ -93,7 +93,7 @@ def _recorded(source: str, table: Table, trial: dict[str, Any], objective: str |
                 raise LehrError(
                     f"{source}: trial {trial.get('number')} did not measure {name}; it measured {known}"
                 )
-    return Recorded(trial["outcome"], metrics, float(trial["seconds"]), _error(trial))
+    return RecordedResult(trial["outcome"], metrics, float(trial["seconds"]), _error(trial))
 
 
 def _error(trial: Mapping[str, Any]) -> str | None:

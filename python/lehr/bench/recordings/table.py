@@ -13,7 +13,7 @@ from lehr.trial import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedResult:
     """One measurement of one configuration.
 
     Attributes:
@@ -69,17 +69,17 @@ class Table:
     family: str | None = None
     description: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    _rows: dict[str, tuple[dict[str, Any], list[Recorded]]] = field(default_factory=dict, repr=False)
+    _rows: dict[str, tuple[dict[str, Any], list[RecordedResult]]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Number of configurations."""
         return len(self._rows)
 
-    def add(self, config: Mapping[str, Any], recorded: Recorded) -> None:
+    def add(self, config: Mapping[str, Any], recorded: RecordedResult) -> None:
         """One more measurement; several of one configuration are its repeats, in this order."""
         self._rows.setdefault(_key(config), (dict(config), []))[1].append(recorded)
 
-    def recordings(self, config: Mapping[str, Any]) -> Sequence[Recorded]:
+    def recordings(self, config: Mapping[str, Any]) -> Sequence[RecordedResult]:
         """What was recorded of a configuration; empty when nothing was."""
         return self._rows.get(_key(config), ({}, []))[1]
 
@@ -104,7 +104,7 @@ class Table:
             ],
         )
 
-    def _parts(self, recorded: Recorded, limits: Mapping[str, float]) -> tuple[Any, ...]:
+    def _parts(self, recorded: RecordedResult, limits: Mapping[str, float]) -> tuple[Any, ...]:
         objective = recorded.metrics.get(self.objective) if recorded.outcome == "ok" else None
         metrics = [recorded.metrics.get(name) for name in limits]
         cause = "" if recorded.outcome == "ok" else recorded.error or recorded.outcome

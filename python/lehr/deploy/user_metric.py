@@ -19,7 +19,7 @@ Function = Callable[[Any, NDArray[Any]], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class UserMetric:
     """``function(outputs, labels)``, higher is better. A metric that was given by name travels as that name.
 
     ``outputs`` is the array [N, ...] of all N scored items for a model with one output, and a dict of such arrays by
@@ -31,13 +31,13 @@ class Metric:
     function: Function | None = None
 
     @classmethod
-    def of(cls, metric: str | Function | Metric) -> Metric:
+    def of(cls, metric: str | Function | UserMetric) -> UserMetric:
         """A metric from a function, or from a text ``package.module:function``.
 
         Raises:
             ModelError: it is neither; the function itself is looked for when it is first called.
         """
-        if isinstance(metric, Metric):
+        if isinstance(metric, UserMetric):
             return metric
         if isinstance(metric, str):
             if not is_function_name(metric):

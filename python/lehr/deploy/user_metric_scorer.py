@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy.intervals import Interval, of_resamples
-from lehr.deploy.metric import Metric
 from lehr.deploy.scoring import Outputs, Score, broken_items
+from lehr.deploy.user_metric import UserMetric
 from lehr.errors import ModelError
 
 _RESAMPLES = 100
 _RESAMPLING_S = 0.5
 
 
-class MetricScorer:
+class UserMetricScorer:
     """Calls the metric on the outputs of all items at the end; its interval comes from calls on items drawn again, for
     half a second at most.
     """
 
     def __init__(
-        self, metric: Metric, read: Callable[[int, int], NDArray[Any]], count: int, *, lone: bool
+        self, metric: UserMetric, read: Callable[[int, int], NDArray[Any]], count: int, *, lone: bool
     ) -> None:
         """``read`` gives the labels of so many items from an item on; ``lone`` is whether the model has one output."""
         self.description, self.count = metric.description, count

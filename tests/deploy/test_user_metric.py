@@ -16,8 +16,8 @@ from onnx import helper
 
 from lehr import ModelError
 from lehr.deploy import OnnxModel, Stage
-from lehr.deploy.metric import Metric
-from lehr.deploy.metric_scorer import MetricScorer
+from lehr.deploy.user_metric import UserMetric
+from lehr.deploy.user_metric_scorer import UserMetricScorer
 
 
 def share_right(outputs: Any, labels: Any) -> float:
@@ -29,17 +29,17 @@ def test_a_function_and_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "class Group:\n    @staticmethod\n    def f(outputs, labels):\n        return outputs.sum() - labels.sum()\n"
     )
     monkeypatch.chdir(tmp_path)
-    named = Metric.of("my_metrics:Group.f")
+    named = UserMetric.of("my_metrics:Group.f")
     assert pickle.loads(pickle.dumps(named))(np.ones(5), np.ones(2)) == 3.0
     assert named.name == named.key() == "my_metrics:Group.f"
-    given = Metric.of(share_right)
+    given = UserMetric.of(share_right)
     assert given.name == "share_right"
     assert (
         given.key()
-        != Metric.of(lambda outputs, labels: 1.0).key()
-        != Metric.of(lambda outputs, labels: 2.0).key()
+        != UserMetric.of(lambda outputs, labels: 1.0).key()
+        != UserMetric.of(lambda outputs, labels: 2.0).key()
     )
-    assert Metric.of(given) is given
+    assert UserMetric.of(given) is given
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_function_and_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_what_is_no_metric(metric: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words):
-        Metric.of(metric)
+        UserMetric.of(metric)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_what_is_no_metric(metric: Any, words: str) -> None:
 )
 def test_its_mistakes_are_one_sentence(metric: Any, words: str) -> None:
     with pytest.raises(ModelError, match=re.compile(words)) as caught:
-        Metric.of(metric)(np.ones(2), np.ones(2))
+        UserMetric.of(metric)(np.ones(2), np.ones(2))
     assert "\n" not in str(caught.value)
 
 
 def added(metric: Any, batches: list[dict[str, Any]], labels: Any, lone: bool = True) -> Any:
     labels = np.asarray(labels)
-    judge = MetricScorer(
-        Metric.of(metric), lambda start, count: labels[start : start + count], len(labels), lone=lone
+    judge = UserMetricScorer(
+        UserMetric.of(metric), lambda start, count: labels[start : start + count], len(labels), lone=lone
     )
     seen = 0
     for batch in batches:
