@@ -143,7 +143,8 @@ class Stage:
 
         ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
         :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as
-        :meth:`lehr.deploy.user_metric.UserMetric.of`. Without data, inputs are made up and accuracy is agreement with the model as given.
+        :meth:`lehr.deploy.user_metric.UserMetric.of`. Without data, inputs are made up and accuracy is
+        agreement with the model as given.
 
         Raises:
             ModelError: model or data cannot be used; one sentence says why and what to do.
