@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
+#: Of a configuration in a trial's repr, so that it fits two lines.
+_SHOWN_CHARS = 100
 OUTCOMES: tuple[Outcome, ...] = ("ok", "crashed", "timeout", "oom", "early_stopped")
 
 
@@ -46,7 +48,7 @@ class Cause(StrEnum):
     """The machine ran out of memory, and the kernel took the trial (``oom``)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Trial:
     """One evaluation of one configuration.
 
@@ -69,6 +71,8 @@ class Trial:
         seconds: what it cost in wall-clock seconds, where told.
         objective_sem: standard error of the objective, where told.
         metrics_sem: standard errors of metrics by name, where told.
+
+    Its repr is short: number, outcome, objective, configuration; the rest is in the attributes.
     """
 
     number: int
@@ -83,3 +87,12 @@ class Trial:
     seconds: float | None = None
     objective_sem: float | None = None
     metrics_sem: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        ended = self.outcome or "pending"
+        value = "" if self.objective is None else f", objective {self.objective:.6g}"
+        held = "" if self.outcome != "ok" else ", feasible" if self.feasible else ", not feasible"
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
+        if len(settings) > _SHOWN_CHARS:
+            settings = f"{settings[: _SHOWN_CHARS - 3]}..."
+        return f"<lehr.{type(self).__name__} {self.number}: {ended}{value}{held}; {settings}>"

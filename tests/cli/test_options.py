@@ -39,6 +39,8 @@ def ended(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int
         (["tune", "--min-accuracy", "101%"], "101% is outside 0 to 1"),
         (["tune", "--max-memory", "2GB", "--memory-limit", "1GB"], "would kill trials that the limit allows"),
         (["tune", "--trial-timeout", "soon"], "--trial-timeout"),
+        (["tune", "--measure-time", "5"], "--measure-time: '5' has no unit"),
+        (["tune", "--prepare-timeout", "0s"], "--prepare-timeout"),
         (["tune", "--out", "/nowhere/best.json"], "create it first"),
         (["tune", "--out", "/nowhere/deployed"], "create it first"),
         (["tune", "nowhere.onnx"], "no file nowhere.onnx"),

@@ -10,7 +10,7 @@ import onnx_files as files
 import pytest
 
 from lehr.deploy import OnnxModel, Samples, accuracy, stored
-from lehr.deploy.intervals import of_mean, of_resamples, wilson
+from lehr.deploy.intervals import of_mean, of_resamples, shown, wilson
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
 from lehr.deploy.models import quiet_session
 from lehr.deploy.scoring import ItemScores, Outputs
@@ -145,3 +145,11 @@ def test_intervals() -> None:
     assert (five.high - 0.5) / five.sem == pytest.approx(2.7764, abs=0.02)
     assert of_mean(np.array([0.5])) is None
     assert of_resamples(0.5, np.array([0.5] * 10 + [np.nan] * 90)) is None
+
+
+def test_an_interval_is_shown_where_it_says_something() -> None:
+    assert shown("0.960", [0.9312, 0.9803], 128) == "0.960 (0.93 to 0.98, 128 items)"
+    assert shown("1.000", [0.2065, 1.0], 1) == "1.000 (0.21 to 1.00, 1 item)"
+    assert shown("0.999", [0.9935, 0.9998], 999) == "0.999 (0.994 to 1.000, 999 items)"
+    assert shown("0.960", [0.95, 0.97], 1000) == "0.960"
+    assert shown("0.960", None, 10) == shown("0.960", [0.9, 1.0], None) == "0.960"

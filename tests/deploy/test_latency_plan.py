@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from lehr.deploy import LatencyPlan, latency
+from lehr.deploy.times import trial_timeout_s
 from lehr.limits import Limit
 
 
@@ -48,6 +49,14 @@ def test_a_latency_limit_is_open_after_so_many_calls() -> None:
     assert report.verdict.answer == "borderline"  # 45 calls would settle it
     assert report.precise
     assert 20 <= len(report.samples_ms) < 45
+
+
+def test_more_time_settles_more_within_a_trial_that_has_room_for_it() -> None:
+    plan = LatencyPlan().lasting(60.0)
+    assert (plan.max_s, plan.max_samples) == (60.0, 4000)
+    assert plan.within(trial_timeout_s(0.001, measure_s=60.0)).max_s == 60.0
+    assert plan.within(trial_timeout_s(0.001)).max_s < 60.0
+    assert LatencyPlan().lasting(0.001).max_samples == LatencyPlan().min_samples
 
 
 def test_all_attempts_fit_into_the_trial() -> None:

@@ -221,6 +221,32 @@ def test_a_model_that_takes_its_process_along_is_one_sentence(
         made.open(files.linear(tmp_path / "m.onnx"))
 
 
+def test_a_model_that_never_answers_and_data_that_fills_the_memory(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """Both are opened where a deadline and a memory limit hold, and end in a sentence."""
+    endless = slow(tmp_path / "endless.onnx", 2**62)
+    with pytest.raises(
+        ModelError, match=r"endless\.onnx cannot be tried: .*not done after 3 s; --prepare-timeout"
+    ):
+        Stage(tmp_path / "work", supervisor, timeout_s=3.0).open(endless)
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((12_000_000, 8), np.float32))
+    assert (tmp_path / "bomb.npz").stat().st_size < 2e6
+    limited = Stage(tmp_path / "work", supervisor, memory_limit_mb=300.0)
+    with pytest.raises(ModelError, match=r"m\.onnx cannot be tried: .*(memory|MB)"):
+        limited.open(files.linear(tmp_path / "m.onnx"), tmp_path / "bomb.npz")
+    Stage(tmp_path / "work", supervisor).open(
+        files.linear(tmp_path / "m.onnx")
+    )  # nothing else is taken along
+
+
+def test_few_items_carry_an_interval(stage: Stage, tmp_path: Path) -> None:
+    one = stage.open(files.linear(tmp_path / "m.onnx"), labelled(tmp_path, 1))
+    assert any("is 1.000 (0.21 to 1.00, 1 item): few items tell no more" in note for note in one.notes)
+    some = stage.open(files.linear(tmp_path / "m.onnx"), labelled(tmp_path, 50))
+    assert any("is 1.000 (0.91 to 1.00, 40 items)" in note for note in some.notes)
+
+
 def test_progress_is_told_while_it_happens(supervisor: Supervisor, tmp_path: Path) -> None:
     told: list[Progress] = []
     made = Stage(tmp_path / "work", supervisor, on_progress=told.append)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lehr.cli import document
 from lehr.deploy.objective import parse_objective
 from lehr.deploy.plan import Plan
 from lehr.limits import Limit
@@ -14,6 +15,7 @@ from lehr.quantities import Budget
 from lehr.report import live, rows
 from lehr.report.plain import PlainLines
 from lehr.study import StudyTrial, TrialFinished
+from lehr.study.trial import judged
 
 PLAN = Plan(
     "Tuning something.",
@@ -121,6 +123,50 @@ def test_a_plain_line_says_what_ran_what_came_of_it_and_why() -> None:
     assert first.endswith("(best so far)")
     assert second.startswith(" 2/40  #1    crashed ")
     assert second.endswith("2:03 min  (The evaluation died of SIGSEGV.)")
+
+
+def opened(number: int, latency: float, answer: str, **facts: Any) -> StudyTrial:
+    """A trial whose latency a verdict is about: ``borderline``, ``infeasible`` or ``feasible``."""
+    verdict = {"answer": answer, "reason": f"it is {answer}", "probability": 0.6}
+    return judged(
+        number=number, config={"batch_size": number + 1}, origin="random", outcome="ok", objective=0.9,
+        metrics={"latency_p95_ms": latency, "throughput_items_s": 5000.0, "accuracy": 0.9}, evidence={}, seconds=1.0,
+        facts={"verdicts": {"latency_p95_ms": verdict}, **facts}, limits=PLAN.limits,
+    )  # fmt: skip
+
+
+def test_what_measuring_could_not_settle_is_open_and_not_over_the_limit() -> None:
+    """A slow model under its limit, too few calls to be sure: nobody calls that over the limit."""
+    slow, over = opened(0, 13.2, "borderline"), opened(1, 20.001, "infeasible")
+    assert (slow.feasible, slow.is_open) == (False, True)
+    assert (over.feasible, over.is_open) == (False, False)
+    assert rows.kind(slow) == "borderline"
+    assert rows.kind(over) == "infeasible"
+    assert rows.reason(slow) == "open: p95 latency 13.2 ms, borderline at 20 ms, met with probability 0.60"
+    assert rows.reason(over) == "missed p95 latency <= 20 ms"
+    stream = io.StringIO()
+    lines = PlainLines(stream)
+    lines.begin(PLAN)
+    lines.event(TrialFinished(slow, Told([slow])))  # type: ignore[arg-type]
+    assert "#0    borderline  b1 " in stream.getvalue()
+    assert "over limit" not in stream.getvalue()
+    assert any(" borderline " in line for line in drawn([slow, over], None, 100))
+    record = document.trial_record(slow)
+    assert record["borderline"] is True
+    assert record["limits"][0]["answer"] == "borderline"
+    assert document.trial_record(over)["borderline"] is False
+
+
+def test_a_trial_that_missed_one_limit_and_left_another_open_is_over_its_limit() -> None:
+    slow = opened(0, 13.2, "borderline")
+    slow = judged(
+        number=0, config={}, origin="random", outcome="ok", objective=0.9, evidence={}, seconds=1.0, facts=slow.facts,
+        metrics={**slow.metrics, "throughput_items_s": 10.0}, limits=PLAN.limits,
+    )  # fmt: skip
+    assert rows.kind(slow) == "infeasible"
+    assert rows.reason(slow) == (
+        "missed throughput >= 4,000/s; open: p95 latency 13.2 ms, borderline at 20 ms, met with probability 0.60"
+    )
 
 
 def test_the_run_is_said_in_words_first() -> None:

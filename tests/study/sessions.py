@@ -45,6 +45,7 @@ def run(storage, seed, budget, mark=None, slow=0.0, **options):
         seed=seed,
         storage=storage,
         environment={"LEHR_STUDY_TEST": mark} if mark else None,
+        version="the same whatever it waits",
         **options,
     )
 

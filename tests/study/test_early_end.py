@@ -136,7 +136,7 @@ def test_it_ends_at_the_same_trial_after_a_run_that_died(ended, in_process, jour
 
     with pytest.raises(Died):
         lehr.run(dies, SPACE, budget=40, storage=journal, early_end=True, **OPTIONS)
-    study = lehr.run(evaluate, SPACE, budget=40, storage=journal, early_end=True, **OPTIONS)
+    study = lehr.run(evaluate, SPACE, budget=40, storage=journal, early_end=True, version="1", **OPTIONS)
     assert sequence(study) == sequence(ended)
     assert study.stopped == "early"
 
@@ -149,10 +149,10 @@ def test_a_study_that_ended_early_goes_on_only_when_asked_to(ended, whole, in_pr
     def must_not_run(config):
         raise AssertionError("a finished study evaluates nothing")
 
-    again = lehr.run(must_not_run, SPACE, budget=500, storage=journal, early_end=True, **OPTIONS)
+    again = lehr.run(must_not_run, SPACE, budget=500, storage=journal, early_end=True, version="1", **OPTIONS)
     assert (len(again), again.stopped, again.ended_early) == (len(ended), "early", ended.ended_early)
 
-    on = lehr.run(evaluate, SPACE, budget=40, storage=journal, **OPTIONS)
+    on = lehr.run(evaluate, SPACE, budget=40, storage=journal, version="1", **OPTIONS)
     assert (on.stopped, on.ended_early) == ("budget", None)
     assert sequence(on) == sequence(whole)
     assert lehr.load_study(journal).ended_early is None

@@ -94,7 +94,7 @@ def test_stop_ends_the_run_and_keeps_the_trial(in_process, journal, kind):
     assert study.trials[2].outcome == ENDS[kind].outcome
     assert lehr.load_study(journal).stopped_by == kind
     # Going on is the user's decision: the trial is not run again.
-    study = lehr.run(Ends(kind, 0), SPACE, storage=journal, **OPTIONS)
+    study = lehr.run(Ends(kind, 0), SPACE, storage=journal, version="mended", **OPTIONS)
     assert (study.stopped, len(study)) == ("budget", 8)
     assert study.trials[2].outcome == ENDS[kind].outcome
 

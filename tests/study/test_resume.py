@@ -91,7 +91,13 @@ def test_a_trial_whose_run_died_is_evaluated_again_under_its_number(space, journ
     assert len(lehr.load_study(journal).trials) == 4
     events = []
     study = lehr.run(
-        evaluations.modelled, space, budget=25, storage=journal, on_event=events.append, **OPTIONS
+        evaluations.modelled,
+        space,
+        budget=25,
+        storage=journal,
+        on_event=events.append,
+        version="1",
+        **OPTIONS,
     )
     started = [event for event in events if isinstance(event, TrialStarted)]
     assert (started[0].number, started[0].again) == (4, True)

@@ -149,7 +149,7 @@ def test_time_is_counted_across_sessions_and_no_trial_is_cut_short(in_process, j
         time.sleep(1.2)
         return 1.0
 
-    third = lehr.run(slow, space, budget=50, storage=journal, budget_seconds=81.0)
+    third = lehr.run(slow, space, budget=50, storage=journal, budget_seconds=81.0, version="1")
     assert (third.stopped, len(third)) == ("time", 3)
     assert third.trials[-1].outcome == "ok"
 

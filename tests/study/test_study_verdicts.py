@@ -49,6 +49,27 @@ def test_a_borderline_trial_is_not_feasible_and_says_why(in_process: None) -> No
     assert study.best.config["x"] == 3
 
 
+def test_what_is_open_is_nearer_than_what_is_missed_and_is_lost_as_such(in_process: None) -> None:
+    """Missed by a hair: as a figure that is nearer to the limit than what the search is told of an open one."""
+
+    def evaluate(config: dict[str, Any]) -> dict[str, Any]:
+        if config["x"] == 2:
+            verdict = {"answer": "borderline", "probability": 0.6, "reason": "60 calls are too few"}
+            return {"score": 1.0, "latency_ms": 13.0, "verdicts": {"latency_ms": verdict}}
+        return {"score": 1.0, "latency_ms": 20.0001}
+
+    study = run(evaluate)
+    near = study.nearest_miss
+    assert near is not None
+    assert near.config["x"] == 2
+    assert near.is_open
+    assert {kind: loss.trials for kind, loss in study.budget_lost.items()} == {
+        "infeasible": 4,
+        "borderline": 1,
+    }
+    assert "borderline: 60 calls are too few" in study.explain()
+
+
 def test_borderline_may_be_accepted(in_process: None) -> None:
     study = run(answered({**ALL, 4: "borderline"}), accept_borderline=True)
     assert study.best is not None
@@ -147,7 +168,7 @@ def test_it_all_survives_the_journal(in_process: None, journal: Any) -> None:
     assert loaded.best is not None
     assert loaded.best.config["x"] == 3
     assert [one.judged for one in loaded.trials] == [one.judged for one in study.trials]
-    resumed = run(answered(ALL), journal)  # nothing left to do: nobody is measured twice
+    resumed = run(answered(ALL), journal, version="1")  # nothing left to do: nobody is measured twice
     assert resumed.confirmations == study.confirmations
     with pytest.raises(StorageError, match="accept_borderline is False there and True here"):
         run(answered(ALL), journal, accept_borderline=True)

@@ -199,6 +199,23 @@ def tune(
     ] = None,
     trial_timeout: TrialTimeout = None,
     memory_limit: MemoryLimit = None,
+    prepare_timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--prepare-timeout",
+            metavar="TIME",
+            help="Opening model and data, and each recipe, may take so long.  [default: 10min]",
+        ),
+    ] = None,
+    measure_time: Annotated[
+        str | None,
+        typer.Option(
+            "--measure-time",
+            metavar="TIME",
+            help="After this time a latency that is still too near its limit to be settled is borderline.  "
+            "[default: 15s, more for a slow model]",
+        ),
+    ] = None,
     final: Annotated[
         str | None,
         typer.Option(
@@ -264,7 +281,8 @@ def tune(
         model=model, data=data, shapes=tuple(shape or ()), batch_axes=tuple(batch_axis or ()), metric=metric,
         objective=objective, limits=limits, budget=budget, method=method, preset=preset, seed=seed,
         without=tuple(without or ()), backends=tuple(backend or ()), trial_timeout=trial_timeout,
-        memory_limit=memory_limit, final=final, storage=storage, name=name, fresh=fresh,
+        memory_limit=memory_limit, final=final, measure_time=measure_time,
+        prepare_timeout=prepare_timeout, storage=storage, name=name, fresh=fresh,
         on_failure=tuple(on_failure or ()), early_end=early_end, out=out, explain=explain, json=json,
     )  # fmt: skip
     _finish(command.tune, options)

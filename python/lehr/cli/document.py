@@ -59,6 +59,7 @@ def trial_record(trial: StudyTrial) -> dict[str, Any]:
         "config": trial.config,
         "outcome": trial.outcome,
         "feasible": trial.feasible,
+        "borderline": trial.is_open,
         "violation": violation if violation is not None and math.isfinite(violation) else None,
         "objective": trial.objective,
         "metrics": dict(trial.metrics),

@@ -45,6 +45,8 @@ class TuneOptions:
     trial_timeout: str | None
     memory_limit: str | None
     final: str | None
+    measure_time: str | None
+    prepare_timeout: str | None
     storage: str
     name: str | None
     fresh: bool
@@ -81,7 +83,8 @@ def _tune(options: TuneOptions, ending: Termination) -> Exit:
             trial_timeout_s=_seconds(options.trial_timeout, "--trial-timeout"),
             memory_limit_mb=_memory(options.memory_limit), storage=options.storage, name=options.name,
             fresh=options.fresh, policies=policies(options.on_failure), early_end=options.early_end,
-            final_s=_seconds(options.final, "--final"),
+            final_s=_seconds(options.final, "--final"), measure_s=_seconds(options.measure_time, "--measure-time"),
+            prepare_timeout_s=_seconds(options.prepare_timeout, "--prepare-timeout"),
         )  # fmt: skip
     _check_out(options.folder)
     check_storage(options.storage)

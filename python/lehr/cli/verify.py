@@ -13,6 +13,7 @@ from lehr.cli.exits import Exit, InputError
 from lehr.cli.limits import LimitOptions
 from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.signals import orderly_termination
+from lehr.deploy.intervals import shown as with_interval
 from lehr.errors import OptionError
 from lehr.metrics import bound, figure, metric, number
 from lehr.report import figures
@@ -105,7 +106,10 @@ def _words(report: Verified) -> list[str]:
         asked = f"{one.side} {bound(name, one.bound)}" if one else ""
         said = "" if one is None or not ran else _SAID[one.answer]
         shipped = report.best.figures.metrics.get(name)
-        grid.append([metric(name).title, figure(name, shipped), figure(name, now), spread, asked, said])
+        current = figure(name, now)
+        if name == "accuracy":
+            current = with_interval(current, _interval(report), report.metrics.get("accuracy_samples"))
+        grid.append([metric(name).title, figure(name, shipped), current, spread, asked, said])
     lines = aligned(grid)
     if report.notes:
         lines.append(f"Note: measured elsewhere before: {'; '.join(report.notes)}.")
@@ -113,6 +117,12 @@ def _words(report: Verified) -> list[str]:
     if disturbed:
         lines.append(f"Note: {disturbed} of {len(report.repeats)} measurements ran beside other work.")
     return [*lines, _last(report, _count(report.repeats))]
+
+
+def _interval(report: Verified) -> Sequence[float] | None:
+    """Of the accuracy, over the choice of items: the same in every repeat."""
+    found = next((one.facts.get("accuracy_interval") for one in report.repeats if one.outcome == "ok"), None)
+    return found if isinstance(found, list) and len(found) == 2 else None
 
 
 def _count(repeats: Sequence[object]) -> str:

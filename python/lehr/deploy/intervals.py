@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Z = 1.959964  # of 95 %, two-sided
+#: Below so many items a share is shown with its interval: it is some 3 % wide then, or more.
+FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,15 @@ class Interval:
     low: float
     high: float
     sem: float
+
+
+def shown(value: str, interval: Sequence[float] | None, items: float | None) -> str:
+    """``0.960 (0.93 to 0.98, 128 items)`` where there are few items; else the value as it is."""
+    if interval is None or items is None or items >= FEW:
+        return value
+    low, high = interval
+    places = 2 if high - low >= 0.02 else 3
+    return f"{value} ({low:.{places}f} to {high:.{places}f}, {items:.0f} item{'' if items == 1 else 's'})"
 
 
 def wilson(share: float, count: int) -> Interval:

@@ -84,6 +84,11 @@ class LatencyPlan:
             retries=0,
         )
 
+    def lasting(self, seconds: float) -> LatencyPlan:
+        """The plan with so much time to settle a limit, and as many more calls."""
+        calls = max(self.min_samples, round(self.max_samples * seconds / self.max_s))
+        return replace(self, max_s=seconds, max_samples=calls)
+
     def within(self, seconds: float | None) -> LatencyPlan:
         """The plan bounded so that all attempts fit into a trial that may take so long, with time left for the rest."""
         if seconds is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lehr._checks import seed_number
 from lehr.deploy.machine import memory_mb
 from lehr.deploy.objective import Objective, parse_objective
+from lehr.deploy.times import PREPARE_S
 from lehr.errors import OptionError
 from lehr.limits import Constraints, Limit, parse_limits
 from lehr.methods import METHODS, Method
@@ -53,6 +54,8 @@ class Request:
         policies: what to do about failures.
         early_end: whether to end when nothing is left to gain.
         final_s: seconds for the final; None for a share of the search's.
+        measure_s: seconds to settle a latency limit in; None for the plan's own.
+        prepare_timeout_s: deadline for opening model and data, and for each recipe.
     """
 
     model: Path | dict[str, Path] | None
@@ -77,6 +80,8 @@ class Request:
     policies: Mapping[str, str] | None
     early_end: bool
     final_s: float | None
+    measure_s: float | None = None
+    prepare_timeout_s: float = PREPARE_S
 
     @property
     def metric_name(self) -> str | None:
@@ -109,6 +114,8 @@ def read_request(
     policies: Mapping[str, str] | None,
     early_end: bool,
     final_s: float | None,
+    measure_s: float | None = None,
+    prepare_timeout_s: float | None = None,
 ) -> Request:
     """Check the arguments. Raises OptionError, naming the first that cannot be used."""
     from lehr.study.policies import read_policies
@@ -158,6 +165,8 @@ def read_request(
         policies=policies,
         early_end=_options.flag("early_end", early_end),
         final_s=None if final_s is None else _options.amount("final_s", final_s, "seconds", 1e9, zero=True),
+        measure_s=None if measure_s is None else _options.amount("measure_s", measure_s, "seconds", 1e6),
+        prepare_timeout_s=_options.optional_seconds("prepare_timeout_s", prepare_timeout_s) or PREPARE_S,
     )
 
 

@@ -67,6 +67,7 @@ def settle(request: Request, workload: Workload) -> Settled:
             "seed": request.seed,
             "trial_timeout_s": request.trial_timeout_s,
             "memory_limit_mb": request.memory_limit_mb if request.memory_limit_given else None,
+            **({} if request.measure_s is None else {"measure_s": request.measure_s}),
         }
     )
     base = request.name or default_name(workload.subject, mark)

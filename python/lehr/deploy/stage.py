@@ -25,15 +25,16 @@ from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Foresighted, Session
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
+from lehr.deploy.intervals import FEW, shown
 from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
 from lehr.deploy.rebuilding import as_plain, rebuilt
-from lehr.deploy.scoring import ItemScores, Scorer
+from lehr.deploy.scoring import ItemScores, Score, Scorer
 from lehr.deploy.shapes import Axes
 from lehr.deploy.signature import describe
 from lehr.deploy.sources import Data, DataSource
-from lehr.deploy.times import accuracy_time_s
+from lehr.deploy.times import PREPARE_S, accuracy_time_s
 from lehr.deploy.user_metric import Function, UserMetric
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from lehr.supervise import Ending
     from lehr.supervise.supervisor import Supervisor
 
-#: Seconds for opening a model with all that belongs to it, and for each recipe.
-TIMEOUT_S = 600.0
 #: Seconds for the reference answers; a slow model gives fewer of them, and that is said.
 REFERENCE_S = 60.0
 PRELOAD = ("numpy", "lehr.deploy.stage")
@@ -117,7 +116,7 @@ class Stage:
         supervisor: Supervisor,
         *,
         backends: Sequence[str] = (DEFAULT,),
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = PREPARE_S,
         memory_limit_mb: float | None = None,
         reference_s: float = REFERENCE_S,
         on_progress: Callable[[Progress], None] | None = None,
@@ -219,7 +218,7 @@ class Stage:
 
     def _why(self, ending: Ending) -> str:
         if ending.outcome == "timeout":
-            return f"preparing it was not done after {self._timeout_s:g} s"
+            return f"preparing it was not done after {self._timeout_s:g} s; --prepare-timeout gives it more"
         return str(ending.evidence.get("reason", ending.outcome))
 
     def _run(self, work: Callable[[dict[str, Any]], Any], request: dict[str, Any]) -> Ending:
@@ -298,7 +297,11 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
         scorer = stored.load_scorer(folder.samples, metric)
         if evaluation.labels is not None:
             teller.tell("accuracy of the default configuration")
-            told["accuracy"][name] = _accuracy(session, model, evaluation, scorer, call_s)
+            score = _accuracy(session, model, evaluation, scorer, call_s)
+            told["accuracy"][name] = score.value
+            if score.interval is not None and score.items < FEW and source.kind != "zoo":
+                said = shown(f"{score.value:.3f}", (score.interval.low, score.interval.high), score.items)
+                notes.append(f"the accuracy of {model.path.name} is {said}: few items tell no more")
         session.close()
         if source.kind != "zoo":
             fed = ", ".join(f"{one} {describe(shape)}" for one, shape in model.shapes.items())
@@ -340,12 +343,12 @@ def _call_s(session: Session, feed: Mapping[str, NDArray[Any]]) -> float:
     return float(np.median(seconds))
 
 
-def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scorer, call_s: float) -> float:
+def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scorer, call_s: float) -> Score:
     """What the model reaches, in batches that are quick; a slow model on as many samples as a trial sees."""
     quick = max(1, min(_LARGEST_BATCH, int(_BATCH_S / max(call_s, 1e-9))))
     size = model.fixed_batch or quick
     seconds = accuracy_time_s(call_s)
-    return evaluate(session.run, model, samples, size, score=scorer, seconds=seconds).value
+    return evaluate(session.run, model, samples, size, score=scorer, seconds=seconds)
 
 
 def _save_samples(

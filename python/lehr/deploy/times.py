@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from lehr.deploy.latency import LatencyPlan
 
+#: Deadline for opening a model with all that belongs to it, and for each recipe.
+PREPARE_S = 600.0
 #: Deadline of a trial of a fast model.
 TRIAL_S = 60.0
 #: Time for the accuracy of a fast model; ten calls of a slow one, but no more than a minute.
@@ -18,9 +20,11 @@ _LOAD_S, _TRIAL_CALLS = 30.0, 100
 _TIMED_CALLS, _MEAN_CALLS = 40, 10
 
 
-def trial_timeout_s(call_s: float, least_s: float = TRIAL_S) -> float:
-    """The deadline of a trial for a model that takes ``call_s`` seconds a call in its default configuration."""
-    return max(least_s, _LOAD_S + _TRIAL_CALLS * call_s)
+def trial_timeout_s(call_s: float, least_s: float = TRIAL_S, *, measure_s: float | None = None) -> float:
+    """The deadline of a trial for a model that takes ``call_s`` seconds a call in its default configuration, with room
+    for a latency measurement of ``measure_s`` seconds (see :meth:`lehr.deploy.latency.LatencyPlan.within`).
+    """
+    return max(least_s, _LOAD_S + _TRIAL_CALLS * call_s, _LOAD_S + 2.5 * (measure_s or 0.0))
 
 
 def accuracy_time_s(call_s: float, least_s: float = ACCURACY_S) -> float:

@@ -24,7 +24,7 @@ from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
 from lehr.deploy.workload import Workload, make_workdir, open_workload
 from lehr.errors import DeploymentError, MissingPackageError, StorageError
-from lehr.limits import Constraints, Judgement, judge
+from lehr.limits import Answer, Constraints, Judged, Judgement, judge
 from lehr.study import Event, Study, StudyOpened
 from lehr.study import run as run_study
 from lehr.supervise.supervisor import Supervisor
@@ -55,6 +55,7 @@ class Tuned:
         unavailable: backends that cannot run here, and why.
         surroundings: machine, versions and moment of the measurement.
         notes: what the preparation found worth saying.
+        baseline_answer: how the limits stand for the default configuration, the worst of them.
     """
 
     config: dict[str, Any] | None
@@ -72,6 +73,7 @@ class Tuned:
     workload: Workload
     seed: int
     stage: Stage
+    baseline_answer: Answer = "unmeasured"
 
     @property
     def confirmed(self) -> bool:
@@ -180,6 +182,8 @@ def tune(
     policies: Mapping[str, str] | None = None,
     early_end: bool = True,
     final_s: float | None = None,
+    measure_s: float | None = None,
+    prepare_timeout_s: float | None = None,
     progress: bool | Display | None = None,
     on_event: Callable[[Any], None] | None = None,
 ) -> Tuned:
@@ -215,6 +219,10 @@ def tune(
         policies: what to do about failures, as for :func:`lehr.run`.
         early_end: whether to end when the search expects to gain nothing more.
         final_s: seconds for the final; None for a third of the search's, between 5 s and 2 min. 0 for none.
+        measure_s: seconds after which a latency that is still too near its limit to be settled is borderline; None:
+            15, or what 25 calls of a slow model take. More settles more, and makes trials near the limit longer.
+        prepare_timeout_s: deadline for opening model and data, and for each recipe, in processes of their own under the
+            trials' memory limit; None: 600.
         progress: whether to show the run, or what shows it (:class:`lehr.report.display.Display`); None for in a
             terminal or notebook.
         on_event: called with each event (:mod:`lehr.study.events`, :mod:`lehr.deploy.runoff`).
@@ -230,7 +238,8 @@ def tune(
         model, data=data, limits=limits, objective=objective, budget=budget, seed=seed, backends=backends,
         metric=metric, shapes=shapes, batch_axis=batch_axis, method=method, preset=preset, without=without,
         trial_timeout_s=trial_timeout_s, memory_limit_mb=memory_limit_mb, storage=storage, name=name, fresh=fresh,
-        policies=policies, early_end=early_end, final_s=final_s,
+        policies=policies, early_end=early_end, final_s=final_s, measure_s=measure_s,
+        prepare_timeout_s=prepare_timeout_s,
     )  # fmt: skip
     from lehr.report.display import shown
 
@@ -291,7 +300,7 @@ class Tuning:
             backends = self._available(supervisor)
             self._stage = Stage(
                 make_workdir(), supervisor, backends=backends, on_progress=self._on_progress,
-                memory_limit_mb=self.request.memory_limit_mb,
+                memory_limit_mb=self.request.memory_limit_mb, timeout_s=self.request.prepare_timeout_s,
             )  # fmt: skip
             self._workload = open_workload(self._stage, self.request, drops=self.request.without)
             self._settled = settle(self.request, self._workload)
@@ -335,6 +344,7 @@ class Tuning:
             workload=self.workload,
             seed=self.request.seed,
             stage=self._stage,
+            baseline_answer=self._baseline_answer(study, final),
         )
 
     def _judged(self, winner: int | None, entry: Figures | None) -> tuple[Judgement, ...]:
@@ -354,6 +364,15 @@ class Tuning:
             return None
         again = final.figures(trial.number) if final is not None else None
         return again or Figures(trial.config, str(trial.outcome), trial.metrics, trial.metrics_sem)
+
+    def _baseline_answer(self, study: Study, final: Runoff | None) -> Answer:
+        """By the final where it took part, else by its trial: by verdicts, as for any other configuration."""
+        trial = next((one for one in study.trials if one.config == self.workload.baseline), None)
+        if trial is None:
+            return "unmeasured"
+        if final is not None and final.figures(trial.number) is not None:
+            return Judged(final.judgements(trial.number)).answer
+        return trial.judged.answer
 
     def _noted(self, study: Study) -> Mapping[str, Any]:
         kept = study.optuna_study.user_attrs.get(_SURROUNDINGS)
@@ -376,6 +395,8 @@ class Tuning:
         evaluator = workload.evaluator
         if request.preset == "paper":  # latency by the published rule
             evaluator = replace(evaluator, plan=replace(evaluator.plan, rule="paper"))
+        if request.measure_s is not None:
+            evaluator = replace(evaluator, plan=evaluator.plan.lasting(request.measure_s))
         return run_study(
             evaluator,
             workload.space,
@@ -387,7 +408,8 @@ class Tuning:
             method=request.method,
             preset=request.preset,
             seed=request.seed,
-            trial_timeout_s=request.trial_timeout_s or trial_time(workload.opened.slowest_s),
+            trial_timeout_s=request.trial_timeout_s
+            or trial_time(workload.opened.slowest_s, measure_s=request.measure_s),
             memory_limit_mb=request.memory_limit_mb,
             storage=request.storage,
             name=settled.name,
@@ -403,6 +425,8 @@ class Tuning:
             ),
             on_event=self._event,
             finish=self._finish,
+            version=_MARK,  # what is evaluated is checked below, by the workload
+            progress=False,  # the display's
         )
 
     def _event(self, event: Event) -> None:

@@ -212,7 +212,8 @@ def verify(
     asked = _merged([one.limit for one in best.limits], parse_limits(limits))
     with ExitStack() as stack:
         supervisor = stack.enter_context(Supervisor(environment=environment()))
-        stage = Stage(make_workdir(), supervisor, backends=(ship.runtime_of(place, best).name,))
+        runtime = ship.runtime_of(place, best)
+        stage = Stage(make_workdir(), supervisor, backends=(runtime.name,), memory_limit_mb=killed_at)
         opened, evaluator = reopen(stage, place, best, model, data)
         context = TrialContext(
             0, feasible_found=True, limits=asked, memory_limit_mb=killed_at,

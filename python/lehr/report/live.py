@@ -29,7 +29,7 @@ from lehr.study import (
     TrialStarted,
 )
 
-_STYLES = {"ok": "green", "infeasible": "yellow", "early_stopped": "yellow"}
+_STYLES = {"ok": "green", "borderline": "yellow", "infeasible": "yellow", "early_stopped": "yellow"}
 _MOST_FAILURES = 8
 _FRAME_LINES = (
     6  # header of the table, its rule, status line, what runs now and is prepared, one line to spare

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from lehr.deploy.objective import Objective
 from lehr.deploy.twins import SAME_AS
-from lehr.limits import Limit, verdicts_of
+from lehr.limits import Limit
 
 if TYPE_CHECKING:
     from lehr.study import StudyTrial
 
-#: Outcomes as they are shown; a trial that ran but missed a limit is ``over limit``.
+#: Outcomes as they are shown; a trial that ran but missed a limit is ``over limit``, one whose limits measuring could
+#: not settle ``borderline``.
 SHOWN = {
     "ok": "ok",
+    "borderline": "borderline",
     "infeasible": "over limit",
     "crashed": "crashed",
     "timeout": "timeout",
@@ -28,7 +30,9 @@ _ALWAYS = ("latency_p95_ms", "memory_peak_mb")
 
 
 def kind(trial: StudyTrial) -> str:
-    """The outcome, with ``infeasible`` for a trial that ran but missed a limit."""
+    """The outcome; of a trial that ran, ``infeasible`` where it missed a limit, ``borderline`` where that is open."""
+    if trial.is_open:
+        return "borderline"
     return "infeasible" if trial.outcome == "ok" and not trial.feasible else str(trial.outcome)
 
 
@@ -57,28 +61,22 @@ def remarks(trial: StudyTrial) -> str:
 
 
 def reason(trial: StudyTrial) -> str:
-    """Why a trial brought nothing: the limits it missed, or the first line of the error; empty when it is feasible."""
+    """Why a trial brought nothing: the limits it missed or left open, or the first line of the error; empty when it is
+    feasible.
+    """
     if trial.feasible:
         return ""
     if trial.outcome == "ok":
-        missed = [f"{miss.limit.shown()}{_open(trial, miss.limit.metric)}" for miss in trial.misses]
-        return "missed " + ", ".join(missed)
+        missed = [one.limit.shown() for one in trial.misses if one.answer != "borderline"]
+        left_open = [one.shown() for one in trial.misses if one.answer == "borderline"]
+        parts = ["missed " + ", ".join(missed)] if missed else []
+        return "; ".join(parts + (["open: " + ", ".join(left_open)] if left_open else []))
     exception = trial.evidence.get("exception")
     if isinstance(exception, dict):
         text = str(exception.get("message") or "").strip() or str(exception.get("type", ""))
     else:
         text = str(trial.evidence.get("reason") or "").strip()
     return _RUNTIME_PREFIX.sub("", text.splitlines()[0]) if text else ""
-
-
-def _open(trial: StudyTrial, metric: str) -> str:
-    """How open a limit is that measuring could not settle."""
-    verdict = verdicts_of(trial.facts).get(metric, {})
-    if verdict.get("answer") != "borderline":
-        return ""
-    probability = verdict.get("probability")
-    met = f", met with probability {probability:.2f}" if isinstance(probability, int | float) else ""
-    return f" (borderline{met})"
 
 
 def failures(trials: Iterable[StudyTrial]) -> list[str]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lehr.deploy.intervals import shown
 from lehr.deploy.tune import Tuned, disturbance
-from lehr.limits import Z95, Judgement, judge
+from lehr.limits import Z95, Judgement
 from lehr.metrics import bound, figure, metric
 from lehr.report import figures, rows
 from lehr.report.columns import aligned
@@ -29,7 +30,8 @@ def found_lines(tuned: Tuned, out: str | None, command: str) -> list[str]:
     lines = ["", f"Best of the search: trial {tuned.trial}"]
     lines += [f"  {name} = {value}" for name, value in tuned.config.items()]
     baseline = tuned.baseline.metrics if tuned.baseline is not None else None
-    lines += comparison(names, {"best": tuned.metrics, "default": baseline}, tuned.limits, tuned.sem)
+    columns = {"best": tuned.metrics, "default": baseline}
+    lines += comparison(names, columns, tuned.limits, tuned.sem, intervals=_intervals(tuned))
     if tuned.final is not None:
         lines += tuned.final.sentences
     if tuned.final is not None and not tuned.confirmed:
@@ -58,16 +60,22 @@ def last_line(tuned: Tuned, names: Sequence[str]) -> str:
         return f"{found} (this is the default configuration: nothing better was found)"
     if not baseline.metrics:
         return f"{found}; the default {ENDINGS.get(baseline.outcome, 'ran')}"
-    held = judge([one.limit for one in tuned.limits], baseline.metrics)
-    over = "" if held.passed else " (over limit)"
+    answer = tuned.baseline_answer
+    over = {"met": "", "borderline": " (borderline)"}.get(answer, " (over limit)")
     return f"{found}; default: {figures.shown_metrics(baseline.metrics, ordered)}{over}"
 
 
 def comparison(
-    names: Sequence[str], columns: Mapping[str, Any], limits: Sequence[Judgement], sem: Mapping[str, float]
+    names: Sequence[str],
+    columns: Mapping[str, Any],
+    limits: Sequence[Judgement],
+    sem: Mapping[str, float],
+    *,
+    intervals: Mapping[str, Sequence[float]] | None = None,
 ) -> list[str]:
     """A small table: a row a metric, a column a source of figures, the first with its interval at 95 % where that is
-    known, and the limits. A source may be None.
+    known, and the limits. A source may be None. ``intervals`` holds, by source, that of its accuracy, which is shown
+    where it comes from few items.
     """
     sources = {title: metrics for title, metrics in columns.items() if metrics is not None}
     bounds: dict[str, str] = {}
@@ -78,12 +86,31 @@ def comparison(
     grid = [["", *sources, "limit" if bounds else ""]]
     for name in names:
         cells = [
-            figure(name, metrics.get(name))
+            _cell(name, metrics, (intervals or {}).get(title))
             + (_plus_minus(name, metrics.get(name), sem) if title == first else "")
             for title, metrics in sources.items()
         ]
         grid.append([metric(name).title, *cells, bounds.get(name, "")])
     return [f"  {line}" for line in aligned(grid, left=1)]
+
+
+def _cell(name: str, metrics: Mapping[str, float], interval: Sequence[float] | None) -> str:
+    text = figure(name, metrics.get(name))
+    return shown(text, interval, metrics.get("accuracy_samples")) if name == "accuracy" else text
+
+
+def _intervals(tuned: Tuned) -> dict[str, Sequence[float]]:
+    """Of the accuracies: over the choice of items, so that those of the trials hold for the final too."""
+    found: dict[str, Sequence[float]] = {}
+    for trial in tuned.study.trials:
+        interval = trial.facts.get("accuracy_interval")
+        if not isinstance(interval, list) or len(interval) != 2:
+            continue
+        if trial.number == tuned.trial:
+            found["best"] = interval
+        if trial.config == tuned.workload.baseline:
+            found["default"] = interval
+    return found
 
 
 def _plus_minus(name: str, value: float | None, sem: Mapping[str, float]) -> str:
@@ -129,8 +156,8 @@ def nothing_lines(tuned: Tuned) -> list[str]:
 def _hint(near: StudyTrial) -> str:
     if all(one.answer == "borderline" for one in near.misses):
         return (
-            "measuring could not settle it; a limit a little looser, or a quiet machine, would; or give a larger "
-            "--budget."
+            "measuring could not settle it; more time for that (--measure-time 60s), a quiet machine or a limit a "
+            "little looser would; or give a larger --budget."
         )
     wanted = []
     for one in near.misses:

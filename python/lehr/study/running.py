@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Literal
 
 from lehr._checks import real, whole
@@ -28,13 +29,17 @@ from lehr.study.events import Event
 from lehr.study.executor import Device, Evaluate, Executor, Job, LocalExecutor, Preload, Threads
 from lehr.study.finishing import Finishing
 from lehr.study.history import make_optimizer
+from lehr.study.identity import Identity, require_same
 from lehr.study.opening import StorageLike
 from lehr.study.policies import read_policies
+from lehr.study.progress import both, lines
 from lehr.study.session import Session
 from lehr.study.storage import StudyStore
 from lehr.study.study import Study
 from lehr.supervise import Ending, TrialContext, _options
 from lehr.supervise._device import MemoryReader
+
+_EVALUATION = "evaluation"
 
 
 def run(
@@ -73,6 +78,8 @@ def run(
     repeat_disturbed: int = 0,
     executor: Executor | None = None,
     finish: Callable[[Finishing], None] | None = None,
+    version: str | None = None,
+    progress: bool | None = None,
 ) -> Study:
     """Search a space with a function that may crash, hang or run out of memory. Isolated, durable, resumable.
 
@@ -139,6 +146,11 @@ def run(
         finish: called when the search has ended, before the study is let go, instead of confirming winners: it may
             measure again and keep what came of it (:class:`lehr.study.finishing.Finishing`).
         resume: whether to go on with a study that has trials already; otherwise that is an error.
+        version: what `evaluate` measures, as a text of yours. A study goes on only with the evaluation that made it; by
+            default that is known from its source, with functions of the same module that it calls, its defaults and
+            plain values that it closes over. A version outweighs the source: give one where the source changes and the
+            results do not, and another one where what it measures changes elsewhere.
+        progress: whether to show a line for each trial; None: on stderr where that is a terminal, or in a notebook.
 
     Returns:
         The study. Its ``stopped`` says why it ended.
@@ -163,6 +175,9 @@ def run(
     if not isinstance(space, Space):
         raise OptionError(f"space is {_options.shown(space)}; give a lehr.Space")
     resume = _options.flag("resume", resume)
+    if version is not None:
+        version = _options.text("version", version)
+    shown = lines(progress, objective)
     chosen = read_policies(policies)
     most = math.inf if budget is None and budget_seconds is not None else budget or 25
     if budget is None:
@@ -204,7 +219,7 @@ def run(
         if own:
             stack.callback(runner.close)
         store = stack.enter_context(StudyStore(storage, name, writable=True))
-        _open_study(store, definition, resume=resume)
+        _open_study(store, definition, Identity.of(evaluate, version), resume=resume)
         if policies is None:
             chosen = store.noted_as("policies", read_policies) or chosen
         store.note("policies", dict(chosen))
@@ -213,7 +228,7 @@ def run(
             definition,
             optimizer,
             budget,
-            on_event,
+            on_event if shown is None else both(shown, on_event),
             policies=chosen,
             most=most,
             early_end=bool(early_end),
@@ -237,16 +252,30 @@ def run(
         return session.drive(evaluated, budget_seconds or math.inf, confirm)
 
 
-def _open_study(store: StudyStore, definition: Definition, *, resume: bool) -> None:
+def _open_study(store: StudyStore, definition: Definition, identity: Identity, *, resume: bool) -> None:
     stored = store.definition if store.exists else None
     if stored is None:
         store.create(definition)
+        store.note(_EVALUATION, identity.as_json())
         return
     if not resume:
         raise StorageError(
             f"{store.where} exists already: give this run another name, or resume=True to go on with it"
         )
     definition.require_same(stored, store.where)
+    _open_evaluation(store, definition, identity)
+
+
+def _open_evaluation(store: StudyStore, definition: Definition, identity: Identity) -> None:
+    """Go on with the evaluation that made the study, or with any where no trial has ended: there is nothing to mix."""
+    before, kept = store.noted_as(_EVALUATION, Identity.from_json), identity
+    if before is not None:
+        if identity.differs(before) and any(record.trial is not None for record in store.trials(definition)):
+            require_same(identity, before, store.where)
+        elif identity.version is None:
+            kept = replace(identity, version=before.version)
+    if kept != before:
+        store.note(_EVALUATION, kept.as_json())
 
 
 def _planned(budget_seconds: float) -> int:

@@ -157,28 +157,30 @@ class Study:
     def nearest_miss(self) -> StudyTrial | None:
         """The infeasible trial that violates its limits least in relative terms; ``misses`` say by how much.
 
-        Trials that ran to their end go first; without any, one that stopped itself early, whose figures are partial.
+        One that missed nothing, whose limits measuring could not settle, is nearer than any that did. Trials that ran
+        to their end go first; without any, one that stopped itself early, whose figures are partial.
         None when every trial crashed, hung or ran out of memory.
         """
         for outcome in ("ok", "early_stopped"):
             near = [trial for trial in self._trials if trial.outcome == outcome and trial.misses]
             if near:
-                return min(near, key=lambda trial: math.fsum(one.relative for one in trial.misses))
+                return min(
+                    near, key=lambda one: (not one.is_open, math.fsum(miss.relative for miss in one.misses))
+                )
         return None
 
     @property
     def budget_lost(self) -> dict[str, Loss]:
         """Trials and seconds that brought nothing feasible, by outcome; those that ran but missed a limit as
-        ``infeasible``.
+        ``infeasible``, and as ``borderline`` where measuring could not settle it.
 
         Outcomes that did not occur are left out; the costliest comes first.
         """
         lost: dict[str, list[StudyTrial]] = {}
         for trial in self._trials:
             if not trial.feasible:
-                lost.setdefault("infeasible" if trial.outcome == "ok" else str(trial.outcome), []).append(
-                    trial
-                )
+                ran = "borderline" if trial.is_open else "infeasible"
+                lost.setdefault(ran if trial.outcome == "ok" else str(trial.outcome), []).append(trial)
         losses = {
             kind: Loss(len(group), sum(trial.seconds or 0.0 for trial in group))
             for kind, group in lost.items()

@@ -11,7 +11,7 @@ from lehr.limits import Judged, Judgement, Limit, judge, verdicts_of
 from lehr.trial import Outcome, Trial
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class StudyTrial(Trial):
     """A finished trial of a study.
 
@@ -34,6 +34,11 @@ class StudyTrial(Trial):
         """
         ran = self.outcome in ("ok", "early_stopped")
         return tuple(one for one in self.judged.misses if one.value is not None) if ran else ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it ran and missed no limit, but measuring could not settle all: some are borderline."""
+        return self.outcome == "ok" and not self.feasible and self.judged.answer == "borderline"
 
     @property
     def disturbed(self) -> str:
