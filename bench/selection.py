@@ -12,8 +12,9 @@ longer). Run it alone on the machine.
 **The rule before**, emulated in the code of now: the objective comes from one short measurement (100 calls, or 0.4 s
 once there are 20 calls), its uncertainty is not told to the search, disturbed trials are not repeated, and the best
 figure ships, without a final. It measured the winner once more where a percentile of the latency was limited, and only
-there; here nothing is limited but accuracy. Two things are not as they were: the space and the default configuration
-are those of now, and a measurement that has not 20 calls after 0.8 s ends then rather than after 2 s.
+there; here nothing is limited but accuracy. Three things are not as they were: the space and the default configuration
+are those of now; a configuration that is another one in other words is not measured again; and a measurement that has
+not 20 calls after 0.8 s ends then rather than after 2 s.
 
 **The truth** is a long measurement: interleaved in random order, in rounds with a fresh helper process each, by the
 strict plan (1 to 2 s of calls, and again when disturbed), without a neighbour. `--truth quiet busy` measures beside one
@@ -55,6 +56,7 @@ from lehr.deploy.evaluate import Evaluator, preload
 from lehr.deploy.prepare import Failure
 from lehr.deploy.request import Request, read_request
 from lehr.deploy.tune import Tuned, Tuning
+from lehr.deploy.twins import SAME_AS
 from lehr.deploy.workload import make_workdir
 from lehr.study import StudyOpened, TrialFinished
 from lehr.supervise import Supervisor
@@ -150,7 +152,11 @@ def search(asked: Search, data: Path) -> dict[str, Any]:
 
 
 def _shipped(tuned: Tuned) -> dict[str, Any]:
-    met = [(trial.config, trial.objective) for trial in tuned.study.trials if trial.feasible]
+    met = [
+        (trial.config, trial.objective)
+        for trial in tuned.study.trials
+        if trial.feasible and SAME_AS not in trial.facts  # that is another one in other words
+    ]
     met.sort(key=lambda one: -(one[1] or 0.0))
     return {
         "shipped": tuned.config,
