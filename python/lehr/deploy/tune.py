@@ -30,6 +30,7 @@ from lehr.study import run as run_study
 from lehr.supervise.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from lehr.deploy.evaluate import Evaluator
     from lehr.deploy.progress import Progress
     from lehr.report.display import Display
     from lehr.study.opening import StorageLike
@@ -392,13 +393,8 @@ class Tuning:
         request, workload, settled = self.request, self.workload, self._settled
         assert settled is not None
         assert self._stage is not None
-        evaluator = workload.evaluator
-        if request.preset == "paper":  # latency by the published rule
-            evaluator = replace(evaluator, plan=replace(evaluator.plan, rule="paper"))
-        if request.measure_s is not None:
-            evaluator = replace(evaluator, plan=evaluator.plan.lasting(request.measure_s))
         return run_study(
-            evaluator,
+            self._evaluator(),
             workload.space,
             objective=settled.objective.metric,
             direction=settled.objective.direction,
@@ -416,7 +412,7 @@ class Tuning:
             policies=request.policies,
             initial=[workload.baseline] if workload.baseline in workload.space else [],
             early_end=request.early_end,
-            repeat_disturbed=max(3, (request.budget.trials or 25) // 5),
+            repeat_disturbed=self._repeats(),
             executor=DeploymentExecutor(
                 supervisor,
                 self._stage,
@@ -428,6 +424,21 @@ class Tuning:
             version=_MARK,  # what is evaluated is checked below, by the workload
             progress=False,  # the display's
         )
+
+    # What a study of other rules replaces (bench/selection.py).
+
+    def _evaluator(self) -> Evaluator:
+        """What measures a configuration; latency by the published rule where that is asked for."""
+        evaluator = self.workload.evaluator
+        if self.request.preset == "paper":
+            evaluator = replace(evaluator, plan=replace(evaluator.plan, rule="paper"))
+        if self.request.measure_s is not None:
+            evaluator = replace(evaluator, plan=evaluator.plan.lasting(self.request.measure_s))
+        return evaluator
+
+    def _repeats(self) -> int:
+        """How many disturbed trials are measured again, at most."""
+        return max(3, (self.request.budget.trials or 25) // 5)
 
     def _event(self, event: Event) -> None:
         from lehr.study import TrialStarted
