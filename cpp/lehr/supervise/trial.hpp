@@ -64,6 +64,7 @@ class Trial {
   std::shared_ptr<Answer<Observed>> answer_;
   FrameReader reader_;
   Observed seen_;
+  SharedMemory shared_;  // as it was before the trial
   std::unique_ptr<MemoryWatch> watch_;
   Descriptor pidfd_;
   int helper_ = 0, pid_ = 0;
