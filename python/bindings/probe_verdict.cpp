@@ -28,10 +28,6 @@ py::typing::Tuple<py::str, py::int_> decide(const Array& samples, double limit, 
                                             std::size_t least) {
   const std::span<const double> all = view(samples);
   require_measured(all, "samples");
-  require_share(share, "share");
-  require_share(confidence, "confidence");
-  for (const double value : {limit, tail_index, spell, margin})
-    require_finite(value, "every option of a verdict");
   probe::Verdict verdict({limit, share, confidence, tail_index, spell, margin});
   std::size_t used = all.size();
   {

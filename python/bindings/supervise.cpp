@@ -53,6 +53,7 @@ void bind_observed(py::module_& m) {
       .def_readonly("memory_private", &Observed::memory_private)
       .def_readonly("memory_inherited", &Observed::memory_inherited)
       .def_readonly("data", &Observed::data)
+      .def_readonly("shared_removed", &Observed::shared_removed)
       .def_readonly("memory_mb", &Observed::memory_mb)
       .def_readonly("cgroup_peak", &Observed::cgroup_peak)
       .def_readonly("cgroup_oom_kills", &Observed::cgroup_oom_kills)

@@ -28,13 +28,24 @@ void Trajectory::add(double seconds, double value) {
   spacing_ = std::max(spacing_ * 2, points_.back().first / static_cast<double>(most_points));
 }
 
-MemoryWatch::MemoryWatch(int helper, int main, std::optional<double> limit, double now)
+MemoryWatch::MemoryWatch(int helper, int main, std::optional<double> limit, os::SharedMemory shared,
+                         double now)
     : helper_(helper),
       main_(main),
       limit_(limit),
       started_(now),
       due_(now),
-      private_due_(now + private_first_s) {}
+      private_due_(now + private_first_s),
+      shared_due_(now + tree_s),
+      shared_(std::move(shared)) {
+  if (const auto process = os::identify(main)) seen_.push_back(*process);
+}
+
+void MemoryWatch::look_at_shared(double now) {
+  const double before = os::now();
+  shared_.look(tree_, seen_);
+  shared_due_ = now + std::max(tree_s, 20 * (os::now() - before));
+}
 
 void MemoryWatch::read_tree(double now) {
   const double before = os::now();
@@ -58,9 +69,11 @@ bool MemoryWatch::poll(double now) {
     peak_ = std::max(peak_, static_cast<double>(usage->peak));
     if (inherited_ < 0) inherited_ = static_cast<double>(usage->anonymous);
   }
+  if (now >= shared_due_) look_at_shared(now);
+  total += shared_.unmapped();
   bool over = limit_ && total > *limit_;
   if (over && tree_.size() > 1) {
-    double proportional = 0;
+    double proportional = shared_.unmapped();
     for (const os::Process& process : tree_)
       proportional += static_cast<double>(os::read_rollup(process.pid).proportional);
     total = std::min(total, proportional);

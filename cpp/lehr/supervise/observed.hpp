@@ -54,6 +54,7 @@ struct Observed {
   bool watched = false;    // whether a process existed whose memory could be read
   double memory_peak = 0, memory_over = 0, memory_private = 0, memory_inherited = 0;  // bytes
   std::int64_t data = 0;
+  std::size_t shared_removed = 0;  // files in /dev/shm and System V segments that it left
   std::vector<std::pair<double, double>> memory_mb;
   std::optional<std::int64_t> cgroup_peak;
   std::int64_t cgroup_oom_kills = 0;

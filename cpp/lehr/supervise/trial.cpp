@@ -113,6 +113,7 @@ void Trial::take(Frame frame, double now) {
   seen_.record_kind = frame.kind;
   seen_.record_body = std::move(body);
   over_at_ = at;
+  if (watch_) watch_->look_at_shared(now);  // while its process is there
 }
 
 void Trial::on_forked(int helper, int pid, os::Descriptor pidfd, double now) {
@@ -120,7 +121,7 @@ void Trial::on_forked(int helper, int pid, os::Descriptor pidfd, double now) {
   pid_ = pid;
   pidfd_ = std::move(pidfd);
   seen_.watched = true;
-  watch_ = std::make_unique<MemoryWatch>(helper, pid, limits_.memory_bytes, now);
+  watch_ = std::make_unique<MemoryWatch>(helper, pid, limits_.memory_bytes, std::move(shared_), now);
 }
 
 void Trial::on_ended(std::optional<int> status, std::int64_t others, std::vector<int> left, double now) {
@@ -229,6 +230,7 @@ void Trial::finish(Death helper_death, KernelLog& log, double now) {
     seen_.memory_inherited = std::max(watch_->inherited(), 0.0);
     seen_.data = watch_->data();
     seen_.memory_mb = watch_->trajectory().points();
+    seen_.shared_removed = watch_->remove_shared();
   }
   if (cgroup_) {
     seen_.cgroup_peak = cgroup_->peak();

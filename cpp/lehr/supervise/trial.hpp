@@ -64,6 +64,7 @@ class Trial {
   std::shared_ptr<Answer<Observed>> answer_;
   FrameReader reader_;
   Observed seen_;
+  os::SharedMemory shared_;  // as it was before the trial
   std::unique_ptr<MemoryWatch> watch_;
   os::Descriptor pidfd_;
   int helper_ = 0, pid_ = 0;

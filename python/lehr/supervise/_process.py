@@ -57,12 +57,16 @@ def thread_settings(threads: int | None) -> dict[str, str]:
 
 
 def namespace_command() -> list[str]:
-    """What starts a program as the first process of a PID namespace, with which everything inside dies."""
+    """What starts a program as the first process of a PID namespace, with which everything inside dies; System V
+    segments too, and files in /dev/shm where it may be mounted anew (as root)."""
     unshare = shutil.which("unshare")
     if unshare is None:
         raise IsolationError("namespace=True needs unshare(1), which util-linux brings")
-    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
-    return [unshare, *user, "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+    root = os.geteuid() == 0
+    user = [] if root else ["--user", "--map-current-user"]
+    own_files = ["sh", "-c", 'mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm 2>/dev/null; exec "$@"', "sh"]
+    command = [unshare, *user, "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--"]
+    return [*command, *own_files] if root else command
 
 
 def absolute_path() -> list[str]:

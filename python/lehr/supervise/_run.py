@@ -135,6 +135,9 @@ class TrialRun:
         return evidence
 
 
+_SOURCE = "VmHWM of the trial's process, RssAnon + RssShmem of its tree and files it holds in memory by polls"
+
+
 def _memory(seen: _core.Observed, said_by_the_trial: float) -> dict[str, Any]:
     """Peak and curve, in MB, and where they come from."""
     evidence: dict[str, Any] = {}
@@ -143,11 +146,13 @@ def _memory(seen: _core.Observed, said_by_the_trial: float) -> dict[str, Any]:
         evidence["memory_mb"] = [[round(at, 4), round(value, 2)] for at, value in seen.memory_mb]
     if watched:
         evidence["peak_memory_mb"] = round(watched / MB, 2)
-        evidence["memory_source"] = "VmHWM of the trial's process, RssAnon + RssShmem of its tree by polls"
+        evidence["memory_source"] = _SOURCE
     if seen.memory_private:
         evidence["private_peak_mb"] = round(seen.memory_private / MB, 2)
     if seen.memory_inherited and seen.memory_private:
         evidence["inherited_mb"] = round(seen.memory_inherited / MB, 2)
+    if seen.shared_removed:
+        evidence["shared_memory_removed"] = seen.shared_removed
     if seen.cgroup_peak is not None:
         evidence["cgroup_peak_mb"] = round(seen.cgroup_peak / MB, 2)
     return evidence

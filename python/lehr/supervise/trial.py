@@ -88,6 +88,7 @@ class Ending:
     - ``peak_memory_mb``, and ``memory_mb``: at most 32 pairs of seconds and megabytes; ``memory_source``: how
     they were read; ``private_peak_mb`` and ``inherited_mb``: what a forked process holds alone, and what its helper's
     imports gave it; ``cgroup_peak_mb`` where a cgroup counted
+    - ``shared_memory_removed``: how many files in /dev/shm and System V segments it left, which were removed
     - ``limits``: the limit that was hit and its value; ``memory_limit_by``: who keeps that of memory
     - ``kill_to_gone_ms``: from lehr's SIGKILL to the last process of the tree reaped
     - ``lost``: pids that survived SIGKILL for 10 s, which means that they hang in the kernel
