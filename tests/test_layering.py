@@ -47,7 +47,8 @@ def test_the_core_reads_proc_in_one_place():
     names = re.compile(r'"/?(proc|sys/fs/cgroup)(/[^"]*)?"')
     files = [*sources, *(ROOT / "python" / "bindings").glob("*.?pp")]
     found = {str(path.relative_to(ROOT)) for path in files if names.search(path.read_text())}
-    assert found == {f"cpp/lehr/base/os/{name}.cpp" for name in ("control_groups", "oom_kills", "proc", "shared_memory")}
+    readers = ("control_groups", "oom_kills", "proc", "shared_memory")
+    assert found == {f"cpp/lehr/base/os/{name}.cpp" for name in readers}
 
 
 # The one place that unpickles: a trial's child, what its own parent wrote to it over a private descriptor.

@@ -271,7 +271,7 @@ def test_disturbed_measurements_are_repeated_within_bounds() -> None:
     )
     assert always.winner == "a"  # side by side, both are slowed alike
     assert [entry["repeat"] for entry in always.history].count(True) == 4
-    assert always.standings["a"].disturbed == 2
+    assert always.standings["a"].disturbed == always.standings["a"].rounds < 8
 
 
 def test_a_limit_missed_on_a_busy_machine_is_no_miss_yet() -> None:

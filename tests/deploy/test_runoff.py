@@ -191,7 +191,7 @@ def test_a_final_that_was_killed_goes_on_to_the_same_end(tmp_path: Any) -> None:
     resumed, rest, _, _ = final(law, storage=journal)
     assert resumed.winner == unbroken.winner
     assert len(rest.finals) == len(whole.finals) - 3
-    assert resumed.as_json() == unbroken.as_json()
+    assert {**resumed.as_json(), "seconds": 0} == {**unbroken.as_json(), "seconds": 0}
     again, nothing, _, _ = final(law, storage=journal)
     assert (again.winner, nothing.finals) == (unbroken.winner, [])
     assert again.surroundings == HERE

@@ -18,6 +18,9 @@ from lehr import _core
 #: Rounds that the variation of other pairs counts for beside a pair's own: enough that two or three rounds that agree
 #: by luck do not pass for certainty, and soon outweighed. Chosen by hand, not sensitive between 2 and 8.
 PRIOR_ROUNDS = 4
+#: Spread of a difference from round to round beside a busy neighbour, which stands in for other pairs where there are
+#: too few: two or three disturbed rounds alone would tell nothing, however far apart candidates are. Chosen by hand.
+DISTURBED_SPREAD = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Difference:
     variance: float
     floor: float
     rounds: int
+    disturbed: bool = False
 
     @property
     def degrees(self) -> int:
@@ -87,6 +91,7 @@ def difference(a: Mapping[int, Point], b: Mapping[int, Point]) -> Difference:
         statistics.variance(gaps) if len(gaps) > 1 else 0.0,
         statistics.fmean(one.sem**2 + other.sem**2 for one, other in pairs),
         len(gaps),
+        disturbed=len(quiet) < 2,
     )
 
 
@@ -124,8 +129,9 @@ def gain(found: Difference, others: Iterable[Difference], error: float) -> Gain:
     """The interval of a difference that is too low with probability ``error`` and too high with ``error``.
 
     Its variance is the pair's own, or, where that is larger, its mean with the one that ``others`` show, which counts
-    for :data:`PRIOR_ROUNDS` rounds at most (a moderated t: Smyth, Statistical Applications in Genetics and Molecular
-    Biology 3, 2004, with a prior set by hand); and no less than what each measurement says of itself.
+    for :data:`PRIOR_ROUNDS` rounds at most, filled up by :data:`DISTURBED_SPREAD` where the pair was disturbed (a
+    moderated t: Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, with a prior set by hand);
+    and no less than what each measurement says of itself.
     """
     if found.rounds < 2:
         return Gain(_share(found.mean), -math.inf, math.inf, found.rounds)
@@ -133,6 +139,9 @@ def gain(found: Difference, others: Iterable[Difference], error: float) -> Gain:
     total = sum(one.degrees for one in known)
     prior = min(PRIOR_ROUNDS, total)
     pooled = sum(one.variance * one.degrees for one in known) / total if known else 0.0
+    if found.disturbed and prior < PRIOR_ROUNDS:
+        pooled = (prior * pooled + (PRIOR_ROUNDS - prior) * DISTURBED_SPREAD**2) / PRIOR_ROUNDS
+        prior = PRIOR_ROUNDS
     degrees = found.degrees + prior
     moderated = (found.degrees * found.variance + prior * pooled) / degrees
     variance = max(found.variance, moderated, found.floor)

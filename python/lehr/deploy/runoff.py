@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -183,10 +184,10 @@ def _race(
     told: dict[str, Mapping[str, Any]] = {}
 
     def measure(name: str) -> Measurement:
-        number = _number(name)
+        number, begun = _number(name), time.monotonic()
         again = finishing.measure(number, configs[number])
         told[name] = verdicts_of(again.facts)
-        return measurement(again, limits)
+        return measurement(again, limits, time.monotonic() - begun)
 
     def record(entry: dict[str, Any]) -> None:
         entry[VERDICTS] = told.get(entry["candidate"], {})
@@ -246,8 +247,8 @@ def choose(
     return [default, *chosen]
 
 
-def measurement(again: StudyTrial, limits: Sequence[Limit]) -> Measurement:
-    """A trial measured again, as the race takes it."""
+def measurement(again: StudyTrial, limits: Sequence[Limit], seconds: float) -> Measurement:
+    """A trial measured again, which cost so many seconds of the wall clock, as the race takes it."""
     ran = again.outcome == "ok" and again.objective is not None
     held = judge(
         limits, again.metrics, verdicts_of(again.facts), sem=_at_least(again.metrics, again.metrics_sem)
@@ -263,7 +264,7 @@ def measurement(again: StudyTrial, limits: Sequence[Limit]) -> Measurement:
         answer=held.answer if ran else "unmeasured",
         metrics=dict(again.metrics),
         disturbed=again.disturbed,
-        seconds=float(again.evidence.get("cost_seconds", again.seconds or 0.0)),
+        seconds=seconds,
         outcome=again.outcome or "crashed",
         reason=reason,
     )
