@@ -214,6 +214,9 @@ def tables(runs: Sequence[Line], truths: Sequence[Line], trials: int) -> str:
     parts = [_joined([HEAD, *_rows(runs, truths, trials)])]
     parts.append(_joined([["model", "load", "truth", *RULES], *_model_rows(runs, truths, trials)]))
     parts += _costs(runs, trials)
+    waiting = len(pairs(runs, trials)) - len(judged_pairs(runs, truths, trials, "quiet"))
+    if waiting:
+        parts.append(f"The truth of {waiting} pairs is not complete; they are left out of the tables.")
     commits = {str(line["commit"]) for line in runs if line["trials"] == trials}
     if len(commits) > 1:
         parts.append(f"Searches of {len(commits)} versions are mixed: {', '.join(sorted(commits))}.")

@@ -283,6 +283,14 @@ def test_the_table_takes_pairs_alone() -> None:
     assert rows[-1] == f"Truth, quiet: {len(lines)} measurements, 0 of them disturbed."
 
 
+def test_pairs_without_a_truth_are_told_and_left_out() -> None:
+    runs = [run_line(GREAT), run_line(GREAT, rule="before")]
+    told = figures.tables(runs, [truth_line(GREAT, 0)], 25)
+    assert "The truth of 1 pairs is not complete" in told
+    assert "1 of 1" not in told
+    assert "not complete" not in figures.tables(runs, measured(runs, []), 25)
+
+
 def test_mixed_versions_are_said() -> None:
     runs = [run_line(GREAT), run_line(GREAT, rule="before", commit="def")]
     assert "Searches of 2 versions are mixed: abc, def." in figures.tables(runs, measured(runs, []), 25)
