@@ -40,7 +40,7 @@ SUITES = {
 METHODS = ("random", "tpe", "tba-tpe:paper", "tba-tpe", "guided")
 PARTS = (
     *(
-        "validity",
+        "failure_model",
         "pairs",
         "triples",
         "thresholds",
@@ -60,7 +60,7 @@ ABLATION = (
     "guided",
     *(f"guided/guided_{part}=0" for part in PARTS),
     "guided/guided_caution=0",
-    "guided/guided_guilt=1",
+    "guided/guided_give_up_after=1",
 )
 
 

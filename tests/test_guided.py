@@ -64,7 +64,7 @@ def test_finds_the_best_model_and_wastes_little():
     assert wasted < 0.75 * by_chance
 
 
-def test_every_value_gets_a_trial_that_ran_or_is_found_guilty():
+def test_every_value_gets_a_trial_that_ran_or_is_found_to_be_a_cause():
     optimizer = run(search(3), 20)
     ran = [trial.config for trial in optimizer.trials if trial.outcome == "ok"]
     assert {config["model"] for config in ran} == set(MODELS)
@@ -87,7 +87,7 @@ def test_explains_in_sentences_what_crashes():
     assert "backend=eager" not in words
 
 
-def test_a_guilty_value_is_left_alone():
+def test_a_value_that_is_a_cause_is_left_alone():
     optimizer = search(1)
     for model in MODELS:
         for precision in ("fp32", "fp16"):
@@ -131,7 +131,17 @@ def test_limits_of_any_kind(limits):
 @pytest.mark.parametrize(
     "part",
     [
-        *("validity", "pairs", "triples", "thresholds", "limits", "growth", "unskew", "spread", "coverage"),
+        *(
+            "failure_model",
+            "pairs",
+            "triples",
+            "thresholds",
+            "limits",
+            "growth",
+            "unskew",
+            "spread",
+            "coverage",
+        ),
         *("mains", "whole", "refine"),
     ],
 )

@@ -97,7 +97,7 @@ class TestTwistedStudies:
         return self._known[twist]
 
     @pytest.mark.parametrize("twist", ["agree", "slower"])
-    def test_a_word_that_holds_saves_trials(self, twist):
+    def test_a_transferred_model_that_holds_saves_trials(self, twist):
         regret, waste, first = self.studied(twist)
         own_regret, own_waste, own_first = self.studied("none")
         assert first <= own_first
@@ -105,7 +105,7 @@ class TestTwistedStudies:
         assert sum(regret[:8]) < 0.7 * sum(own_regret[:8])
 
     @pytest.mark.parametrize("twist", ["all crash", "inverted", "negated"])
-    def test_a_wrong_word_costs_two_trials_at_most(self, twist):
+    def test_a_wrong_model_costs_two_trials_at_most(self, twist):
         regret, waste, first = self.studied(twist)
         own_regret, own_waste, own_first = self.studied("none")
         slack = 0.5  # of a trial; means over a dozen seeds, and a model is worth 0.03 of regret
@@ -114,17 +114,17 @@ class TestTwistedStudies:
         for trials in (10, 12, 15):
             assert regret[trials - 1] <= own_regret[trials - 3] + 0.01
 
-    def test_an_inverted_word_is_lost_in_a_few_trials(self):
+    def test_an_inverted_model_is_rejected_in_a_few_trials(self):
         optimizer, other = search(3), search(4)
         for _ in range(30):
             trial = other.ask()
             other.tell(trial, **twisted(evaluate(trial.config), "inverted"))
         optimizer.learn(other)
         run(optimizer, 5)
-        assert "believed to 0 %" in optimizer.explain()
+        assert "transfer weight of its failure model: 0 %" in optimizer.explain()
 
     def test_asks_between_do_not_change_what_is_learned(self):
-        """Trust follows the order of telling, not when it was last looked at."""
+        """The transfer weight follows the order of telling, not when it was last looked at."""
         other = run(search(1), 25, speed=1.5)
         told = []
         optimizer = search(2)

@@ -16,21 +16,23 @@ EAGER, COMPILE, ONNX = 0.0, 1.0, 2.0
 NAN = math.nan
 
 
-def validity(*trials: tuple[list[float], bool], choices: tuple[int, ...] = (3, 4, 0)) -> _core.Validity:
-    model = _core.Validity(list(choices))
+def failure_model(
+    *trials: tuple[list[float], bool], choices: tuple[int, ...] = (3, 4, 0)
+) -> _core.FailureModel:
+    model = _core.FailureModel(list(choices))
     for row, ran in trials:
         model.observe(row, ran)
     return model
 
 
-class TestValidity:
+class TestFailureModel:
     """Features: a backend of three, a family of four, a batch size in [0, 1]."""
 
     def test_before_any_trial_everything_is_likely_to_run(self):
-        assert validity().probability([EAGER, 0.0, 0.5]) > 0.5
+        assert failure_model().probability([EAGER, 0.0, 0.5]) > 0.5
 
-    def test_a_value_that_fails_with_every_partner_is_guilty(self):
-        model = validity(
+    def test_a_value_that_fails_with_every_partner_is_a_cause(self):
+        model = failure_model(
             *(([COMPILE, float(k), 0.2 * k], False) for k in range(4)),
             *(([EAGER, float(k), 0.2 * k], True) for k in range(4)),
         )
@@ -42,7 +44,7 @@ class TestValidity:
         assert model.probability([ONNX, 2.0, 0.5]) > 0.5
 
     def test_a_value_that_worked_elsewhere_is_innocent_of_crashing_alone(self):
-        model = validity(
+        model = failure_model(
             ([COMPILE, 0.0, 0.5], False),
             ([COMPILE, 0.0, 0.4], False),
             ([COMPILE, 1.0, 0.5], True),
@@ -52,9 +54,9 @@ class TestValidity:
         assert model.probability([COMPILE, 0.0, 0.5]) < 0.1
         assert model.probability([COMPILE, 2.0, 0.5]) > 0.7
 
-    def test_partners_that_must_be_guilty_if_a_suspect_is_not_are_spared(self):
+    def test_partners_that_must_be_causes_if_a_suspect_is_none_are_spared(self):
         """A family failed under two backends; if it is innocent, these pairs are not."""
-        model = validity(
+        model = failure_model(
             ([COMPILE, 3.0, 0.5], False),
             ([ONNX, 3.0, 0.5], False),
             *(([backend, family, 0.5], True) for backend in (EAGER, COMPILE, ONNX) for family in (0.0, 1.0)),
@@ -65,7 +67,7 @@ class TestValidity:
         assert elsewhere > 1.2 * again
 
     def test_a_threshold_is_placed_between_what_ran_and_what_failed(self):
-        model = validity(
+        model = failure_model(
             *(([EAGER, float(k), 0.1 + 0.1 * k], True) for k in range(4)),
             *(([EAGER, float(k), 0.7 + 0.1 * k], False) for k in range(4)),
         )
@@ -79,7 +81,7 @@ class TestValidity:
 
     def test_failures_that_explain_nothing_are_accidents(self):
         rng = np.random.default_rng(5)
-        model = validity(
+        model = failure_model(
             *(
                 ([float(rng.integers(3)), float(rng.integers(4)), rng.random()], bool(rng.random() < 0.5))
                 for _ in range(120)
@@ -88,17 +90,17 @@ class TestValidity:
         assert model.accident > 0.2
         assert len(model.causes(0.9)) <= 3
 
-    def test_hearsay_counts_as_much_as_it_weighs(self):
-        firm, weak = validity(), validity()
+    def test_a_prior_observation_counts_as_much_as_it_weighs(self):
+        firm, weak = failure_model(), failure_model()
         for model, weight in ((firm, 1.0), (weak, 0.2)):
             for family in range(4):
                 model.observe([COMPILE, float(family), 0.5], False, weight)
                 model.observe([EAGER, float(family), 0.5], True, weight)
         assert firm.probability([COMPILE, 0.0, 0.2]) < weak.probability([COMPILE, 0.0, 0.2])
 
-    def test_hearsay_that_counts_for_nothing_is_no_accident_here(self):
+    def test_a_prior_observation_that_counts_for_nothing_is_no_accident_here(self):
         rng = np.random.default_rng(5)
-        alone, told = validity(), validity()
+        alone, told = failure_model(), failure_model()
         for _ in range(40):
             told.observe([float(rng.integers(3)), float(rng.integers(4)), rng.random()], False, 0.007)
         for model in (alone, told):
@@ -122,7 +124,7 @@ class TestValidity:
         )
     )
     def test_always_a_probability_and_what_ran_is_never_doomed(self, trials):
-        model = validity(*(([a, b, c], ran) for a, b, c, ran in trials))
+        model = failure_model(*(([a, b, c], ran) for a, b, c, ran in trials))
         for a, b, c, ran in trials:
             p = model.probability([a, b, c])
             assert 0.0 <= p <= 1.0

@@ -24,8 +24,8 @@ def counted(optimizer, count, evaluate):
 class TestThreeValues:
     """A failure that needs three values at once, each pair of which works elsewhere."""
 
-    def test_are_found_guilty_together(self):
-        model = _core.Validity([3, 3, 3])
+    def test_are_found_to_be_a_cause_together(self):
+        model = _core.FailureModel([3, 3, 3])
         ran = [(0, 0, 1), (0, 1, 0), (1, 0, 0), (2, 2, 2), (1, 1, 1)]
         for row in ran:
             model.observe([float(v) for v in row], True)

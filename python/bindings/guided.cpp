@@ -11,9 +11,9 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "convert.hpp"
+#include "lehr/search/guided/failure_model.hpp"
 #include "lehr/search/guided/gaussian_process.hpp"
 #include "lehr/search/guided/normal_tail.hpp"
-#include "lehr/search/guided/validity.hpp"
 #include "lehr/search/guided/warp.hpp"
 #include "lehr/search/optimizer.hpp"
 
@@ -68,7 +68,7 @@ class BoundProcess {
   guided::GaussianProcess process_;
 };
 
-py::dict cause(const guided::Validity::Cause& c) {
+py::dict cause(const guided::FailureModel::Cause& c) {
   py::dict d;
   d["probability"] = c.probability;
   py::list values;
@@ -81,33 +81,35 @@ py::dict cause(const guided::Validity::Cause& c) {
 }
 
 void bind_parts(py::module_& m) {
-  py::class_<guided::Validity>(m, "Validity", "Why trials fail: credit assignment over values and stretches.")
-      .def(py::init(
-               [](const std::vector<std::size_t>& choices) { return guided::Validity(features(choices)); }),
+  py::class_<guided::FailureModel>(m, "FailureModel",
+                                   "P(success), by credit assignment over values and stretches.")
+      .def(py::init([](const std::vector<std::size_t>& choices) {
+             return guided::FailureModel(features(choices));
+           }),
            py::arg("choices"))
       .def(
           "observe",
-          [](guided::Validity& self, const std::vector<double>& row, bool ran, double weight) {
+          [](guided::FailureModel& self, const std::vector<double>& row, bool ran, double weight) {
             self.observe(row, ran, weight);
           },
           py::arg("row"), py::arg("ran"), py::arg("weight") = 1.0)
       .def(
           "probability",
-          [](guided::Validity& self, const std::vector<double>& row) {
+          [](guided::FailureModel& self, const std::vector<double>& row) {
             self.settle();
             return self.probability(row);
           },
           py::arg("row"))
       .def(
           "causes",
-          [](guided::Validity& self, double at_least) {
+          [](guided::FailureModel& self, double at_least) {
             self.settle();
             py::list list;
-            for (const guided::Validity::Cause& c : self.causes(at_least)) list.append(cause(c));
+            for (const guided::FailureModel::Cause& c : self.causes(at_least)) list.append(cause(c));
             return list;
           },
           py::arg("at_least") = 0.5)
-      .def_property_readonly("accident", [](guided::Validity& self) {
+      .def_property_readonly("accident", [](guided::FailureModel& self) {
         self.settle();
         return self.accident();
       });
@@ -142,7 +144,7 @@ using Learned = std::tuple<py::dict, std::string, double, std::vector<double>,
                            std::optional<std::pair<double, std::vector<double>>>>;
 
 void learn(Optimizer& self, const std::vector<Learned>& results) {
-  std::vector<Hearsay> learned;
+  std::vector<PriorObservation> learned;
   for (const auto& [config, outcome, objective, metrics, sems] : results) {
     Result result{outcome_from(outcome), objective, metrics};
     if (sems) std::tie(result.objective_sem, result.metrics_sem) = *sems;
@@ -153,7 +155,7 @@ void learn(Optimizer& self, const std::vector<Learned>& results) {
 
 py::list learned(const Optimizer& self) {
   py::list list;
-  for (const Hearsay& h : self.learned())
+  for (const PriorObservation& h : self.learned())
     list.append(py::make_tuple(to_dict(self.space(), h.configuration), text(h.result.outcome),
                                h.result.objective, h.result.metrics,
                                std::make_pair(h.result.objective_sem, h.result.metrics_sem)));

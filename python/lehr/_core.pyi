@@ -16,6 +16,7 @@ __all__: list[str] = [
     "CgroupTree",
     "Dimension",
     "Enumerator",
+    "FailureModel",
     "FrameReader",
     "GaussianProcess",
     "Gpu",
@@ -40,7 +41,6 @@ __all__: list[str] = [
     "Trajectory",
     "TreeWatch",
     "TrialAnswer",
-    "Validity",
     "Variable",
     "accept_score",
     "accept_violation",
@@ -459,9 +459,9 @@ class Optimizer:
     @property
     def temperature(self) -> float | None: ...
 
-class Validity:
+class FailureModel:
     """
-    Why trials fail: credit assignment over values and stretches.
+    P(success), by credit assignment over values and stretches.
     """
     def __init__(
         self, choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from lehr import _core
-from lehr._hearsay import Hearsay
 from lehr._record import known
+from lehr._transfer import PriorObservation
 from lehr.errors import LehrError
 from lehr.limits import Limit
 from lehr.metrics import Side
@@ -96,7 +96,7 @@ def learned(core: _core.Optimizer) -> list[list[Any]]:
 def teach(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
     """Repeat on a fresh search what it learned from another."""
     width = len(core.limits)
-    results: list[Hearsay] = []
+    results: list[PriorObservation] = []
     for config, outcome, objective, measured, *sems in recorded:
         if len(measured) != width:
             raise ValueError(f"a learned result has {len(measured)} metrics instead of {width}")

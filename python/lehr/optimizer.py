@@ -19,9 +19,9 @@ from lehr._checks import (
     trial_number,
     whole,
 )
-from lehr._hearsay import Searched, results_of
 from lehr._record import errors_of, trial_of
 from lehr._told import NOT_TOLD, ResultReader, cost
+from lehr._transfer import Searched, results_of
 from lehr.errors import LehrError, OptionError
 from lehr.gpu import Device, gpu_for
 from lehr.limits import Constraints, Limit, parse_limits

@@ -106,7 +106,8 @@ void Annealing::observe_optimisation(std::size_t trial) {
 }
 
 Proposal Annealing::draw(Rng& rng, Origin origin) {
-  return {context_.seen.draw(rng, [this](const Configuration& c) { return blacklist_.allows(c); }), origin};
+  return {context_.evaluated.draw(rng, [this](const Configuration& c) { return blacklist_.allows(c); }),
+          origin};
 }
 
 std::optional<Proposal> Annealing::move(const Configuration& from, Rng& rng, Origin origin) {
@@ -135,7 +136,7 @@ std::optional<Proposal> Annealing::move(const Configuration& from, Rng& rng, Ori
                     : structural_move(context_.space, from, mask, rng);
     }
     if (!next) return std::nullopt;
-    if (context_.seen.contains(*next) || blacklist_.pair_masked(*next)) continue;
+    if (context_.evaluated.contains(*next) || blacklist_.pair_masked(*next)) continue;
     const Origin kind = structural_made ? Origin::structural : Origin::numeric;
     return Proposal{std::move(*next), origin == Origin::elite ? origin : kind};
   }

@@ -45,8 +45,8 @@ Optimizer::Optimizer(std::shared_ptr<const Space> space, Options options)
     : space_(std::move(space)), options_(std::move(options)) {
   validate(options_);
   history_ = std::make_unique<History>(*space_, options_);
-  seen_ = std::make_unique<Seen>(*space_, *history_, options_.allow_repeats);
-  searcher_ = make_searcher({*space_, options_, *history_, *seen_});
+  evaluated_ = std::make_unique<EvaluatedSet>(*space_, *history_, options_.allow_repeats);
+  searcher_ = make_searcher({*space_, options_, *history_, *evaluated_});
   // A small study then allocates once, not at every doubling.
   constexpr std::size_t most_reserved = 64;
   const std::size_t expected = std::min(options_.budget, most_reserved);
@@ -58,7 +58,7 @@ Optimizer::~Optimizer() = default;
 
 std::size_t Optimizer::remember_ask(const Configuration& configuration, Origin origin) {
   const std::size_t trial = history_->ask(configuration, origin);
-  seen_->add(trial);
+  evaluated_->add(trial);
   events_.push_back({trial, false});
   return trial;
 }
@@ -133,7 +133,7 @@ std::size_t Optimizer::add(const Configuration& configuration, const Result& res
   return trial;
 }
 
-void Optimizer::learn(std::vector<Hearsay> results) {
+void Optimizer::learn(std::vector<PriorObservation> results) {
   auto* search = dynamic_cast<GuidedSearch*>(searcher_.get());
   if (search == nullptr) {
     throw OptionError(std::string("method '") + text(options_.method) +
@@ -143,7 +143,7 @@ void Optimizer::learn(std::vector<Hearsay> results) {
     throw OptionError("this search has " + std::to_string(history_->size()) +
                       " trials already; learn from others before the first ask");
   }
-  for (const Hearsay& hearsay : results) check_result(0, hearsay.result);
+  for (const PriorObservation& prior : results) check_result(0, prior.result);
   learned_.insert(learned_.end(), results.begin(), results.end());
   search->learn(learned_);
 }
@@ -161,7 +161,7 @@ std::optional<std::string> Optimizer::finished() const {
 std::size_t Optimizer::recall(const Configuration& partial, const Result* result, bool settled) {
   if (result) check_result(history_->size(), *result);
   const std::size_t trial = history_->ask(partial, Origin::added);
-  if (settled) seen_->add_partial(trial);
+  if (settled) evaluated_->add_partial(trial);
   events_.push_back({trial, false});
   if (result) tell(trial, *result);
   return trial;
@@ -175,7 +175,7 @@ Proposal Optimizer::propose(std::uint64_t seed, std::uint64_t stream) {
   } catch (const ExhaustedError&) {
     Rng rng(seed, stream, purpose);
     if (options_.method == Method::grid) return {space_->sample(rng), Origin::random};
-    const Seen::Repeats allowed(*seen_);
+    const EvaluatedSet::Repeats allowed(*evaluated_);
     return searcher_->propose(rng);
   }
 }

@@ -48,8 +48,8 @@ class Optimizer {
   std::size_t add(const Configuration& configuration, const Result& result);
   // Results of another search over the same space, on another device say: a prior that fades as soon as this
   // search disagrees. Before the first trial; throws OptionError later, and for methods that cannot learn.
-  void learn(std::vector<Hearsay> results);
-  const std::vector<Hearsay>& learned() const { return learned_; }
+  void learn(std::vector<PriorObservation> results);
+  const std::vector<PriorObservation>& learned() const { return learned_; }
   // Why nothing is left to gain, when that is so. Changes nothing.
   std::optional<std::string> finished() const;
   // To be asked next, before what the search would propose; known configurations too.
@@ -88,11 +88,11 @@ class Optimizer {
   std::shared_ptr<const Space> space_;
   Options options_;
   std::unique_ptr<History> history_;
-  std::unique_ptr<Seen> seen_;
+  std::unique_ptr<EvaluatedSet> evaluated_;
   std::unique_ptr<Searcher> searcher_;
   std::deque<Configuration> queue_;
   std::vector<Event> events_;
-  std::vector<Hearsay> learned_;
+  std::vector<PriorObservation> learned_;
 };
 
 }  // namespace lehr

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "lehr/base/rng.hpp"
+#include "lehr/search/evaluated_set.hpp"
 #include "lehr/search/history.hpp"
-#include "lehr/search/seen.hpp"
 #include "lehr/space/space.hpp"
 
 namespace lehr {
@@ -17,8 +17,8 @@ struct Proposal {
   Origin origin = Origin::random;
 };
 
-// A result of another search.
-struct Hearsay {
+// A result of another search, which this one learns from.
+struct PriorObservation {
   Configuration configuration;
   Result result;
 };
@@ -28,7 +28,7 @@ struct Context {
   const Space& space;
   const Options& options;
   const History& history;
-  const Seen& seen;
+  const EvaluatedSet& evaluated;
 };
 
 // Purposes of random generators; part of what makes a search reproducible, so numbers are never reused.

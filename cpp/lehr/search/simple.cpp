@@ -11,8 +11,8 @@ constexpr std::size_t largest_grid = 1000000;
 }
 
 std::string RandomSearch::explain() const {
-  return context_.seen.repeats() ? "Random search: every legal configuration may come at any time."
-                                 : "Random search: legal configurations that were not tried before.";
+  return context_.evaluated.repeats() ? "Random search: every legal configuration may come at any time."
+                                      : "Random search: legal configurations that were not tried before.";
 }
 
 void GridSearch::build() {
@@ -43,13 +43,13 @@ Proposal GridSearch::propose(Rng&) {
   if (count_ == 0) build();
   // Without repeats a point may have been evaluated already (added, enqueued); with repeats each is still
   // visited once.
-  if (context_.seen.repeats()) {
+  if (context_.evaluated.repeats()) {
     cursor_ = 0;
     for (std::size_t trial = 0; trial < context_.history.size(); ++trial) {
       cursor_ += context_.history.origin(trial) == Origin::grid ? 1 : 0;
     }
   } else {
-    while (cursor_ < count_ && context_.seen.contains(point(cursor_))) ++cursor_;
+    while (cursor_ < count_ && context_.evaluated.contains(point(cursor_))) ++cursor_;
   }
   if (cursor_ >= count_) {
     throw ExhaustedError(

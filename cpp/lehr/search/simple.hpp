@@ -10,7 +10,7 @@ namespace lehr {
 class RandomSearch final : public Searcher {
  public:
   explicit RandomSearch(const Context& context) : context_(context) {}
-  Proposal propose(Rng& rng) override { return {context_.seen.draw(rng), Origin::random}; }
+  Proposal propose(Rng& rng) override { return {context_.evaluated.draw(rng), Origin::random}; }
   std::string phase() const override { return "random"; }
   std::string explain() const override;
 
@@ -36,7 +36,7 @@ class GridSearch final : public Searcher {
   std::vector<double> points_;  // row-major
   std::size_t count_ = 0;
   std::size_t stride_ = 1;
-  std::size_t cursor_ = 0;  // every point before it has been seen
+  std::size_t cursor_ = 0;  // every point before it has been evaluated
 };
 
 }  // namespace lehr

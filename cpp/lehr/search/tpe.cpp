@@ -173,8 +173,9 @@ bool TpeSearch::assemble(const double* drawn, std::span<double> codes) const {
 
 Proposal TpeSearch::propose(Rng& rng) {
   const TpeOptions& options = context_.options.tpe;
-  if (context_.history.finished() < options.startup_trials) return {context_.seen.draw(rng), Origin::random};
-  if (variables_.empty()) return {context_.seen.draw(rng), Origin::random};
+  if (context_.history.finished() < options.startup_trials)
+    return {context_.evaluated.draw(rng), Origin::random};
+  if (variables_.empty()) return {context_.evaluated.draw(rng), Origin::random};
   if (context_.history.ran() == 0 && !options.failures_below) {
     return propose_away(rng, [](const Configuration&) { return true; });
   }
@@ -188,7 +189,7 @@ Proposal TpeSearch::propose(Rng& rng) {
   } else {
     any = draw_candidates(below_, rng);
   }
-  if (!any) return {context_.seen.draw(rng), Origin::random};
+  if (!any) return {context_.evaluated.draw(rng), Origin::random};
   weigh_candidates();
   return {best_, Origin::tpe};
 }
@@ -212,7 +213,7 @@ bool TpeSearch::draw_candidates(const ParzenEstimator& below, Rng& rng) {
       const std::size_t begin = candidates_.size();
       candidates_.resize(begin + width);
       const std::span<double> codes = std::span<double>(candidates_).subspan(begin);
-      if (!assemble(drawn_.data() + i * dimensions, codes) || context_.seen.contains(codes)) {
+      if (!assemble(drawn_.data() + i * dimensions, codes) || context_.evaluated.contains(codes)) {
         candidates_.resize(begin);
         continue;
       }
@@ -229,7 +230,7 @@ Proposal TpeSearch::propose_away(Rng& rng, const std::function<bool(const Config
   fit();
   clear_candidates();
   for (std::size_t i = 1; i <= context_.options.tpe.candidates; ++i) {
-    append(context_.seen.draw(rng, allowed));
+    append(context_.evaluated.draw(rng, allowed));
     if (i % part == 0) weigh_candidates();
   }
   weigh_candidates();

@@ -11,7 +11,7 @@ void Candidates::clear() {
 }
 
 void Candidates::keep(const Configuration& configuration) {
-  if (context_.space.is_forbidden(configuration) || context_.seen.contains(configuration)) return;
+  if (context_.space.is_forbidden(configuration) || context_.evaluated.contains(configuration)) return;
   codes_.insert(codes_.end(), configuration.begin(), configuration.end());
   encoding_->append(configuration, rows_);
   ++count_;

@@ -43,7 +43,7 @@ std::string named(const Variable& variable, double code) {
 }
 
 // `x above about 0.7`, `batch from about 54 up`, `size from xl up`.
-std::string stretch(const Variable& variable, const guided::Validity::Cause& cause) {
+std::string stretch(const Variable& variable, const guided::FailureModel::Cause& cause) {
   double code = variable.from_unit(cause.threshold);
   if (!variable.discrete())
     return variable.name + (cause.above ? " above about " : " below about ") + figure(code);
@@ -74,11 +74,11 @@ std::string aim(const History& history, std::size_t variables) {
   const Origin last = history.size() == 0 ? Origin::initial : history.origin(history.size() - 1);
   switch (last) {
     case Origin::coverage:
-      return "Giving every value that has not run yet a fair trial, in the company most likely to run and to "
-             "meet "
-             "the limits.";
+      return "Giving every value that has not run yet a trial, with the other values most likely to run and "
+             "to "
+             "meet the limits.";
     case Origin::transfer:
-      return "Trying first what was best in the search it learned from.";
+      return "Trying first what was best in the search that it learned from.";
     case Origin::tpe:
       return "With " + std::to_string(variables) + " variables the densities of TPE lead.";
     default:
@@ -92,7 +92,7 @@ std::string aim(const History& history, std::size_t variables) {
 }  // namespace
 
 // Whether a row has everything that a cause names.
-bool GuidedSearch::within(const guided::Validity::Cause& cause, std::span<const double> row) const {
+bool GuidedSearch::within(const guided::FailureModel::Cause& cause, std::span<const double> row) const {
   for (std::size_t v = 0; v < cause.values; ++v) {
     if (row[cause.feature[v]] != static_cast<double>(cause.choice[v])) return false;
   }
@@ -102,7 +102,7 @@ bool GuidedSearch::within(const guided::Validity::Cause& cause, std::span<const 
 }
 
 // How the failures within a cause ended, where they all ended alike.
-std::string GuidedSearch::ending(const guided::Validity::Cause& cause) const {
+std::string GuidedSearch::ending(const guided::FailureModel::Cause& cause) const {
   const std::size_t width = encoding_.size();
   std::set<Outcome> endings;
   for (std::size_t i = 0; i < ran_.size(); ++i) {
@@ -113,8 +113,8 @@ std::string GuidedSearch::ending(const guided::Validity::Cause& cause) const {
 }
 
 // `backend=compile: crashes (6 of 6, across 4 values of model)`.
-std::string GuidedSearch::sentence(const guided::Validity& validity,
-                                   const guided::Validity::Cause& cause) const {
+std::string GuidedSearch::sentence(const guided::FailureModel& model,
+                                   const guided::FailureModel::Cause& cause) const {
   std::string words = "\n- ";
   std::set<std::size_t> in_it;
   for (std::size_t v = 0; v < cause.values; ++v) {
@@ -130,7 +130,7 @@ std::string GuidedSearch::sentence(const guided::Validity& validity,
   std::size_t most = 0, widest = 0;
   for (std::size_t j = 0; j < encoding_.size(); ++j) {
     if (!encoding_.feature(j).categorical() || in_it.contains(j)) continue;
-    const std::size_t variety = validity.variety(cause, j);
+    const std::size_t variety = model.variety(cause, j);
     if (variety > most) {
       most = variety;
       widest = j;
@@ -143,16 +143,17 @@ std::string GuidedSearch::sentence(const guided::Validity& validity,
 }
 
 // Values that wait for a trial that runs, those left out that are known to fail.
-std::string GuidedSearch::waiting(const std::vector<guided::Validity::Cause>& causes) const {
+std::string GuidedSearch::waiting(const std::vector<guided::FailureModel::Cause>& causes) const {
   std::string values;
   std::size_t count = 0;
   for (std::size_t at = 0; at < coverage_.values().size(); ++at) {
     const guided::ValueOf& of = coverage_.values()[at];
-    const bool guilty = std::any_of(causes.begin(), causes.end(), [&](const guided::Validity::Cause& cause) {
-      return cause.values == 1 && !cause.stretch && cause.feature[0] == of.feature &&
-             cause.choice[0] == of.choice;
-    });
-    if (coverage_.fair(at) > 0 || guilty) continue;
+    const bool fails =
+        std::any_of(causes.begin(), causes.end(), [&](const guided::FailureModel::Cause& cause) {
+          return cause.values == 1 && !cause.stretch && cause.feature[0] == of.feature &&
+                 cause.choice[0] == of.choice;
+        });
+    if (coverage_.fair(at) > 0 || fails) continue;
     if (++count > most_sentences) continue;
     values +=
         (values.empty() ? "" : ", ") + named(context_.space.variable(encoding_.feature(of.feature).variable),
@@ -187,24 +188,26 @@ std::string GuidedSearch::missed() const {
 std::string GuidedSearch::explain() const {
   const History& history = context_.history;
   std::string words = aim(history, encoding_.size());
-  guided::Validity validity = informed_ && trust_.holds() ? *informed_ : validity_;
-  validity.settle();
-  std::vector<guided::Validity::Cause> causes = validity.causes(believed);
+  guided::FailureModel model =
+      transferred_failure_model_ && transfer_weight_.holds() ? *transferred_failure_model_ : failure_model_;
+  model.settle();
+  std::vector<guided::FailureModel::Cause> causes = model.causes(believed);
   const bool all_failed = history.finished() > 0 && std::count(ran_.begin(), ran_.end(), 1) == 0;
   if (all_failed) {
     words += "\n- Nothing has run yet.";
     // Any stretch would do: every trial is on one side of it or the other.
-    std::erase_if(causes, [](const guided::Validity::Cause& cause) { return cause.stretch; });
+    std::erase_if(causes, [](const guided::FailureModel::Cause& cause) { return cause.stretch; });
   }
   words += waiting(causes) + missed();
   for (std::size_t i = 0; i < std::min(causes.size(), most_sentences); ++i)
-    words += sentence(validity, causes[i]);
+    words += sentence(model, causes[i]);
   if (learned_ > 0) {
     char share[32];
-    std::snprintf(share, sizeof share, "%.0f %%",
-                  informed_ || validity_learned_ ? 100.0 * trust_.probability() : 0.0);
+    std::snprintf(
+        share, sizeof share, "%.0f %%",
+        transferred_failure_model_ || failures_transferred_ ? 100.0 * transfer_weight_.probability() : 0.0);
     words += "\n- Learned from " + counted(learned_, "trial") +
-             " of another search; what it says of failures is believed to " + share + ".";
+             " of another search; transfer weight of its failure model: " + share + ".";
   }
   return words;
 }

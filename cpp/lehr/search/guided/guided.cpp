@@ -8,12 +8,12 @@ namespace lehr {
 namespace {
 
 using guided::Candidates;
+using guided::FailureModelOptions;
 using guided::SurrogateOptions;
-using guided::ValidityOptions;
 using guided::ValueOf;
 
-ValidityOptions validity_options(const GuidedOptions& options) {
-  ValidityOptions chosen;
+FailureModelOptions failure_model_options(const GuidedOptions& options) {
+  FailureModelOptions chosen;
   chosen.pairs = options.pairs;
   chosen.triples = options.triples;
   chosen.thresholds = options.thresholds;
@@ -52,7 +52,7 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 GuidedSearch::GuidedSearch(const Context& context)
     : context_(context),
       encoding_(context.space),
-      validity_(encoding_.features(), validity_options(context.options.guided)),
+      failure_model_(encoding_.features(), failure_model_options(context.options.guided)),
       objective_(encoding_.features(), infinite, objective_options(context.options.guided)),
       cost_(encoding_.features(), infinite, surrogate_options(context.options.guided)),
       coverage_(encoding_.features()),
@@ -112,8 +112,9 @@ std::optional<std::string> GuidedSearch::finished(Rng& rng) {
   const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   double best = -infinite;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    const double above = std::expm1(log_gain_[i] - least);
-    if (above > 0.0) best = std::max(best, log_runs_[i] + log_fits_[i] + std::log(above));
+    const double above = std::expm1(log_expected_improvement_[i] - least);
+    if (above > 0.0)
+      best = std::max(best, log_probability_success_[i] + log_probability_feasible_[i] + std::log(above));
   }
   if (best > std::log(noticeable)) return std::nullopt;
   return "no configuration is expected to improve on trial " + std::to_string(*history.best()) +
@@ -126,12 +127,12 @@ void GuidedSearch::settle() {
   for (std::size_t trial = 0; trial < history.size() && history.pending() > 0; ++trial) {
     if (history.standing(trial) == Standing::pending) encoding_.append(history.codes(trial), pending_rows_);
   }
-  validity_.settle();
-  if (informed_) informed_->settle();
+  failure_model_.settle();
+  if (transferred_failure_model_) transferred_failure_model_->settle();
   if (context_.options.guided.cost_weight > 0.0) cost_.settle();
-  const std::size_t doubts = weigh_hearsay();
-  for (guided::Quantity& limit : limits_) limit.settle(doubts);
-  objective_.settle(doubts, pending_rows_);
+  const std::size_t rejected = update_transfer_weights();
+  for (guided::TransferredSurrogate& limit : limits_) limit.settle(rejected);
+  objective_.settle(rejected, pending_rows_);
   if (history.best()) incumbent_ = incumbent();
 }
 
@@ -213,7 +214,7 @@ void GuidedSearch::climb(Rng& rng) {
       candidates_.near(from, 12, scale, rng);
       ends.push_back(candidates_.size());
     }
-    judge(first);
+    evaluate(first);
     std::size_t begin = first;
     for (std::size_t k = 0; k < order.size(); ++k) {
       for (std::size_t i = begin; i < ends[k]; ++i) {
@@ -238,35 +239,35 @@ bool GuidedSearch::covers() {
 }
 
 // Whether a candidate is worth trying for the values it would cover. That a value failed once or twice is
-// little evidence against it: its company may have been the reason.
+// little evidence against it: the values with it may have been the reason.
 bool GuidedSearch::deserves_trial(std::size_t i) const {
   const GuidedOptions& options = context_.options.guided;
   if (!anything_ran_) return true;
-  std::size_t fewest = options.guilt;
+  std::size_t fewest = options.give_up_after;
   coverage_.for_values(candidates_.row(i), [&](std::size_t value) {
     if (is_wanted_[value]) fewest = std::min(fewest, coverage_.failed(value));
   });
-  return log_runs_[i] + log_fits_[i] >
-         std::log(fewest < options.guilt ? options.least_chance : options.give_up);
+  return log_probability_success_[i] + log_probability_feasible_[i] >
+         std::log(fewest < options.give_up_after ? options.least_chance : options.give_up);
 }
 
 Proposal GuidedSearch::propose(Rng& rng) {
-  if (encoding_.size() == 0) return {context_.seen.draw(rng), Origin::random};
-  if (const std::optional<Proposal> known = transfer()) return *known;
+  if (encoding_.size() == 0) return {context_.evaluated.draw(rng), Origin::random};
+  if (const std::optional<Proposal> known = transfer_proposal()) return *known;
   if (too_wide()) return tpe_.propose(rng);
   settle();
   anything_ran_ = std::find(ran_.begin(), ran_.end(), 1) != ran_.end();
   covering_ = covers();
   gather(rng);
-  if (candidates_.size() == 0) return {context_.seen.draw(rng), Origin::random};
-  judge(0);
+  if (candidates_.size() == 0) return {context_.evaluated.draw(rng), Origin::random};
+  evaluate(0);
   if (covering_) {
     if (context_.options.guided.refine) climb(rng);
     const std::size_t best = argmax();
     if (deserves_trial(best)) return proposal(best, Origin::coverage);
-    // No company is likely to give any of them a fair trial: put off until more is known.
+    // None of them is likely to get a fair trial with any other values: put off until more is known.
     covering_ = false;
-    judge(0);
+    evaluate(0);
   }
   if (context_.options.guided.refine) climb(rng);
   return proposal(argmax(), context_.history.best() ? Origin::improvement : Origin::feasibility);

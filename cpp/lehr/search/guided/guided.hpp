@@ -12,10 +12,10 @@
 #include "lehr/search/guided/candidates.hpp"
 #include "lehr/search/guided/coverage.hpp"
 #include "lehr/search/guided/encoding.hpp"
-#include "lehr/search/guided/quantity.hpp"
+#include "lehr/search/guided/failure_model.hpp"
 #include "lehr/search/guided/surrogate.hpp"
-#include "lehr/search/guided/trust.hpp"
-#include "lehr/search/guided/validity.hpp"
+#include "lehr/search/guided/transfer_weight.hpp"
+#include "lehr/search/guided/transferred_surrogate.hpp"
 #include "lehr/search/searcher.hpp"
 #include "lehr/search/tpe.hpp"
 
@@ -31,57 +31,57 @@ class GuidedSearch final : public Searcher {
   std::optional<std::string> finished(Rng& rng) override;
   std::string stage() const override;
   // All that was learned so far; before the first trial.
-  void learn(const std::vector<Hearsay>& results);
+  void learn(const std::vector<PriorObservation>& results);
   std::string explain() const override;
 
  private:
-  // What the models say of the candidates, from `first` on.
-  void judge(std::size_t first);
-  void judge_gain(std::size_t first);
-  void judge_fits(std::size_t first);
+  // The acquisition function and its parts, of the candidates from `first` on.
+  void evaluate(std::size_t first);
+  void evaluate_improvement(std::size_t first);
+  void evaluate_feasibility(std::size_t first);
   double acquisition(std::size_t i) const;
   void settle();
   double incumbent();
   void gather(Rng& rng);
   void climb(Rng& rng);
   bool find_wanted();
-  bool within(const guided::Validity::Cause& cause, std::span<const double> row) const;
-  std::string ending(const guided::Validity::Cause& cause) const;
+  bool within(const guided::FailureModel::Cause& cause, std::span<const double> row) const;
+  std::string ending(const guided::FailureModel::Cause& cause) const;
   bool covers();
   bool deserves_trial(std::size_t i) const;
   double crowd(std::span<const double> row) const;
-  std::string sentence(const guided::Validity& validity, const guided::Validity::Cause& cause) const;
-  std::string waiting(const std::vector<guided::Validity::Cause>& causes) const;
+  std::string sentence(const guided::FailureModel& model, const guided::FailureModel::Cause& cause) const;
+  std::string waiting(const std::vector<guided::FailureModel::Cause>& causes) const;
   std::string missed() const;
   std::size_t argmax() const;
   Proposal proposal(std::size_t i, Origin origin) const;
-  // That a configuration runs.
-  double runs(std::span<const double> row) const;
+  // That a configuration runs, by the failure model here and the transferred one, mixed by its weight.
+  double probability_success(std::span<const double> row) const;
   void observe_run(std::span<const double> row, bool ran);
-  // Brings up to date how far each word of the other search is trusted; how many proved false.
-  std::size_t weigh_hearsay();
-  std::optional<Proposal> transfer();
+  // Brings the transfer weights of all models up to date; how many of the models were rejected.
+  std::size_t update_transfer_weights();
+  std::optional<Proposal> transfer_proposal();
   bool too_wide() const;
   static constexpr std::size_t most_climbers = 3;  // candidates that local search starts from
 
   Context context_;
   guided::Encoding encoding_;
-  guided::Validity validity_;
-  std::vector<guided::Quantity> limits_;
-  guided::Quantity objective_;
+  guided::FailureModel failure_model_;
+  std::vector<guided::TransferredSurrogate> limits_;
+  guided::TransferredSurrogate objective_;
   guided::Surrogate cost_;
   guided::Coverage coverage_;
   TpeSearch tpe_;
   std::vector<double> row_, pending_rows_;
-  std::vector<double> rows_;  // of told trials, and whether they ran
+  std::vector<double> rows_;  // of finished trials, and whether they ran
   std::vector<std::uint8_t> ran_;
 
-  // What another search reported: failures that both searches know, while its word is not lost. The metrics
-  // and the objective have theirs.
-  std::size_t learned_ = 0;  // trials
-  std::optional<guided::Validity> informed_;
-  guided::Trust trust_;
-  bool validity_learned_ = false;  // that it proved good for ever, and is in validity_
+  // Transfer from another search: a failure model of its trials and ours, until it is rejected or replaces
+  // ours. The models of the metrics and of the objective have their own.
+  std::size_t learned_ = 0;  // prior observations
+  std::optional<guided::FailureModel> transferred_failure_model_;
+  guided::TransferWeight transfer_weight_;
+  bool failures_transferred_ = false;                        // that it replaced failure_model_
   std::vector<std::pair<double, Configuration>> transfers_;  // feasible there, best first
   std::vector<double> transfer_rows_;                        // of the first few
 
@@ -90,7 +90,8 @@ class GuidedSearch final : public Searcher {
   std::vector<std::uint8_t> is_wanted_;
   double incumbent_ = 0.0;
   guided::Candidates candidates_;
-  std::vector<double> log_runs_, log_fits_, log_gain_, log_crowd_;
+  std::vector<double> log_probability_success_, log_probability_feasible_, log_expected_improvement_,
+      log_crowd_;
   std::vector<double> mean_, variance_, part_rows_;
   std::vector<std::pair<double, std::size_t>> order_;
 };

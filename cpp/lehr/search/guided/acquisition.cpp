@@ -1,4 +1,4 @@
-// What the models say of candidates, and what a candidate is therefore worth.
+// The acquisition function: what the models predict of candidates, and what a candidate is therefore worth.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -40,26 +40,27 @@ double GuidedSearch::crowd(std::span<const double> row) const {
   return sum;
 }
 
-void GuidedSearch::judge(std::size_t first) {
+void GuidedSearch::evaluate(std::size_t first) {
   const GuidedOptions& options = context_.options.guided;
-  log_runs_.resize(candidates_.size());
-  for (std::vector<double>* part : {&log_fits_, &log_gain_, &log_crowd_}) {
+  log_probability_success_.resize(candidates_.size());
+  for (std::vector<double>* part : {&log_probability_feasible_, &log_expected_improvement_, &log_crowd_}) {
     part->resize(first);
     part->resize(candidates_.size(), 0.0);
   }
   for (std::size_t i = first; i < candidates_.size(); ++i) {
-    log_runs_[i] = options.validity ? std::log(std::max(runs(candidates_.row(i)), 1e-12)) : 0.0;
+    log_probability_success_[i] =
+        options.failure_model ? std::log(std::max(probability_success(candidates_.row(i)), 1e-12)) : 0.0;
   }
   if (!anything_ran_ && options.spread) {
     for (std::size_t i = first; i < candidates_.size(); ++i)
       log_crowd_[i] = std::log(0.5 + crowd(candidates_.row(i)));
   }
-  if (!covering_) judge_gain(first);
-  judge_fits(first);
+  if (!covering_) evaluate_improvement(first);
+  evaluate_feasibility(first);
 }
 
 // Expected improvement on the incumbent, as a logarithm.
-void GuidedSearch::judge_gain(std::size_t first) {
+void GuidedSearch::evaluate_improvement(std::size_t first) {
   if (!context_.history.best()) return;
   const std::size_t count = candidates_.size() - first;
   const std::size_t width = encoding_.size();
@@ -71,18 +72,18 @@ void GuidedSearch::judge_gain(std::size_t first) {
   const double least = std::log(context_.options.guided.least_gain * objective_.scale());
   for (std::size_t i = 0; i < count; ++i) {
     const double gain = guided::log_expected_improvement(mean_[i], std::sqrt(variance_[i]), incumbent_);
-    log_gain_[first + i] =
+    log_expected_improvement_[first + i] =
         gain > least ? gain + std::log1p(std::exp(least - gain)) : least + std::log1p(std::exp(gain - least));
   }
   const double weight = context_.options.guided.cost_weight;
   if (weight == 0.0 || cost_.observations() == 0) return;
   cost_.predict({candidates_.rows().data() + first * width, count * width}, mean_, variance_);
-  for (std::size_t i = 0; i < count; ++i) log_gain_[first + i] -= weight * mean_[i];
+  for (std::size_t i = 0; i < count; ++i) log_expected_improvement_[first + i] -= weight * mean_[i];
 }
 
 // The probability of meeting the limits, as a logarithm; at most 0, so that only candidates that could still
 // be among the best few need it. The others count as hopeless.
-void GuidedSearch::judge_fits(std::size_t first) {
+void GuidedSearch::evaluate_feasibility(std::size_t first) {
   if (!context_.options.guided.limits) return;
   const std::size_t width = encoding_.size();
   order_.clear();
@@ -97,7 +98,8 @@ void GuidedSearch::judge_fits(std::size_t first) {
   for (std::size_t from = 0; from < order_.size(); from += part) {
     const std::size_t count = std::min(part, order_.size() - from);
     if (order_[from].first <= best.back()) {
-      for (std::size_t k = from; k < order_.size(); ++k) log_fits_[order_[k].second] = -infinite;
+      for (std::size_t k = from; k < order_.size(); ++k)
+        log_probability_feasible_[order_[k].second] = -infinite;
       break;
     }
     part_rows_.clear();
@@ -106,12 +108,12 @@ void GuidedSearch::judge_fits(std::size_t first) {
       part_rows_.insert(part_rows_.end(), row.begin(), row.end());
     }
     for (std::size_t l = 0; l < limits_.size(); ++l) {
-      const guided::Quantity& model = limits_[l];
+      const guided::TransferredSurrogate& model = limits_[l];
       if (!model.informed()) continue;
       model.predict({part_rows_.data(), count * width}, {mean.data(), count}, {variance.data(), count});
       const double limit = model.to_scale(context_.options.constraints[l].bound());
       for (std::size_t k = 0; k < count; ++k)
-        log_fits_[order_[from + k].second] +=
+        log_probability_feasible_[order_[from + k].second] +=
             log_ndtr((limit - mean[k]) / std::sqrt(variance[k] + model.noise_variance()));
     }
     for (std::size_t k = 0; k < count; ++k) {
@@ -130,9 +132,10 @@ double GuidedSearch::acquisition(std::size_t i) const {
   // While nothing ran, every value is a suspect and beliefs about causes say little: what is least like all
   // that failed comes next, and nothing is tried again because it is thought the least bad.
   constexpr double belief = 0.3;
-  if (!anything_ran_ && options.spread) return belief * log_runs_[i] + log_fits_[i] - log_crowd_[i];
-  const double feasible = log_runs_[i] + log_fits_[i];
-  if (!covering_) return (1.0 + options.caution) * feasible + log_gain_[i];
+  if (!anything_ran_ && options.spread)
+    return belief * log_probability_success_[i] + log_probability_feasible_[i] - log_crowd_[i];
+  const double feasible = log_probability_success_[i] + log_probability_feasible_[i];
+  if (!covering_) return (1.0 + options.caution) * feasible + log_expected_improvement_[i];
   std::size_t count = 0;
   coverage_.for_values(candidates_.row(i), [&](std::size_t value) { count += is_wanted_[value]; });
   return count == 0 ? -infinite : feasible + 0.5 * std::log(static_cast<double>(count));

@@ -1,4 +1,4 @@
-"""What a search can learn from another: its finished trials as plain results."""
+"""Transfer: what a search can learn from another, its finished trials as plain results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lehr.trial import OUTCOMES
 
 #: Configuration, outcome, objective, metrics, and the standard errors of the objective and of the metrics; NaN where
 #: not measured or not known.
-Hearsay = tuple[dict[str, Any], str, float, list[float], tuple[float, list[float]]]
+PriorObservation = tuple[dict[str, Any], str, float, list[float], tuple[float, list[float]]]
 
 
 class Searched(Protocol):
@@ -24,7 +24,7 @@ class Searched(Protocol):
         """Trials with ``config``, ``outcome``, ``objective`` and ``metrics``."""
 
 
-def results_of(previous: Any, space: Space, columns: Sequence[str], direction: str) -> list[Hearsay]:
+def results_of(previous: Any, space: Space, columns: Sequence[str], direction: str) -> list[PriorObservation]:
     """The results of every finished trial that is legal in the space.
 
     Args:
@@ -45,7 +45,7 @@ def results_of(previous: Any, space: Space, columns: Sequence[str], direction: s
             f"the search to learn from is to {other} its objective, this one to {direction} it: what was best there is "
             "worst here; give learn its trials with the sign of their objectives changed"
         )
-    results: list[Hearsay] = []
+    results: list[PriorObservation] = []
     try:
         trials = list(getattr(previous, "trials", previous))
     except TypeError:
@@ -93,9 +93,9 @@ def _finite(what: str, value: Any) -> float:
 def _errors(
     trial: Any, columns: Sequence[str], objective: float, metrics: Sequence[float]
 ) -> tuple[float, list[float]]:
-    """Standard errors of what a trial measured, where it tells them."""
-    told = getattr(trial, "metrics_sem", None)
-    sems = told if isinstance(told, Mapping) else {}
+    """Standard errors of what a trial measured, where it has them."""
+    known = getattr(trial, "metrics_sem", None)
+    sems = known if isinstance(known, Mapping) else {}
     return _error("the objective", getattr(trial, "objective_sem", None), objective), [
         _error(f"metric {name!r}", sems.get(name), value)
         for name, value in zip(columns, metrics, strict=True)

@@ -1,12 +1,12 @@
-// What the validity model believes, told cause by cause.
+// What the failure model believes, cause by cause.
 #include <algorithm>
 #include <cmath>
 
-#include "lehr/search/guided/validity.hpp"
+#include "lehr/search/guided/failure_model.hpp"
 
 namespace lehr::guided {
 
-double Validity::belief(std::size_t family) const {
+double FailureModel::belief(std::size_t family) const {
   const Edge all{static_cast<std::uint32_t>(family), 0, static_cast<std::uint32_t>(families_[family].states)};
   double total = 0.0;
   for (const Hypothesis& hypothesis : hypotheses_) {
@@ -18,13 +18,7 @@ double Validity::belief(std::size_t family) const {
   return total;
 }
 
-double Validity::guilt(std::size_t feature, std::size_t choice) const {
-  const auto at = std::find(categorical_.begin(), categorical_.end(), feature);
-  const auto position = static_cast<std::size_t>(at - categorical_.begin());
-  return belief(1 + first_value_[position] + choice);
-}
-
-bool Validity::within(const Cause& cause, std::size_t trial) const {
+bool FailureModel::within(const Cause& cause, std::size_t trial) const {
   const double* const row = rows_.data() + trial * features_.size();
   for (std::size_t v = 0; v < cause.values; ++v) {
     if (row[cause.feature[v]] != static_cast<double>(cause.choice[v])) return false;
@@ -34,7 +28,7 @@ bool Validity::within(const Cause& cause, std::size_t trial) const {
   return cause.above ? position > cause.threshold : position < cause.threshold;
 }
 
-void Validity::count(Cause& cause) const {
+void FailureModel::count(Cause& cause) const {
   for (std::size_t i = 0; i < ran_.size(); ++i) {
     if (!within(cause, i)) continue;
     ++cause.tried;
@@ -42,7 +36,7 @@ void Validity::count(Cause& cause) const {
   }
 }
 
-std::size_t Validity::variety(const Cause& cause, std::size_t feature) const {
+std::size_t FailureModel::variety(const Cause& cause, std::size_t feature) const {
   std::vector<std::uint8_t> seen(features_[feature].choices, 0);
   for (std::size_t i = 0; i < ran_.size(); ++i) {
     const double value = rows_[i * features_.size() + feature];
@@ -51,7 +45,7 @@ std::size_t Validity::variety(const Cause& cause, std::size_t feature) const {
   return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), 1));
 }
 
-std::vector<Validity::Cause> Validity::causes(double at_least) const {
+std::vector<FailureModel::Cause> FailureModel::causes(double at_least) const {
   std::vector<Cause> found;
   const auto consider = [&](Cause cause, std::size_t family) {
     const Family& f = families_[family];

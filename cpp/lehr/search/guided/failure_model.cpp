@@ -1,4 +1,4 @@
-#include "lehr/search/guided/validity.hpp"
+#include "lehr/search/guided/failure_model.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,7 +21,7 @@ constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
 
 }  // namespace
 
-Validity::Validity(std::vector<Feature> features, const ValidityOptions& options)
+FailureModel::FailureModel(std::vector<Feature> features, const FailureModelOptions& options)
     : features_(std::move(features)), options_(options), accident_(options.accident) {
   for (std::size_t j = 0; j < features_.size(); ++j) {
     if (features_[j].categorical()) {
@@ -87,7 +87,7 @@ Validity::Validity(std::vector<Feature> features, const ValidityOptions& options
   clear();
 }
 
-void Validity::clear() {
+void FailureModel::clear() {
   rows_.clear();
   weights_.clear();
   ran_.clear();
@@ -102,14 +102,14 @@ void Validity::clear() {
 }
 
 // How many thresholds lie below a position: threshold t of T lies at (t + 1/2) / T.
-std::size_t Validity::bin(std::size_t numeric, double position) const {
+std::size_t FailureModel::bin(std::size_t numeric, double position) const {
   const auto count = static_cast<double>(bins_[numeric]);
   return static_cast<std::size_t>(std::clamp(std::floor(position * count + 0.5), 0.0, count));
 }
 
 // Every family that a row belongs to, with the states that cover it.
 template <class Visit>
-void Validity::visit_families(std::span<const double> row, Visit visit) const {
+void FailureModel::visit_families(std::span<const double> row, Visit visit) const {
   const std::size_t c = categorical_.size();
   for (std::size_t a = 0; a < c; ++a) {
     const double value = row[categorical_[a]];
@@ -150,14 +150,14 @@ void Validity::visit_families(std::span<const double> row, Visit visit) const {
   }
 }
 
-void Validity::edges_of(std::span<const double> row, std::vector<Edge>& edges) const {
+void FailureModel::edges_of(std::span<const double> row, std::vector<Edge>& edges) const {
   visit_families(row, [&](std::size_t family, std::size_t first, std::size_t last) {
     edges.push_back({static_cast<std::uint32_t>(family), static_cast<std::uint32_t>(first),
                      static_cast<std::uint32_t>(last)});
   });
 }
 
-void Validity::observe(std::span<const double> row, bool ran, double weight) {
+void FailureModel::observe(std::span<const double> row, bool ran, double weight) {
   rows_.insert(rows_.end(), row.begin(), row.end());
   weights_.push_back(weight);
   ran_.push_back(ran ? 1 : 0);
@@ -170,7 +170,7 @@ void Validity::observe(std::span<const double> row, bool ran, double weight) {
   });
 }
 
-bool Validity::Hypothesis::same_terms(const Hypothesis& other) const {
+bool FailureModel::Hypothesis::same_terms(const Hypothesis& other) const {
   if (count != other.count || accidents != other.accidents) return false;
   for (std::size_t t = 0; t < count; ++t) {
     const bool found = std::any_of(
@@ -182,18 +182,18 @@ bool Validity::Hypothesis::same_terms(const Hypothesis& other) const {
   return true;
 }
 
-double Validity::mass(std::size_t family, std::uint32_t first, std::uint32_t last) const {
+double FailureModel::mass(std::size_t family, std::uint32_t first, std::uint32_t last) const {
   const double* const sums = cumulative_.data() + families_[family].offset + family;
   return sums[last] - sums[first];
 }
 
-double Validity::free_belief(const Edge& edge) const {
+double FailureModel::free_belief(const Edge& edge) const {
   const auto states = static_cast<std::uint32_t>(families_[edge.family].states);
   return mass(edge.family, edge.first, edge.last) / (1.0 + mass(edge.family, 0, states));
 }
 
 // How likely a cause that is in one of the term's states covers what the edge belongs to.
-double Validity::share(const Edge& term, const Edge& edge) const {
+double FailureModel::share(const Edge& term, const Edge& edge) const {
   const std::uint32_t first = std::max(term.first, edge.first);
   const std::uint32_t last = std::min(term.last, edge.last);
   if (first >= last) return 0.0;
@@ -202,7 +202,7 @@ double Validity::share(const Edge& term, const Edge& edge) const {
 }
 
 // A hypothesis extended, unless it is too improbable beside what came up already; null then.
-Validity::Hypothesis* Validity::extended(const Hypothesis& from, double log_factor) {
+FailureModel::Hypothesis* FailureModel::extended(const Hypothesis& from, double log_factor) {
   const double log_weight = from.log_weight + log_factor;
   if (!(log_weight >= best_extended_ - negligible)) return nullptr;
   best_extended_ = std::max(best_extended_, log_weight);
@@ -212,7 +212,7 @@ Validity::Hypothesis* Validity::extended(const Hypothesis& from, double log_fact
 }
 
 // What a hypothesis becomes when it has to explain one more failure.
-void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight) {
+void FailureModel::extend(const Hypothesis& from, const std::vector<Edge>& edges, double weight) {
   const double strength = options_.strength;
   for (std::size_t t = 0; t < from.count; ++t) {
     const std::uint32_t at = edge_of_[from.terms[t].family];
@@ -221,7 +221,7 @@ void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, do
       return;
     }
   }
-  // An accident, or hearsay that does not hold here.
+  // An accident, or a prior observation that does not hold here.
   const double unexplained = 1.0 - weight * (1.0 - accident_);
   if (Hypothesis* const left = extended(from, std::log(unexplained)))
     left->accidents += weight * accident_ / unexplained;
@@ -249,14 +249,14 @@ void Validity::extend(const Hypothesis& from, const std::vector<Edge>& edges, do
 }
 
 // The product of what extend() multiplied by, but for trials that failed: it telescopes.
-double Validity::prior_of(const Hypothesis& hypothesis) const {
+double FailureModel::prior_of(const Hypothesis& hypothesis) const {
   double total = 0.0;
   for (std::size_t t = 0; t < hypothesis.count; ++t)
     total += std::log(std::max(free_belief(hypothesis.terms[t]), 1e-300));
   return total;
 }
 
-void Validity::explain_failures(const std::vector<std::size_t>& failures) {
+void FailureModel::explain_failures(const std::vector<std::size_t>& failures) {
   constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
   const std::size_t d = features_.size();
   hypotheses_.assign(1, {});
@@ -303,7 +303,7 @@ void Validity::explain_failures(const std::vector<std::size_t>& failures) {
   }
 }
 
-void Validity::settle() {
+void FailureModel::settle() {
   if (settled_ == observations() && !hypotheses_.empty()) return;
   settled_ = observations();
   for (std::size_t family = 0; family < families_.size(); ++family) {
@@ -335,14 +335,14 @@ void Validity::settle() {
   }
 }
 
-void Validity::conclude() {
+void FailureModel::conclude() {
   settle();
   conclusions_ = hypotheses_;
   for (Hypothesis& hypothesis : conclusions_) hypothesis.log_weight -= prior_of(hypothesis);
   concluded_ = observations();
 }
 
-double Validity::probability(std::span<const double> row) const {
+double FailureModel::probability(std::span<const double> row) const {
   edges_.clear();
   edges_of(row, edges_);
   double free = 1.0;

@@ -6,8 +6,8 @@
 // (Pearl, 1988), as in diagnosis. A trial that ran clears everything it contained, to the letter: success
 // factorises over causes. What failed is explained by hypotheses, small sets of causes that cover all
 // failures, found by a beam search over the failures; their weights are the joint posterior. So a value that
-// failed twice is suspect, but where it can still be innocent it is not tried again with the partners that
-// must then be guilty.
+// failed twice is suspect, but where it may yet run it is not tried again with the partners that must then be
+// the cause.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@
 
 namespace lehr::guided {
 
-struct ValidityOptions {
+struct FailureModelOptions {
   bool pairs = true;       // two values together
   bool triples = true;     // three values together
   bool thresholds = true;  // stretches of numeric variables
@@ -34,11 +34,11 @@ struct ValidityOptions {
   double accident = 0.03;               // prior mean of failures that have no cause
 };
 
-class Validity {
+class FailureModel {
  public:
-  explicit Validity(std::vector<Feature> features, const ValidityOptions& options = {});
+  explicit FailureModel(std::vector<Feature> features, const FailureModelOptions& options = {});
 
-  // A finished trial: its row, whether it ran, and how much it counts (1; less for hearsay).
+  // A finished trial: its row, whether it ran, and how much it counts (1; less for a prior observation).
   void observe(std::span<const double> row, bool ran, double weight = 1.0);
   void clear();
   std::size_t observations() const { return weights_.size(); }
@@ -69,8 +69,6 @@ class Validity {
   std::vector<Cause> causes(double at_least) const;
   // How many values of a categorical feature the failures within a cause have seen.
   std::size_t variety(const Cause& cause, std::size_t feature) const;
-  // Belief that a value alone makes trials fail.
-  double guilt(std::size_t feature, std::size_t choice) const;
 
  private:
   // A context is nothing, a value, or two or three values; a family is a context with one shape (always, or
@@ -110,7 +108,7 @@ class Validity {
   void count(Cause& cause) const;
 
   std::vector<Feature> features_;
-  ValidityOptions options_;
+  FailureModelOptions options_;
   std::vector<std::size_t> categorical_, numeric_;  // features
   std::vector<std::size_t> first_value_;            // per categorical: its first value's number
   std::size_t values_ = 0;

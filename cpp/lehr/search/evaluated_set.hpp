@@ -13,14 +13,14 @@
 
 namespace lehr {
 
-class Seen {
+class EvaluatedSet {
  public:
-  // With `repeats` allowed nothing ever counts as seen.
-  Seen(const Space& space, const History& history, bool repeats);
+  // With `repeats` allowed nothing ever counts as evaluated.
+  EvaluatedSet(const Space& space, const History& history, bool repeats);
 
   void add(std::size_t trial);  // a trial of the history
-  // A trial that is known by the variables it looked at, NaN elsewhere: whatever agrees with it on these is
-  // seen. A trial that looked at nothing says nothing.
+  // A trial that is known by the variables it looked at, NaN elsewhere: whatever agrees with it on these
+  // counts as evaluated. A trial that looked at nothing says nothing.
   void add_partial(std::size_t trial);
   bool contains(std::span<const double> codes) const;
   bool repeats() const { return repeats_; }
@@ -28,17 +28,17 @@ class Seen {
   // Allows repeats while it lives.
   class Repeats {
    public:
-    explicit Repeats(Seen& seen) : seen_(&seen), before_(std::exchange(seen.repeats_, true)) {}
-    ~Repeats() { seen_->repeats_ = before_; }
+    explicit Repeats(EvaluatedSet& set) : set_(&set), before_(std::exchange(set.repeats_, true)) {}
+    ~Repeats() { set_->repeats_ = before_; }
     Repeats(const Repeats&) = delete;
     Repeats& operator=(const Repeats&) = delete;
 
    private:
-    Seen* seen_;
+    EvaluatedSet* set_;
     bool before_;
   };
 
-  // A legal configuration not seen yet, drawn at random, preferring those that `allowed` accepts. Throws
+  // A legal configuration not evaluated yet, drawn at random, preferring those that `allowed` accepts. Throws
   // ExhaustedError when a finite space has none left.
   template <class Allowed>
   Configuration draw(Rng& rng, Allowed allowed) const {

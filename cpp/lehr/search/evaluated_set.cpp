@@ -1,4 +1,4 @@
-#include "lehr/search/seen.hpp"
+#include "lehr/search/evaluated_set.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,16 +8,16 @@
 
 namespace lehr {
 
-Seen::Seen(const Space& space, const History& history, bool repeats)
+EvaluatedSet::EvaluatedSet(const Space& space, const History& history, bool repeats)
     : space_(&space), history_(&history), repeats_(repeats), continuous_(false) {
   for (const Variable& variable : space.variables()) continuous_ = continuous_ || !variable.discrete();
 }
 
-void Seen::add(std::size_t trial) {
+void EvaluatedSet::add(std::size_t trial) {
   if (!repeats_) trials_.add(hash_codes(history_->codes(trial)), trial);
 }
 
-void Seen::add_partial(std::size_t trial) {
+void EvaluatedSet::add_partial(std::size_t trial) {
   if (repeats_) return;
   const std::span<const double> codes = history_->codes(trial);
   std::vector<std::size_t> variables;
@@ -34,7 +34,7 @@ void Seen::add_partial(std::size_t trial) {
   pattern->trials.add(hash_codes(looked_at_), trial);
 }
 
-bool Seen::agrees_with_partial(std::span<const double> codes) const {
+bool EvaluatedSet::agrees_with_partial(std::span<const double> codes) const {
   for (const Pattern& pattern : patterns_) {
     looked_at_.clear();
     for (const std::size_t i : pattern.variables) looked_at_.push_back(codes[i]);
@@ -48,14 +48,14 @@ bool Seen::agrees_with_partial(std::span<const double> codes) const {
   return false;
 }
 
-bool Seen::contains(std::span<const double> codes) const {
+bool EvaluatedSet::contains(std::span<const double> codes) const {
   if (repeats_) return false;
   if (agrees_with_partial(codes)) return true;
   return trials_.any(hash_codes(codes),
                      [&](std::size_t trial) { return same_codes(history_->codes(trial), codes); });
 }
 
-Configuration Seen::draw(Rng& rng) const {
+Configuration EvaluatedSet::draw(Rng& rng) const {
   // Rejection finds what is left unless little is left; only then is the space walked.
   for (int attempt = 0; attempt < 256; ++attempt) {
     Configuration configuration = space_->sample(rng);
@@ -66,7 +66,7 @@ Configuration Seen::draw(Rng& rng) const {
   return draw_remaining(rng);
 }
 
-Configuration Seen::draw_remaining(Rng& rng) const {
+Configuration EvaluatedSet::draw_remaining(Rng& rng) const {
   // One pass, each unseen configuration kept with probability 1 / (number met so far): uniform without
   // storing them. Continuous variables that are never active leave a space finite; those that are active are
   // thinned to a grid, whose points a random search practically never hits.
