@@ -369,4 +369,4 @@ def test_a_winner_s_second_measurement_is_strict(monkeypatch: pytest.MonkeyPatch
         context = TrialContext(0, limits={"latency_p95_ms": 1e5}, confirming=confirming)
         monkeypatch.setattr("lehr.deploy.evaluate.current_trial", lambda context=context: context)
         assert "latency_p95_ms" in evaluator(config(model="mlp"))["verdicts"]
-    assert plans == [paced(QUICK, call_s), paced(QUICK.strict(), call_s)]
+    assert plans == [paced(QUICK, call_s), paced(QUICK.final(), call_s)]

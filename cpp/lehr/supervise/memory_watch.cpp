@@ -69,7 +69,10 @@ bool MemoryWatch::poll(double now) {
     peak_ = std::max(peak_, static_cast<double>(usage->peak));
     if (inherited_ < 0) inherited_ = static_cast<double>(usage->anonymous);
   }
-  if (now >= shared_due_) look_at_shared(now);
+  // What was not mapped at the last look may be mapped by now, and would count twice: before that matters, a
+  // look that is newer than the figures of the processes.
+  const bool stale = limit_ && shared_.unmapped() > 0 && total + shared_.unmapped() > *limit_;
+  if (now >= shared_due_ || stale) look_at_shared(now);
   total += shared_.unmapped();
   bool over = limit_ && total > *limit_;
   if (over && tree_.size() > 1) {

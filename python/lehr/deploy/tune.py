@@ -23,7 +23,7 @@ from lehr.deploy.settle import Settled, settle
 from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
 from lehr.deploy.workload import Workload, make_workdir, open_workload
-from lehr.errors import DeploymentError, MissingPackageError, StorageError
+from lehr.errors import DeploymentError, MissingPackageError, OptionError, StorageError
 from lehr.limits import Answer, Constraints, Judged, Judgement, judge
 from lehr.study import Event, Study, StudyOpened
 from lehr.study import run as run_study
@@ -229,10 +229,10 @@ def tune(
         on_event: called with each event (:mod:`lehr.study.events`, :mod:`lehr.deploy.runoff`).
 
     Raises:
-        OptionError: an argument cannot be used.
+        OptionError: an argument cannot be used, or the study of this name was made with another model, data or options.
         ModelError: model or data cannot be used; one sentence says why and what to do.
         MissingPackageError: no backend can run here.
-        StorageError: the study cannot be stored, is in use, or was made with another model, data, options or versions.
+        StorageError: the study cannot be stored, is in use, or was measured elsewhere or with other versions.
         KeyboardInterrupt: after Ctrl-C, with what was found so far as its attribute ``tuned``.
     """
     request = read_request(
@@ -479,7 +479,7 @@ class Tuning:
             kept.set_user_attr(_SURROUNDINGS, dict(self._surroundings))
             return
         if mark != settled.mark:
-            raise StorageError(
+            raise OptionError(
                 f"study {study.name!r} was made with another model, other data or other options; choose another name, "
                 "or a fresh study"
             )
