@@ -10,6 +10,8 @@ from typing import Any, Literal
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
 #: Of a configuration in a trial's repr, so that it fits two lines.
 _SHOWN_CHARS = 100
+#: Among a trial's facts: by what share other processes may have slowed what it timed, above 0 and at most 1.
+DISTURBED_SHARE = "disturbed_share"
 OUTCOMES: tuple[Outcome, ...] = ("ok", "crashed", "timeout", "oom", "early_stopped")
 
 

@@ -95,3 +95,20 @@ def test_a_repetition_that_crashes_leaves_the_first_result(in_process: None) -> 
 def test_a_number_of_repetitions_is_a_count(in_process: None, repeats: Any) -> None:
     with pytest.raises(lehr.OptionError, match="repeat_disturbed"):
         run(disturbed_in(set()), repeat_disturbed=repeats)
+
+
+def test_the_search_is_told_what_others_took_and_limits_are_judged_without(in_process: None) -> None:
+    def evaluate(config: dict[str, Any]) -> dict[str, Any]:
+        facts = {**BUSY, "disturbed_share": 0.4} if config["x"] else {}
+        return {"score": 100.0, "size": 5.0, "sem": {"score": 3.0}, "facts": facts}
+
+    study = lehr.run(
+        evaluate, SPACE, objective="score", constraints=["score >= 90"], method="grid", budget=2, storage=None
+    )
+    quiet, busy = study.trials
+    assert quiet.told_errors == (3.0, {"score": 3.0})
+    assert busy.told_errors == (pytest.approx((9 + 1600) ** 0.5), {"score": pytest.approx((9 + 1600) ** 0.5)})
+    assert busy.feasible
+    assert [trial.objective_sem for trial in study._optimizer().trials] == [
+        quiet.told_errors[0], pytest.approx(busy.told_errors[0]),
+    ]  # fmt: skip

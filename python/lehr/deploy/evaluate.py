@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from lehr.errors import DeviceError, PreparationError
 from lehr.limits import Constraints, Limit, judge, parse_limits
 from lehr.probe.report import LatencyReport
 from lehr.supervise import EarlyStop, current_trial
+from lehr.trial import DISTURBED_SHARE
 
 PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 """What the process that forks the trials should import: :func:`preload` of the backend ``onnxruntime``."""
@@ -29,7 +29,7 @@ PRELOAD = ("numpy", "onnxruntime", "lehr.deploy.evaluate")
 ENERGY = "energy_j_per_item"
 _LARGEST_BATCH, _CALL_MS = 64, 20.0
 #: By what share other processes disturb what is timed beside them at least. Chosen by hand, not sensitive.
-DISTURBED_SHARE = 0.05
+LEAST_DISTURBED = 0.05
 _ENERGY_S = 0.1  # a hundred steps of RAPL's counters
 
 
@@ -170,6 +170,7 @@ class Evaluator:
             facts["measurement"] = "; ".join(report.notes)
         if report.conditions.contended:
             facts["disturbed"] = report.conditions.contended
+            facts[DISTURBED_SHARE] = disturbed_share(report)
         # What measuring left open because another limit is missed anyway is held by its figure: that it is open says
         # nothing against it.
         moot = report.ended == "moot"
@@ -181,7 +182,7 @@ class Evaluator:
         if score.interval is not None:
             # Over the choice of samples. It is no standard error: the same samples give the same accuracy again.
             facts["accuracy_interval"] = [score.interval.low, score.interval.high]
-        return {**metrics, "sem": told_errors(report), "facts": facts, "verdicts": verdicts}
+        return {**metrics, "sem": report.sem(), "facts": facts, "verdicts": verdicts}
 
     def _limits(self) -> tuple[Limit, ...]:
         trial = current_trial()
@@ -223,20 +224,15 @@ class Evaluator:
         return report
 
 
-def told_errors(report: LatencyReport) -> dict[str, float]:
-    """Standard errors of the report's metrics. Where other processes disturbed it, what varied within the window is not
-    all: what they took may bias it by as much, so the share of time that they took counts as well.
+def disturbed_share(report: LatencyReport) -> float | None:
+    """By what share others may have slowed what was timed; None where they did not disturb it.
+
+    Threads of our own wait for one another, too: no more was stolen than others used.
     """
-    errors, metrics, seen = report.sem(), report.metrics(), report.conditions
+    seen = report.conditions
     if not seen.contended:
-        return errors
-    # Threads of our own wait for one another, too: no more was stolen than others used.
-    stolen = min(seen.stolen_share or 0.0, seen.foreign_cpu or 0.0)
-    share = max(stolen, DISTURBED_SHARE)
-    timed = [name for name in metrics if name.startswith("latency_") and name.endswith("_ms")]
-    for name in (*timed, "throughput_items_s"):
-        errors[name] = math.hypot(errors.get(name, 0.0), share * metrics[name])
-    return errors
+        return None
+    return max(min(seen.stolen_share or 0.0, seen.foreign_cpu or 0.0, 1.0), LEAST_DISTURBED)
 
 
 def moot_ms(limits: Iterable[Limit], batch: int, memory_mb: float) -> float | None:

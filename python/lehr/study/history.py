@@ -65,14 +65,14 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial) -> None:
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
         return
-    metrics = trial.judged.effective
-    told = {name: error for name, error in trial.metrics_sem.items() if name in metrics}
+    metrics, (objective_sem, errors) = trial.judged.effective, trial.told_errors
+    told = {name: error for name, error in errors.items() if name in metrics}
     optimizer.tell(
         handle,
         objective=trial.objective,
         metrics=metrics,
         outcome=outcome,
         seconds=trial.seconds,
-        objective_sem=trial.objective_sem,
+        objective_sem=objective_sem,
         metrics_sem=told or None,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lehr.limits import Judged, Judgement, Limit, judge, verdicts_of
-from lehr.trial import Outcome, Trial
+from lehr.trial import DISTURBED_SHARE, Outcome, Trial
 
 
 @dataclass(slots=True, repr=False)
@@ -39,6 +39,21 @@ class StudyTrial(Trial):
     def is_open(self) -> bool:
         """Whether it ran and missed no limit, but measuring could not settle all: some are borderline."""
         return self.outcome == "ok" and not self.feasible and self.judged.answer == "borderline"
+
+    @property
+    def told_errors(self) -> tuple[float | None, dict[str, float]]:
+        """The standard errors of objective and metrics as the search is told them.
+
+        What other processes took counts as well, where the evaluation's fact ``disturbed_share`` says by what share they
+        may have slowed it. Limits are judged without: others make nothing faster, so a limit kept beside them is kept.
+        """
+        share = self.facts.get(DISTURBED_SHARE)
+        slowed = float(share) if isinstance(share, int | float) and 0 < share <= 1 else 0.0
+        objective = self.objective_sem
+        if objective is not None and self.objective is not None:
+            objective = math.hypot(objective, slowed * self.objective)
+        known = self.metrics_sem.items()
+        return objective, {name: math.hypot(error, slowed * self.metrics[name]) for name, error in known}
 
     @property
     def disturbed(self) -> str:
