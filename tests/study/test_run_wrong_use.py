@@ -49,7 +49,10 @@ WRONG = [
         r"preload is the string 'numpy'; give a list of module names, such as \['numpy'\]",
     ),
     ({"preload": [3]}, "preload has 3; give names of modules"),
-    ({"environment": {"OMP_NUM_THREADS": 2}}, r"environment\['OMP_NUM_THREADS'\] is a int; give a string"),
+    (
+        {"environment": {"OMP_NUM_THREADS": 2}},
+        r"environment\['OMP_NUM_THREADS'\] is of type int; give a string",
+    ),
     ({"environment": {"A=B": "1"}}, "environment has a name that is empty"),
     ({"environment": ["A=1"]}, "environment is .*; give a dict"),
     ({"namespace": "yes"}, "namespace is 'yes'; it must be True or False"),

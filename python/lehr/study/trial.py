@@ -44,7 +44,7 @@ class StudyTrial(Trial):
     def told_errors(self) -> tuple[float | None, dict[str, float]]:
         """The standard errors of objective and metrics as the search is told them.
 
-        What other processes took counts as well, where the evaluation's fact ``disturbed_share`` says by what share they
+        What other processes took counts as well, where the fact ``disturbed_share`` says by what share they
         may have slowed it. Limits are judged without: others make nothing faster, so a limit kept beside them is kept.
         """
         share = self.facts.get(DISTURBED_SHARE)

@@ -110,7 +110,7 @@ def environment(value: object) -> dict[str, str]:
         if not isinstance(key, str) or not key or "=" in key or "\0" in key:
             raise OptionError("environment has a name that is empty, no string, or holds '=' or NUL")
         if not isinstance(entry, str):
-            what = "None" if entry is None else f"a {_kind(entry)}"
+            what = "None" if entry is None else f"of type {_kind(entry)}"
             raise OptionError(f"environment[{key!r}] is {what}; give a string, such as '2'")
         if "\0" in entry or not (_for_the_system(key) and _for_the_system(entry)):
             raise OptionError(f"environment[{key!r}] holds what the system cannot; give a string without NUL")
