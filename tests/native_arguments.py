@@ -33,7 +33,7 @@ TEXTS += ["<=", "y", "cpu", "ratio", "\0", "ü", "branin", "crashy_branin"]
 #: Amounts of work, which may be had: a large one takes long, and says nothing about the function.
 AMOUNTS = {"n", "readings", "budget", "cells", "evaluations", "resolution", "repeat", "count", "threads"}
 #: Not called: they read any address, or reach for processes, devices and machines by number.
-UNSAFE = {"probe_callee", "hurry", "probe_measure_gpu", "NativeSupervisor.start", "NativeSupervisor.run"}
+UNSAFE = {"probe_callee", "probe_measure_gpu", "NativeSupervisor.start", "NativeSupervisor.run"}
 
 
 def space() -> Any:
@@ -153,8 +153,6 @@ class Maker:
             return made
         if name == "ParzenEstimator":
             return _core.ParzenEstimator([_core.Dimension(choices=3)], np.array([[1.0], [2.0]]))
-        if name == "GrowingParzenEstimator":
-            return _core.GrowingParzenEstimator([_core.Dimension(choices=3)])
         if name == "Variable":
             return space().variable(self.rng.choice([0, 1]))
         if name == "Gpu":

@@ -10,8 +10,8 @@ import pytest
 
 import lehr
 from guided_runs import MIXED, guided, ok, run
-from lehr import _core
 from lehr.bench import Problem, hashed_seed
+from testing_core import lehr_testing
 
 LINE = lehr.Space([lehr.Float("x", 0.0, 1.0)])
 
@@ -21,7 +21,7 @@ class TestProcess:
     VALUES = (0.0, 0.2, 0.4, 5.0, 0.8, 1.0)
 
     def fitted(self, variances, values=VALUES):
-        process = _core.GaussianProcess([0])
+        process = lehr_testing.GaussianProcess([0])
         process.fit(self.ROWS, values, variances=variances)
         return process
 
@@ -40,7 +40,7 @@ class TestProcess:
 
     def test_repeats_are_combined(self):
         """Twice with variance 2 v is once with variance v."""
-        once, twice = _core.GaussianProcess([0]), _core.GaussianProcess([0])
+        once, twice = lehr_testing.GaussianProcess([0]), lehr_testing.GaussianProcess([0])
         once.fit([[0.0], [0.5], [1.0]], [0.0, 1.0, 0.0], evaluations=0, variances=[0.0, 0.01, 0.0])
         # As the values' spread is estimated from their number, the repeat is of a value that the others surround.
         twice.fit(
@@ -57,7 +57,7 @@ class TestProcess:
         rows = [[x] for x in np.linspace(0.0, 1.0, 60)]
         values = [3 * row[0] + 0.3 * rng.standard_normal() for row in rows]
         # Of a straight line alone: what it does not explain is noise.
-        unknown, known = (_core.GaussianProcess([0], whole=False) for _ in range(2))
+        unknown, known = (lehr_testing.GaussianProcess([0], whole=False) for _ in range(2))
         unknown.fit(rows, values, evaluations=300)
         known.fit(rows, values, evaluations=300, variances=[0.09] * 60)
         assert unknown.noise_variance == pytest.approx(0.09, rel=0.5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lehr import _core
+from testing_core import lehr_testing
 
 EAGER, COMPILE, ONNX = 0.0, 1.0, 2.0
 NAN = math.nan
@@ -18,8 +18,8 @@ NAN = math.nan
 
 def failure_model(
     *trials: tuple[list[float], bool], choices: tuple[int, ...] = (3, 4, 0)
-) -> _core.FailureModel:
-    model = _core.FailureModel(list(choices))
+) -> lehr_testing.FailureModel:
+    model = lehr_testing.FailureModel(list(choices))
     for row, ran in trials:
         model.observe(row, ran)
     return model
@@ -140,7 +140,7 @@ class TestGaussianProcess:
         u = np.linspace(0, 1, 9)
         rows = [[float(x)] for x in u]
         values = list(np.sin(5 * u))
-        process = _core.GaussianProcess([0])
+        process = lehr_testing.GaussianProcess([0])
         process.fit(rows, values)
         mean, variance = process.predict(rows)
         assert np.allclose(mean, values, atol=0.05)
@@ -154,7 +154,7 @@ class TestGaussianProcess:
         a, b = [0.0, 1.0, 2.5], [0.0, -1.0, 2.0, 0.5]
         seen = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (2, 0), (1, 2)]
         rest = [(i, j) for i in range(3) for j in range(4) if (i, j) not in seen]
-        process = _core.GaussianProcess([3, 4])
+        process = lehr_testing.GaussianProcess([3, 4])
         process.fit([[float(i), float(j)] for i, j in seen], [a[i] + b[j] for i, j in seen], 1.0, 300)
         mean, variance = process.predict([[float(i), float(j)] for i, j in rest])
         errors = np.array(mean) - [a[i] + b[j] for i, j in rest]
@@ -162,7 +162,7 @@ class TestGaussianProcess:
         assert (np.abs(errors) < 3 * np.sqrt(variance)).all()
 
     def test_trends_extrapolate(self):
-        process = _core.GaussianProcess([0, 0])
+        process = lehr_testing.GaussianProcess([0, 0])
         rng = np.random.default_rng(1)
         rows = [[float(x), float(y)] for x, y in rng.uniform(0, 0.5, (8, 2))]
         process.fit(rows, [3 * x + 2 * y for x, y in rows], 1.0, 300)
@@ -172,13 +172,13 @@ class TestGaussianProcess:
 
     def test_rows_that_share_a_value_say_nothing_of_other_values(self):
         """Many equal results in one corner must not make the rest of the space look known."""
-        process = _core.GaussianProcess([5, 0])
+        process = lehr_testing.GaussianProcess([5, 0])
         process.fit([[0.0, 0.5 + 0.01 * k] for k in range(8)], [1.0] * 8, 1.0, 200)
         _, (here, there) = process.predict([[0.0, 0.52], [3.0, 0.52]])
         assert there > 5 * here
 
     def test_a_missing_value_is_a_place_of_its_own(self):
-        process = _core.GaussianProcess([2, 0])
+        process = lehr_testing.GaussianProcess([2, 0])
         process.fit([[0.0, NAN], [1.0, 0.2], [1.0, 0.8], [0.0, NAN]], [1.0, 0.0, 0.1, 1.0])
         mean, variance = process.predict([[0.0, NAN], [1.0, 0.5]])
         assert np.isfinite(mean).all()
@@ -187,7 +187,7 @@ class TestGaussianProcess:
 
     def test_evidence_is_the_density_of_the_values(self):
         rows, values = [[0.1], [0.4], [0.9]], [0.3, -0.2, 0.5]
-        process = _core.GaussianProcess([0], mains=False)
+        process = lehr_testing.GaussianProcess([0], mains=False)
         process.fit(rows, values, 1.0, 0)
         noise, whole, _, reach = np.exp(process.hyperparameters)
         points = np.array(rows)[:, 0]
@@ -209,16 +209,18 @@ class TestExpectations:
         grid = np.linspace(0, 40, 400_001)
         tail = np.trapezoid(grid * np.exp(-0.5 * grid**2 + z * grid), grid)
         expected = math.log(deviation) + stats.norm.logpdf(z) + math.log(tail)
-        assert _core.log_expected_improvement(mean, deviation, best) == pytest.approx(expected, abs=1e-2)
+        assert lehr_testing.log_expected_improvement(mean, deviation, best) == pytest.approx(
+            expected, abs=1e-2
+        )
 
     @pytest.mark.parametrize("bound", [-3.0, 0.0, 2.5, 6.0])
     def test_moments_beyond_a_bound(self, bound):
-        mean, variance = _core.upper_tail_moments(0.5, 1.5, bound)
+        mean, variance = lehr_testing.upper_tail_moments(0.5, 1.5, bound)
         reference = stats.truncnorm((bound - 0.5) / 1.5, np.inf, loc=0.5, scale=1.5)
         assert mean == pytest.approx(reference.mean(), rel=1e-6)
         assert variance == pytest.approx(reference.var(), rel=1e-4)
 
     def test_skewness(self):
         values = [1.0, 2.0, 2.5, 9.0]
-        assert _core.skewness(values) == pytest.approx(stats.skew(values))
-        assert _core.skewness([2.0, 2.0]) == 0.0
+        assert lehr_testing.skewness(values) == pytest.approx(stats.skew(values))
+        assert lehr_testing.skewness([2.0, 2.0]) == 0.0

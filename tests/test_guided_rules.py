@@ -6,8 +6,8 @@ import statistics
 
 import lehr
 from guided_runs import categories, guided, ok
-from lehr import _core
 from lehr.bench import Problem, hashed_seed
+from testing_core import lehr_testing
 
 
 def counted(optimizer, count, evaluate):
@@ -25,7 +25,7 @@ class TestThreeValues:
     """A failure that needs three values at once, each pair of which works elsewhere."""
 
     def test_are_found_to_be_a_cause_together(self):
-        model = _core.FailureModel([3, 3, 3])
+        model = lehr_testing.FailureModel([3, 3, 3])
         ran = [(0, 0, 1), (0, 1, 0), (1, 0, 0), (2, 2, 2), (1, 1, 1)]
         for row in ran:
             model.observe([float(v) for v in row], True)

@@ -4,10 +4,13 @@ inputs."""
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+
+from lehr import _core
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "cpp" / "lehr"
@@ -163,3 +166,36 @@ def test_a_new_metric_is_one_row():
     options = {f"--{row.option}" for row in METRICS.values() if row.option}
     text = (PACKAGE / "cli" / "app.py").read_text()
     assert not {option for option in options if f'"{option}"' in text}
+
+
+# -- the bindings --------------------------------------------------------------------------------------------------
+
+
+def test_every_name_of_the_core_is_used():
+    """What only tests use is bound in python/bindings_testing, which is not installed. A method or property counts as
+    used where any attribute of that name is: whose it is, is not looked at."""
+    users = [
+        ast.parse(path.read_text())
+        for folder in (PACKAGE, ROOT / "bench", ROOT / "scripts")
+        for path in folder.rglob("*.py")
+    ]
+    nodes = [node for tree in users for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    attributes = {node.attr for node in nodes}
+    used = {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == "_core"}
+    # What a function, or another class, gives back needs no mention.
+    given = {
+        part.id
+        for owner in ast.parse((PACKAGE / "_core.pyi").read_text()).body
+        if isinstance(owner, ast.FunctionDef | ast.ClassDef)
+        for node in ast.walk(owner)
+        if isinstance(node, ast.FunctionDef) and node.returns
+        for part in ast.walk(node.returns)
+        if isinstance(part, ast.Name) and part.id != owner.name
+    }
+    unused = [name for name in vars(_core) if not name.startswith("_") and name not in used | given]
+    for name, value in vars(_core).items():
+        if inspect.isclass(value):
+            inner = [member for member in vars(value) if not member.startswith("_")]
+            unused += [f"{name}.{member}" for member in inner if member not in attributes]
+    assert not unused
+    assert len(used) > 40

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from lehr import _core
+from testing_core import lehr_testing
 
 SECRET = "hunter2"
 
@@ -58,10 +59,10 @@ def test_an_environment_that_cannot_be_read_is_not_quoted():
 
 def test_a_path_that_is_no_utf8_comes_back_as_python_writes_it(tmp_path):
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
-    tree = _core.CgroupTree(asked=folder)
+    tree = lehr_testing.CgroupTree(asked=folder)
     assert not tree.usable
     assert folder in tree.why_not
-    assert _core.CgroupTree(asked=os.fsencode(folder), pretend=True).root == folder
+    assert lehr_testing.CgroupTree(asked=os.fsencode(folder), pretend=True).root == folder
 
 
 def test_the_error_of_a_program_whose_path_is_no_utf8(tmp_path):

@@ -16,6 +16,7 @@ from scipy import stats
 
 from lehr import _core
 from lehr.errors import OptionError
+from testing_core import lehr_testing
 
 Values = npt.NDArray[np.float64]
 NAN = math.nan
@@ -118,7 +119,7 @@ def mixed(rng: np.random.Generator, n: int, missing: float) -> Values:
 def reference(observations: Values, points: Values) -> Values:
     """The definition in slow words: per dimension, the one-dimensional kernels of those that have it."""
     n = len(observations)
-    weights = np.append(_core.recency_weights(n), 1.0)
+    weights = np.append(lehr_testing.recency_weights(n), 1.0)
     weights /= weights.sum()
     result = np.tile(np.log(weights), (len(points), 1))
     for d, dimension in enumerate(MIXED):
@@ -284,7 +285,7 @@ def test_continuous_draws_follow_scipys_mixture(log: bool, n: int) -> None:
         width[order] = np.maximum(np.append(gaps[0], gaps), np.append(gaps, gaps[-1]))
     width = np.append(np.clip(width, (b - a) / min(100, n + 2), b - a), b - a)
     centre = np.append(centre, (a + b) / 2)
-    weights = np.append(_core.recency_weights(n), 1.0)
+    weights = np.append(lehr_testing.recency_weights(n), 1.0)
     kernels = stats.truncnorm((a - centre) / width, (b - centre) / width, centre, width)
 
     def cdf(x: Values) -> Values:

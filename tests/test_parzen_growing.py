@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lehr import _core
+from testing_core import lehr_testing
 
 KINDS = {
     "choice": (_core.Dimension(choices=3), lambda r: float(r.integers(3))),
@@ -34,7 +35,7 @@ def rows(names, n, rng, missing):
 
 
 def fresh(dimensions, table, counts, prior):
-    growing = _core.GrowingParzenEstimator(dimensions, prior)
+    growing = lehr_testing.GrowingParzenEstimator(dimensions, prior)
     for row, counted in zip(table, counts, strict=True):
         growing.append(row, counted)
     return growing
@@ -53,7 +54,7 @@ def test_any_path_leads_to_the_same_mixture(names, seed, size, missing, prior):
     dimensions = [KINDS[name][0] for name in names]
     table = rows(names, size, rng, missing)
     points = rows(names, 30, rng, 0.0)
-    growing = _core.GrowingParzenEstimator(dimensions, prior)
+    growing = lehr_testing.GrowingParzenEstimator(dimensions, prior)
     counts = []
     for row in table:
         counts.append(bool(rng.random() < 0.8))
@@ -86,7 +87,7 @@ def test_identical_kernels_are_merged_without_a_trace(names, seed, size, missing
     dimensions = [KINDS[name][0] for name in names]
     table = rows(names, size, rng, missing)
     points = rows(names, 30, rng, 0.0)
-    growing = _core.GrowingParzenEstimator(dimensions)
+    growing = lehr_testing.GrowingParzenEstimator(dimensions)
     counts = []
     for row in table:
         counts.append(bool(rng.random() < 0.95))
@@ -108,7 +109,7 @@ def test_identical_kernels_are_merged_without_a_trace(names, seed, size, missing
 def test_the_number_of_kernels_is_bounded_in_a_discrete_space():
     names = ["binary", "choice", "few"]
     rng = np.random.default_rng(2)
-    growing = _core.GrowingParzenEstimator([KINDS[name][0] for name in names])
+    growing = lehr_testing.GrowingParzenEstimator([KINDS[name][0] for name in names])
     for row in rows(names, 5000, rng, 0.0):
         growing.append(row, True)
     # 48 configurations; of each of the 8 numbers, the first and the last slot may have a kernel of their own.

@@ -11,6 +11,7 @@ import pytest
 
 import lehr
 from lehr import Categorical, Float, Int, Ordinal, param
+from testing_core import lehr_testing
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_steps_are_decimals_as_written() -> None:
 
 def test_the_upper_bound_is_what_the_step_reaches() -> None:
     space = lehr.Space([Int("n", 1, 10, step=4), Float("f", 0, 1, step=0.3)])
-    assert [space._core.variable(i).high for i in range(2)] == [9.0, pytest.approx(0.9)]
+    assert [lehr_testing.variable(space._core, i).high for i in range(2)] == [9.0, pytest.approx(0.9)]
     assert space.count() == 3 * 4
     assert {"n": 10, "f": 0.0} not in space
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import lehr
 import space_oracle as oracle
 from lehr import _core
+from testing_core import lehr_testing
 
 often = settings(
     deadline=None,
@@ -73,7 +75,7 @@ def test_every_draw_is_legal_and_survives_coding_with_its_types(space: lehr.Spac
         assert oracle.legal(config, list(space), list(space.forbid))
         space.validate(config)
         codes = space._core.encode(config)
-        assert space._core.legal(codes)
+        assert lehr_testing.legal(space._core, codes)
         assert oracle.key(space._core.decode(codes)) == oracle.key(config)
         assert [math.isnan(code) for code in codes] == [name not in config for name in space.names]
 
@@ -190,26 +192,25 @@ def test_moves_enter_no_masked_value(space: lehr.Space, seed: int, salt: int) ->
     ):
         if after is None:
             continue
-        assert space._core.legal(after)
+        assert lehr_testing.legal(space._core, after)
         for i, (old, new) in enumerate(zip(before, after, strict=True)):
-            if not math.isnan(new) and new != old and space._core.variable(i).discrete:
+            if not math.isnan(new) and new != old and lehr_testing.variable(space._core, i).discrete:
                 assert not mask(i, new)
 
 
 @often
 @given(oracle.spaces(most=1), st.floats(0.0, 1.0))
 def test_unit_positions_are_monotone_and_invert_codes(space: lehr.Space, position: float) -> None:
-    variable = space._core.variable(0)
+    variable = lehr_testing.variable(space._core, 0)
     assume(not isinstance(space.variables[0], lehr.Categorical))
-    low, high = variable.from_unit(0.0), variable.from_unit(1.0)
-    code = variable.from_unit(position)
+    to_unit, from_unit = partial(lehr_testing.to_unit, variable), partial(lehr_testing.from_unit, variable)
+    low, high, code = from_unit(0.0), from_unit(1.0), from_unit(position)
     assert low <= code <= high
-    assert variable.legal(code)
-    assert variable.to_unit(low) == 0.0
-    assert variable.to_unit(high) == (1.0 if high > low else 0.0)
-    assert math.isclose(variable.from_unit(variable.to_unit(code)), code, rel_tol=1e-9, abs_tol=1e-12)
+    assert lehr_testing.legal_code(variable, code)
+    assert to_unit(low) == 0.0
+    assert to_unit(high) == (1.0 if high > low else 0.0)
+    assert math.isclose(from_unit(to_unit(code)), code, rel_tol=1e-9, abs_tol=1e-12)
     if variable.discrete:
-        assert [variable.legal(variable.code(k)) for k in range(variable.cardinality)] == [
-            True
-        ] * variable.cardinality
-        assert variable.from_unit(variable.to_unit(code)) == code
+        codes = [lehr_testing.code_of(variable, k) for k in range(variable.cardinality)]
+        assert all(lehr_testing.legal_code(variable, one) for one in codes)
+        assert from_unit(to_unit(code)) == code

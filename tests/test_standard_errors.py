@@ -9,7 +9,7 @@ import random
 import pytest
 
 import lehr
-from lehr import _core
+from testing_core import lehr_testing
 
 SPACE = lehr.Space([lehr.Categorical("kind", ["a", "b", "c", "d"]), lehr.Float("x", 0.0, 1.0)])
 LIMITS = {"latency": 20.0, "memory": 512.0}
@@ -249,13 +249,13 @@ def test_what_tpe_counts_as_better_stays_as_measured():
 
 class TestEstimates:
     def test_combined_weighs_by_the_inverse_of_the_variance(self):
-        value, variance = _core.combined([1.0, 2.0], [1.0, 2.0])
+        value, variance = lehr_testing.combined([1.0, 2.0], [1.0, 2.0])
         assert value == pytest.approx((1.0 / 1 + 2.0 / 4) / (1 / 1 + 1 / 4))
         assert variance == pytest.approx(1 / (1 / 1 + 1 / 4))
 
     def test_combined_of_exact_ones(self):
-        assert _core.combined([1.0, 2.0, 9.0], [0.0, 0.0, 1.0]) == (1.5, 0.0)
-        assert _core.combined([3.0], [2.0]) == (3.0, 4.0)
+        assert lehr_testing.combined([1.0, 2.0, 9.0], [0.0, 0.0, 1.0]) == (1.5, 0.0)
+        assert lehr_testing.combined([3.0], [2.0]) == (3.0, 4.0)
 
     def test_shrunk_by_hand(self):
         values, sems = [0.0, 2.0, 4.0], [0.0, 1.0, 2.0]
@@ -263,14 +263,14 @@ class TestEstimates:
         weights = [1 / (between + sem**2) for sem in sems]
         mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
         expected = [mean + between / (between + s**2) * (v - mean) for v, s in zip(values, sems, strict=True)]
-        assert _core.shrunk(values, sems) == pytest.approx(expected)
+        assert lehr_testing.shrunk(values, sems) == pytest.approx(expected)
 
     def test_shrunk_keeps_what_is_exact(self):
-        assert _core.shrunk([0.1, 0.3, 0.7], [0.0, 0.0, 0.0]) == [0.1, 0.3, 0.7]
-        assert _core.shrunk([1.0, 1.0], [5.0, 5.0]) == [1.0, 1.0]
-        assert _core.shrunk([], []) == []
+        assert lehr_testing.shrunk([0.1, 0.3, 0.7], [0.0, 0.0, 0.0]) == [0.1, 0.3, 0.7]
+        assert lehr_testing.shrunk([1.0, 1.0], [5.0, 5.0]) == [1.0, 1.0]
+        assert lehr_testing.shrunk([], []) == []
 
     def test_shrunk_keeps_the_order_where_errors_explain_everything(self):
-        worth = _core.shrunk([1.0, 1.1, 1.2], [9.0, 9.0, 9.0])
+        worth = lehr_testing.shrunk([1.0, 1.1, 1.2], [9.0, 9.0, 9.0])
         assert sorted(worth) == worth
         assert worth[2] - worth[0] < 0.01

@@ -7,13 +7,11 @@ namespace lehr::python {
 
 void bind_errors(pybind11::module_& m);
 void bind_gpu(pybind11::module_& m);
-void bind_distributions(pybind11::module_& m);
 void bind_estimators(pybind11::module_& m);
+void bind_loops(pybind11::module_& m);
 void bind_rng(pybind11::module_& m);
 void bind_space(pybind11::module_& m);
-void bind_growing(pybind11::module_& m);
 void bind_neighbours(pybind11::module_& m);
-void bind_policies(pybind11::module_& m);
 void bind_search(pybind11::module_& m);
 void bind_probe_gpu(pybind11::module_& m);
 void bind_probe_measure(pybind11::module_& m);
@@ -27,7 +25,6 @@ void bind_tables(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
 void bind_supervise(pybind11::module_& m);
-void bind_supervise_parts(pybind11::module_& m);
 // Comes last: no error of any function of the module quotes its arguments.
 void silence_errors(pybind11::module_& m);
 

@@ -68,13 +68,6 @@ void bind_history(py::module_& m) {
             return self.history().seconds(trial);
           },
           py::arg("trial"))
-      .def(
-          "pending",
-          [](const Optimizer& self, std::size_t trial) {
-            check_trial(self, trial);
-            return self.history().standing(trial) == Standing::pending;
-          },
-          py::arg("trial"))
       .def("events", &events)
       .def("__len__", [](const Optimizer& self) { return self.history().size(); })
       .def_property_readonly("best", [](const Optimizer& self) { return self.history().best(); });

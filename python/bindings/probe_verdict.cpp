@@ -14,7 +14,6 @@
 #include "lehr/probe/mean.hpp"
 #include "lehr/probe/quantile.hpp"
 #include "lehr/probe/verdict.hpp"
-#include "lehr/probe/warmup.hpp"
 #include "probe_report.hpp"
 
 namespace py = pybind11;
@@ -85,17 +84,6 @@ std::tuple<std::size_t, bool> measure_mean(const Array& samples_ms, const Precis
   return {all.size(), false};
 }
 
-// (calls, how it ended): the warm-up rule on recorded durations; "" when they are too few.
-std::tuple<std::size_t, std::string> warm_up(const Array& durations_ms, std::size_t max_calls,
-                                             double max_ms) {
-  require_measured(view(durations_ms), "durations_ms");
-  probe::Warmup warmup({max_calls, max_ms});
-  for (const double duration : view(durations_ms)) {
-    if (!warmup.add(duration)) break;
-  }
-  return {warmup.calls(), std::string(warmup.ended())};
-}
-
 }  // namespace
 
 void bind_probe_verdict(py::module_& m) {
@@ -103,25 +91,6 @@ void bind_probe_verdict(py::module_& m) {
         py::arg("confidence"), py::arg("tail_index") = 0.0, py::arg("spell") = 1.0, py::arg("margin") = 1.0,
         py::arg("least") = 1,
         "(answer, samples used): a verdict on recorded samples, asked after each of them.");
-  m.def(
-      "probe_evidence_below",
-      [](double beyond, double within, double null) {
-        return probe::log_evidence_below(beyond, within, null);
-      },
-      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) < null from counts.");
-  m.def(
-      "probe_evidence_above",
-      [](double beyond, double within, double null) {
-        return probe::log_evidence_above(beyond, within, null);
-      },
-      py::arg("beyond"), py::arg("within"), py::arg("null"), "Log e-value for P(beyond) > null from counts.");
-  m.def(
-      "probe_evidence_unseen",
-      [](double beyond, double within, double null, double spells, double reach) {
-        return probe::log_evidence_unseen(beyond, within, null, spells, reach);
-      },
-      py::arg("beyond"), py::arg("within"), py::arg("null"), py::arg("spells"), py::arg("reach"),
-      "Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.");
   m.def("probe_quantile", &quantile, py::arg("sorted"), py::arg("share"), py::arg("confidence"),
         py::arg("discount") = 1.0, "A percentile with its interval from order statistics.");
   m.def("probe_mean", &mean_half_width, py::arg("samples_ms"), py::arg("confidence"),
@@ -139,8 +108,6 @@ void bind_probe_verdict(py::module_& m) {
   m.def("probe_measure_mean", &measure_mean, py::arg("samples_ms"), py::arg("precision"),
         py::arg("enough_seconds"),
         "(samples used, whether the mean was known): the timed loop's rule on recorded latencies.");
-  m.def("probe_warmup", &warm_up, py::arg("durations_ms"), py::arg("max_calls"), py::arg("max_ms"),
-        "(calls, how it ended): the warm-up rule on recorded durations.");
   m.def(
       "probe_samples_for_point",
       [](double share) {
@@ -148,13 +115,6 @@ void bind_probe_verdict(py::module_& m) {
         return probe::samples_for_point(share);
       },
       py::arg("share"), "Samples that leave one expected beyond the percentile.");
-  m.def(
-      "probe_autocorrelation_time",
-      [](const Array& values) {
-        require_measured(view(values), "values");
-        return probe::autocorrelation_time(view(values));
-      },
-      py::arg("values"), "Integrated autocorrelation time, at least 1.");
   m.def(
       "probe_dependence",
       [](const Array& samples, double limit, double margin) {

@@ -1,7 +1,6 @@
 #include "lehr/base/rng.hpp"
 
 #include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
 
 #include "bind.hpp"
 #include "checks.hpp"
@@ -15,17 +14,13 @@ void bind_rng(py::module_& m) {
       .def(py::init<std::uint64_t>(), py::arg("seed"))
       .def(py::init<std::uint64_t, std::uint64_t, std::uint64_t>(), py::arg("seed"), py::arg("number"),
            py::arg("purpose"))
-      .def("next", &Rng::next)
-      .def("uniform", py::overload_cast<>(&Rng::uniform))
       .def(
           "below",
           [](Rng& self, std::uint64_t n) {
             require(n > 0, "n must be at least 1");
             return self.below(n);
           },
-          py::arg("n"))
-      .def("normal", &Rng::normal)
-      .def_property("state", &Rng::state, &Rng::restore);
+          py::arg("n"));
 }
 
 }  // namespace lehr::python

@@ -64,19 +64,12 @@ void bind_space(py::module_& m) {
                   py::arg("when") = py::none())
       .def_static("ranged", &ranged, py::arg("kind"), py::arg("name"), py::arg("low"), py::arg("high"),
                   py::arg("log"), py::arg("step"), py::arg("when") = py::none())
-      .def_readonly("name", &Variable::name)
       .def_readonly("low", &Variable::low)
       .def_readonly("high", &Variable::high)
       .def_readonly("log", &Variable::log)
       .def_readonly("step", &Variable::step)
       .def_property_readonly("discrete", &Variable::discrete)
-      .def_property_readonly("cardinality", &Variable::cardinality)
-      .def_property_readonly("domain", &Variable::domain)
-      .def("code", &Variable::code, py::arg("k"))
-      .def("nearest", &Variable::nearest, py::arg("code"))
-      .def("legal", &Variable::legal, py::arg("code"))
-      .def("to_unit", &Variable::to_unit, py::arg("code"))
-      .def("from_unit", &Variable::from_unit, py::arg("position"));
+      .def_property_readonly("cardinality", &Variable::cardinality);
 
   m.def(
       "check_space",
@@ -105,14 +98,6 @@ void bind_space(py::module_& m) {
            }),
            py::arg("variables"), py::arg("forbidden"))
       .def("__len__", &Space::size)
-      .def("variable", &Space::variable, py::arg("i"), py::return_value_policy::reference_internal)
-      .def(
-          "active",
-          [](const Space& s, std::size_t i, const Configuration& codes) { return s.active(i, codes); },
-          py::arg("i"), py::arg("codes"))
-      .def(
-          "legal", [](const Space& s, const Configuration& codes) { return s.legal(codes); },
-          py::arg("codes"))
       .def(
           "encode", [](const Space& s, const Config& config) { return from_dict(s, config); },
           py::arg("config"))

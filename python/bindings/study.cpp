@@ -71,16 +71,7 @@ py::list configurations(const StudyTrace& trace, const Problem& problem) {
 void bind_study(py::module_& m) {
   py::class_<MethodSpec>(m, "MethodSpec", "A method in words: method[:preset][/option=value ...].")
       .def(py::init([](const std::string& text) { return parse_method(text); }), py::arg("text"))
-      .def("__str__", &MethodSpec::text)
-      .def_property_readonly("method", [](const MethodSpec& self) { return text(self.method); })
-      .def_property_readonly(
-          "preset", [](const MethodSpec& self) { return self.preset == Preset::paper ? "paper" : "default"; })
-      .def_readonly("overrides", &MethodSpec::overrides)
-      .def_property_readonly("acquisition",
-                             [](const MethodSpec& self) {
-                               return std::string(text(self.acquisition.value_or(Acquisition::ratio)));
-                             })
-      .def_readonly("allow_repeats", &MethodSpec::allow_repeats);
+      .def("__str__", &MethodSpec::text);
 
   py::class_<Reference, std::shared_ptr<Reference>>(m, "Reference",
                                                     "What studies on a problem are measured against.")
@@ -89,11 +80,6 @@ void bind_study(py::module_& m) {
              return std::make_shared<Reference>(reference(problem));
            }),
            py::arg("problem"))
-      .def(py::init([](double objective, bool maximize, std::vector<double> families, bool has_family) {
-             return std::make_shared<Reference>(
-                 Reference{objective, maximize ? 1.0 : -1.0, std::move(families), has_family});
-           }),
-           py::arg("objective"), py::arg("maximize"), py::arg("families"), py::arg("has_family"))
       .def_readonly("objective", &Reference::objective)
       .def_readonly("families", &Reference::families);
 

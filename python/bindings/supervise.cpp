@@ -47,7 +47,6 @@ void bind_observed(py::module_& m) {
       .def_readonly("others", &Observed::others)
       .def_readonly("kernel_oom_kills", &Observed::kernel_oom_kills)
       .def_property_readonly("kernel_log", [](const Observed& self) { return py::bytes(self.kernel_log); })
-      .def_readonly("watched", &Observed::watched)
       .def_readonly("memory_peak", &Observed::memory_peak)
       .def_readonly("memory_over", &Observed::memory_over)
       .def_readonly("memory_private", &Observed::memory_private)

@@ -7,7 +7,6 @@
 #include "bind.hpp"
 #include "convert.hpp"
 #include "lehr/base/error.hpp"
-#include "lehr/problems/search_hard.hpp"
 #include "lehr/problems/survey.hpp"
 #include "lehr/problems/table.hpp"
 
@@ -100,22 +99,6 @@ void bind_tables(py::module_& m) {
         return rows;
       },
       py::arg("problem"), "[(family, configurations, feasible, best objective or None)]");
-  m.def(
-      "search_hard",
-      [](const Problem& problem, std::size_t n, std::uint64_t seed) {
-        HardSearch found;
-        {
-          const py::gil_scoped_release release;
-          found = search_hard(problem, n, seed);
-        }
-        const py::object config = found.configuration.empty()
-                                      ? py::object(py::none())
-                                      : to_dict(*problem.space(), found.configuration);
-        return py::make_tuple(config, number_or_none(found.objective), found.evaluations);
-      },
-      py::arg("problem"), py::arg("n"), py::arg("seed"),
-      "The best feasible truth among n random and hill-climbing evaluations: (config, objective, "
-      "evaluations).");
 }
 
 }  // namespace lehr::python

@@ -11,6 +11,7 @@ from scipy import integrate, signal, stats
 
 from lehr import OptionError, _core
 from lehr.probe import LatencyLimit
+from testing_core import lehr_testing
 
 LIMIT = 20.0
 
@@ -37,13 +38,13 @@ def test_evidence_is_the_mixture_likelihood_ratio(beyond: float, within: float) 
     below = integrate.quad(ratio, 1e-12, null)[0] / null * 0.3
     if beyond == 0:
         below += 0.7 * (1 - null) ** -within
-    assert math.exp(_core.probe_evidence_below(beyond, within, null)) == pytest.approx(below, rel=1e-6)
+    assert math.exp(lehr_testing.probe_evidence_below(beyond, within, null)) == pytest.approx(below, rel=1e-6)
     above = integrate.quad(ratio, null, 1 - 1e-12)[0] / (1 - null)
-    assert math.exp(_core.probe_evidence_above(beyond, within, null)) == pytest.approx(above, rel=1e-6)
+    assert math.exp(lehr_testing.probe_evidence_above(beyond, within, null)) == pytest.approx(above, rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [5, 60, 300])
-@pytest.mark.parametrize("side", [_core.probe_evidence_below, _core.probe_evidence_above])
+@pytest.mark.parametrize("side", [lehr_testing.probe_evidence_below, lehr_testing.probe_evidence_above])
 def test_the_expected_evidence_at_the_edge_is_one(side: object, n: int) -> None:
     """What makes it an e-value: its expectation under the null is 1 (exactly so at the edge)."""
     counts = np.arange(n + 1)
@@ -56,7 +57,7 @@ def test_evidence_for_more_exceedances_falls_under_smaller_nulls() -> None:
     """The composite null: at a lower rate than the edge's the expectation is below 1."""
     counts = np.arange(101)
     weights = stats.binom.pmf(counts, 100, 0.02)
-    values = [math.exp(_core.probe_evidence_above(float(s), float(100 - s), 0.05)) for s in counts]
+    values = [math.exp(lehr_testing.probe_evidence_above(float(s), float(100 - s), 0.05)) for s in counts]
     assert weights @ values < 1
 
 
@@ -148,15 +149,17 @@ def test_evidence_with_unseen_spells_is_the_least_over_all_divisions(
     null = 0.05
 
     def divided(unseen: float) -> float:
-        return _core.probe_evidence_below(beyond, within, null - unseen) - spells * math.log1p(
+        return lehr_testing.probe_evidence_below(beyond, within, null - unseen) - spells * math.log1p(
             -unseen / reach
         )
 
     least = min(divided(unseen) for unseen in np.linspace(0, min(null, reach), 4000, endpoint=False))
-    found = _core.probe_evidence_unseen(beyond, within, null, spells, reach)
+    found = lehr_testing.probe_evidence_unseen(beyond, within, null, spells, reach)
     assert found == pytest.approx(least, abs=0.1)
-    assert found <= _core.probe_evidence_below(beyond, within, null)  # nothing is gained by not knowing
-    assert found <= _core.probe_evidence_unseen(beyond, within, null, 2 * spells, reach)
+    assert found <= lehr_testing.probe_evidence_below(
+        beyond, within, null
+    )  # nothing is gained by not knowing
+    assert found <= lehr_testing.probe_evidence_unseen(beyond, within, null, 2 * spells, reach)
 
 
 def test_a_tail_that_the_samples_contradict_is_not_assumed() -> None:
@@ -194,11 +197,11 @@ def test_a_drift_far_from_the_limit_does_not_matter() -> None:
 def test_autocorrelation_time_of_known_processes() -> None:
     rng = np.random.default_rng(4)
     for rho, expected in ((0.0, 1.0), (0.5, 3.0), (0.8, 9.0)):
-        found = _core.probe_autocorrelation_time(autoregressive(rng, rho, 40_000))
+        found = lehr_testing.probe_autocorrelation_time(autoregressive(rng, rho, 40_000))
         assert found == pytest.approx(expected, rel=0.15)
-    assert _core.probe_autocorrelation_time(np.ones(10)) == 1.0
+    assert lehr_testing.probe_autocorrelation_time(np.ones(10)) == 1.0
     assert (
-        _core.probe_autocorrelation_time(np.tile([0.0, 1.0], 50)) == 1.0
+        lehr_testing.probe_autocorrelation_time(np.tile([0.0, 1.0], 50)) == 1.0
     )  # never counts for more than it is
 
 

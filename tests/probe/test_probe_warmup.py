@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lehr import _core
+from testing_core import lehr_testing
 
 
 def ended(series: list[float] | np.ndarray, calls: int = 500, ms: float = 1e9) -> tuple[int, str]:
-    return _core.probe_warmup(np.asarray(series, float), calls, ms)
+    return lehr_testing.probe_warmup(np.asarray(series, float), calls, ms)
 
 
 def jitter(n: int, level: float = 10.0, share: float = 0.01, seed: int = 0) -> np.ndarray:

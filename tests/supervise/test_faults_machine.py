@@ -19,10 +19,11 @@ import trial_bodies as bodies
 from trial_marks import is_gone, marked_processes, parent_of, wait_for_pid, wait_until_gone
 
 import lehr
-from lehr._core import CgroupTree, NativeSupervisor
+from lehr._core import NativeSupervisor
 from lehr.errors import IsolationError
 from lehr.supervise import Supervisor
 from lehr.supervise._process import namespace_command
+from testing_core import lehr_testing
 
 STUDY = """
 import json, sys, time
@@ -136,7 +137,7 @@ def test_what_is_written_into_a_delegated_cgroup(tmp_path):
 
 
 def test_a_cgroup_that_is_not_delegated_is_told():
-    tree = CgroupTree()
+    tree = lehr_testing.CgroupTree()
     assert tree.usable == bool(tree.root)
     assert tree.usable or tree.why_not
 

@@ -18,8 +18,8 @@ from trial_marks import is_gone, marked_processes, wait_for_pid
 
 import lehr
 from lehr import IsolationError
-from lehr._core import hurry
 from lehr.supervise import Supervisor
+from testing_core import lehr_testing
 
 UNUSED_USER = 61987  # neither a person's nor a system's, on any distribution
 
@@ -148,10 +148,10 @@ def lower(pid: int) -> None:
 def test_whoever_is_killed_is_no_less_urgent_than_whoever_kills():
     with subprocess.Popen(["sleep", "600"]) as child:
         lower(child.pid)
-        hurry(child.pid)
+        lehr_testing.hurry(child.pid)
         assert_as_urgent_as_we_are(child.pid)
         child.kill()
-    hurry(child.pid)  # one that is gone is no error
+    lehr_testing.hurry(child.pid)  # one that is gone is no error
 
 
 def frozen_group() -> Path | None:

@@ -9,8 +9,8 @@ import fault_bodies as faults
 import pytest
 import trial_bodies as bodies
 
-from lehr._core import Trajectory
 from lehr.supervise._memory import MB, read_usage
+from testing_core import lehr_testing
 
 
 def test_many_small_allocations_are_stopped_at_the_limit(supervisor):
@@ -140,7 +140,7 @@ def test_allocators_are_known_by_their_types(supervisor, package, name, outcome)
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 1000, 12345])
 def test_a_trajectory_keeps_its_shape_in_32_points(count):
-    trajectory = Trajectory()
+    trajectory = lehr_testing.Trajectory()
     for index in range(count):
         trajectory.add(index * 0.01, float(index))
     points = trajectory.points()

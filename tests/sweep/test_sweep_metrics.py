@@ -10,6 +10,7 @@ import pytest
 from lehr import _core
 from lehr.bench import curves
 from lehr.bench.store import path_columns
+from testing_core import lehr_testing
 
 NAN = math.nan
 NOT_ASKED, TRUE, FALSE = 0, 1, 2
@@ -23,7 +24,7 @@ def trace(rows):
 
 
 def measured(rows, *, optimum=10.0, maximize=True, families=(2.0,), has_family=True, count=None):
-    reference = _core.Reference(optimum, maximize, list(families), has_family)
+    reference = lehr_testing.reference(optimum, maximize, list(families), has_family)
     metrics, steps = _core.measure(reference, trace(rows), len(rows) if count is None else count)
     return {name: column[0].item() for name, column in metrics.items()}, steps
 
@@ -121,7 +122,7 @@ def test_a_study_without_trials():
 
 
 def paths(*studies):
-    reference = _core.Reference(10.0, True, [2.0], True)
+    reference = lehr_testing.reference(10.0, True, [2.0], True)
     feasible, tables = [], []
     for rows in studies:
         _, steps = _core.measure(reference, trace(rows), len(rows))
@@ -167,7 +168,7 @@ def test_quantiles_count_a_study_without_a_winner_as_worst():
 
 
 def test_curves_of_a_problem_without_families_have_no_discovery():
-    reference = _core.Reference(10.0, True, [], False)
+    reference = lehr_testing.reference(10.0, True, [], False)
     _, steps = _core.measure(reference, trace([(1, 7.0, 7.0, TRUE, 1.0, NAN)]), 1)
     columns = {name: np.array(value) for name, value in path_columns([0], [b"\x01"], steps).items()}
     assert math.isnan(curves.curves(columns, 1)["discovered"][0])

@@ -3,10 +3,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "bind.hpp"
-#include "convert.hpp"
 #include "lehr/search/acceptance.hpp"
 #include "lehr/search/blacklist.hpp"
 #include "lehr/search/estimate.hpp"
