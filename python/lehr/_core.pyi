@@ -12,15 +12,9 @@ import numpy.typing
 import typing_extensions
 
 __all__: list[str] = [
-    "Blacklist",
-    "CgroupTree",
     "Dimension",
     "Enumerator",
-    "FailureModel",
-    "FrameReader",
-    "GaussianProcess",
     "Gpu",
-    "GrowingParzenEstimator",
     "HelperAnswer",
     "HelperDeath",
     "HelperNews",
@@ -37,47 +31,26 @@ __all__: list[str] = [
     "StudyTrace",
     "Sweep",
     "TableProblem",
-    "Temperature",
-    "Trajectory",
     "TreeWatch",
     "TrialAnswer",
     "Variable",
-    "accept_score",
-    "accept_violation",
     "all_neighbours",
-    "below_count",
     "best_of_family",
     "check_space",
-    "combined",
     "compiler",
-    "doubling_horizon",
-    "elite_restart_due",
-    "encode_frame",
-    "handoff_waits_for",
     "hashed_seed",
-    "hurry",
     "invalid_share",
     "isa",
-    "kernel_log_readable",
-    "log_expected_improvement",
-    "log_ndtr",
-    "log_normal_mass",
     "make_problem",
     "measure",
     "mix_rate",
-    "ndtri",
     "numeric_move",
     "origins",
-    "parse_oom_record",
-    "probe_autocorrelation_time",
     "probe_bare_loop",
     "probe_callee",
     "probe_decide",
     "probe_dependence",
     "probe_descendants",
-    "probe_evidence_above",
-    "probe_evidence_below",
-    "probe_evidence_unseen",
     "probe_gpu_uuid",
     "probe_mean",
     "probe_measure",
@@ -87,24 +60,9 @@ __all__: list[str] = [
     "probe_samples_for_point",
     "probe_student_t",
     "probe_timer",
-    "probe_warmup",
     "problem_names",
-    "read_rollup",
-    "recency_weights",
     "run_study",
-    "score_unit",
-    "search_hard",
-    "shrunk",
-    "skewness",
-    "snap_back_probability",
     "structural_move",
-    "structural_probability",
-    "truncated_normal_log_pdf",
-    "truncated_normal_quantile",
-    "truncated_normal_sample",
-    "upper_tail_moments",
-    "violation",
-    "violation_unit",
 ]
 
 class Gpu:
@@ -184,31 +142,6 @@ class ParzenEstimator:
     @property
     def kernels(self) -> int: ...
 
-class GrowingParzenEstimator:
-    """
-    The same mixture, kept up to date: a slot per observation, each of which counts or not.
-    """
-    def __init__(
-        self,
-        dimensions: collections.abc.Sequence[Dimension],
-        prior_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
-    ) -> None: ...
-    def append(self, row: typing.Annotated[numpy.typing.ArrayLike, numpy.float64], counts: bool) -> None: ...
-    def log_pdf(
-        self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> numpy.typing.NDArray[numpy.float64]: ...
-    def sample(
-        self, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex
-    ) -> numpy.typing.NDArray[numpy.float64]: ...
-    def set_counts(self, slot: typing.SupportsInt | typing.SupportsIndex, counts: bool) -> None: ...
-    def settle(self) -> None: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def kernels(self) -> int: ...
-    @property
-    def slots(self) -> int: ...
-
 class Rng:
     """
     xoshiro256++ seeded by SplitMix64; the same sequence on every machine.
@@ -223,18 +156,6 @@ class Rng:
         purpose: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
     def below(self, n: typing.SupportsInt | typing.SupportsIndex) -> int: ...
-    def next(self) -> int: ...
-    def normal(self) -> float: ...
-    def uniform(self) -> float: ...
-    @property
-    def state(self) -> typing.Annotated[list[int], "FixedSize(4)"]: ...
-    @state.setter
-    def state(
-        self,
-        arg1: typing.Annotated[
-            collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"
-        ],
-    ) -> None: ...
 
 class Variable:
     """
@@ -254,25 +175,16 @@ class Variable:
         step: typing.SupportsFloat | typing.SupportsIndex,
         when: typing.Any = None,
     ) -> Variable: ...
-    def code(self, k: typing.SupportsInt | typing.SupportsIndex) -> float: ...
-    def from_unit(self, position: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
-    def legal(self, code: typing.SupportsFloat | typing.SupportsIndex) -> bool: ...
-    def nearest(self, code: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
-    def to_unit(self, code: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
     @property
     def cardinality(self) -> int: ...
     @property
     def discrete(self) -> bool: ...
-    @property
-    def domain(self) -> str: ...
     @property
     def high(self) -> float: ...
     @property
     def log(self) -> bool: ...
     @property
     def low(self) -> float: ...
-    @property
-    def name(self) -> str: ...
     @property
     def step(self) -> float: ...
 
@@ -291,57 +203,13 @@ class Space:
         self, variables: collections.abc.Sequence[Variable], forbidden: collections.abc.Iterable[typing.Any]
     ) -> None: ...
     def __len__(self) -> int: ...
-    def active(
-        self,
-        i: typing.SupportsInt | typing.SupportsIndex,
-        codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    ) -> bool: ...
     def count(self) -> str | None: ...
     def decode(
         self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
     ) -> dict[str, typing.Any]: ...
     def encode(self, config: dict[str, typing.Any]) -> list[float]: ...
     def enumerate(self, resolution: typing.SupportsInt | typing.SupportsIndex) -> Enumerator: ...
-    def legal(self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> bool: ...
     def sample(self, rng: Rng) -> dict[str, typing.Any]: ...
-    def variable(self, i: typing.SupportsInt | typing.SupportsIndex) -> Variable: ...
-
-class Temperature:
-    """
-    Adaptive temperature of the annealing (Eq. 8), paper constants.
-    """
-    def __init__(self) -> None: ...
-    def enter_optimisation(self) -> None: ...
-    def improved(self, stage: str) -> None: ...
-    def not_improved(self) -> None: ...
-    @property
-    def unimproved(self) -> int: ...
-    @property
-    def value(self) -> float: ...
-
-class Blacklist:
-    """
-    Masks of categorical values and pairs that keep failing.
-    """
-    def __init__(
-        self,
-        space: Space,
-        pairs: bool = True,
-        threshold: typing.SupportsInt | typing.SupportsIndex = 3,
-        cool_down: typing.SupportsInt | typing.SupportsIndex = 8,
-    ) -> None: ...
-    def entries(self) -> list[typing.Any]: ...
-    def masked(
-        self,
-        variable: typing.SupportsInt | typing.SupportsIndex,
-        code: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> bool: ...
-    def observe(
-        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], feasible: bool
-    ) -> None: ...
-    def pair_masked(
-        self, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
-    ) -> bool: ...
 
 class Optimizer:
     """
@@ -395,7 +263,6 @@ class Optimizer:
         ],
     ) -> None: ...
     def learned(self) -> list[typing.Any]: ...
-    def pending(self, trial: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
     def propose(
         self,
         seed: typing.SupportsInt | typing.SupportsIndex,
@@ -458,54 +325,6 @@ class Optimizer:
     def stage(self) -> str: ...
     @property
     def temperature(self) -> float | None: ...
-
-class FailureModel:
-    """
-    P(success), by credit assignment over values and stretches.
-    """
-    def __init__(
-        self, choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
-    ) -> None: ...
-    def causes(self, at_least: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> list[typing.Any]: ...
-    def observe(
-        self,
-        row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        ran: bool,
-        weight: typing.SupportsFloat | typing.SupportsIndex = 1.0,
-    ) -> None: ...
-    def probability(
-        self, row: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
-    ) -> float: ...
-    @property
-    def accident(self) -> float: ...
-
-class GaussianProcess:
-    """
-    Additive and joint effects over mixed features.
-    """
-    def __init__(
-        self,
-        choices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-        mains: bool = True,
-        whole: bool = True,
-    ) -> None: ...
-    def evidence(self) -> float: ...
-    def fit(
-        self,
-        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
-        values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        scale: typing.SupportsFloat | typing.SupportsIndex = 1.0,
-        evaluations: typing.SupportsInt | typing.SupportsIndex = 100,
-        variances: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
-    ) -> None: ...
-    def predict(
-        self,
-        rows: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
-    ) -> tuple[typing.Any, ...]: ...
-    @property
-    def hyperparameters(self) -> list[float]: ...
-    @property
-    def noise_variance(self) -> float: ...
 
 class Problem:
     """
@@ -571,31 +390,12 @@ class MethodSpec:
     """
     def __init__(self, text: str) -> None: ...
     def __str__(self) -> str: ...
-    @property
-    def acquisition(self) -> str: ...
-    @property
-    def allow_repeats(self) -> bool | None: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def overrides(self) -> dict[str, float]: ...
-    @property
-    def preset(self) -> str: ...
 
 class Reference:
     """
     What studies on a problem are measured against.
     """
-    @typing.overload
     def __init__(self, problem: Problem) -> None: ...
-    @typing.overload
-    def __init__(
-        self,
-        objective: typing.SupportsFloat | typing.SupportsIndex,
-        maximize: bool,
-        families: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        has_family: bool,
-    ) -> None: ...
     @property
     def families(self) -> list[float]: ...
     @property
@@ -757,8 +557,6 @@ class Observed:
     def status(self) -> int | None: ...
     @property
     def terminated(self) -> bool: ...
-    @property
-    def watched(self) -> bool: ...
 
 class TrialAnswer:
     """
@@ -823,40 +621,6 @@ class NativeSupervisor:
     def stop(self, helper: NativeHelper) -> HelperAnswer: ...
     def warm(self, helper: NativeHelper, command: str) -> HelperAnswer: ...
 
-class FrameReader:
-    """
-    Collects bytes and hands out complete messages.
-    """
-    def __init__(self, limit: typing.SupportsInt | typing.SupportsIndex) -> None: ...
-    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
-        """
-        The messages that `data` completes: kind and body. ValueError: they are not ours.
-        """
-
-class Trajectory:
-    """
-    A curve in at most 32 points.
-    """
-    def __init__(self) -> None: ...
-    def add(
-        self,
-        seconds: typing.SupportsFloat | typing.SupportsIndex,
-        value: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-    def points(self) -> list[tuple[float, float]]: ...
-
-class CgroupTree:
-    """
-    Where the kernel would keep a trial's memory limit.
-    """
-    def __init__(self, asked: str | bytes = "", pretend: bool = False) -> None: ...
-    @property
-    def root(self) -> str: ...
-    @property
-    def usable(self) -> bool: ...
-    @property
-    def why_not(self) -> str: ...
-
 class TreeWatch:
     """
     Polls the memory of a process and its descendants.
@@ -875,29 +639,6 @@ class TreeWatch:
         (largest sum in bytes, descendants then, polls); ends the polling, may be called again.
         """
 
-def accept_score(
-    current: typing.SupportsFloat | typing.SupportsIndex,
-    proposed: typing.SupportsFloat | typing.SupportsIndex,
-    feasible: bool,
-    temperature: typing.SupportsFloat | typing.SupportsIndex,
-    unit: typing.SupportsFloat | typing.SupportsIndex,
-    accept_equal: bool = True,
-) -> float:
-    """
-    Probability of moving in the optimisation stage (Eq. 11, 12).
-    """
-
-def accept_violation(
-    current: typing.SupportsFloat | typing.SupportsIndex,
-    proposed: typing.SupportsFloat | typing.SupportsIndex,
-    temperature: typing.SupportsFloat | typing.SupportsIndex,
-    unit: typing.SupportsFloat | typing.SupportsIndex,
-    accept_equal: bool = True,
-) -> float:
-    """
-    Probability of moving in the feasibility stage (Eq. 9, 10).
-    """
-
 def all_neighbours(
     space: Space, codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], rng: Rng
 ) -> list[list[float]]:
@@ -905,11 +646,6 @@ def all_neighbours(
     Every legal one-step neighbour.
     """
 
-def below_count(
-    n: typing.SupportsInt | typing.SupportsIndex,
-    share: typing.SupportsFloat | typing.SupportsIndex = 0.1,
-    limit: typing.SupportsInt | typing.SupportsIndex = 25,
-) -> int: ...
 def best_of_family(problem: Problem) -> list[typing.Any]:
     """
     [(family, configurations, feasible, best objective or None)]
@@ -925,38 +661,8 @@ def check_space(
     Raise SpaceError with the given mistakes and all those found; unusable variables are known by name only.
     """
 
-def combined(
-    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-) -> tuple[float, float]:
-    """
-    Several measurements of one thing as one: value and variance.
-    """
-
 def compiler() -> str: ...
-def doubling_horizon(n: typing.SupportsInt | typing.SupportsIndex) -> float: ...
-def elite_restart_due(
-    n: typing.SupportsInt | typing.SupportsIndex, horizon: typing.SupportsFloat | typing.SupportsIndex
-) -> bool: ...
-def encode_frame(kind: str, body: bytes) -> bytes: ...
-def handoff_waits_for(
-    trials: typing.SupportsInt | typing.SupportsIndex,
-    feasible: typing.SupportsInt | typing.SupportsIndex,
-    bad: typing.SupportsInt | typing.SupportsIndex,
-    diversity: collections.abc.Sequence[
-        tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]
-    ],
-) -> list[str]:
-    """
-    What the handoff to TPE still waits for (Eq. 14); empty when it is due.
-    """
-
 def hashed_seed(index: typing.SupportsInt | typing.SupportsIndex) -> int: ...
-def hurry(pid: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    Undo what a process, perhaps a dying one, has done to be scheduled later than we are.
-    """
-
 def invalid_share(
     problem: Problem,
     n: typing.SupportsInt | typing.SupportsIndex,
@@ -971,25 +677,6 @@ def isa() -> str:
     Name of the instruction set that the loops use.
     """
 
-def kernel_log_readable() -> bool: ...
-def log_expected_improvement(
-    mean: typing.SupportsFloat | typing.SupportsIndex,
-    deviation: typing.SupportsFloat | typing.SupportsIndex,
-    best: typing.SupportsFloat | typing.SupportsIndex,
-) -> float: ...
-def log_ndtr(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
-    """
-    Log of the standard normal distribution function.
-    """
-
-def log_normal_mass(
-    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> typing.Any:
-    """
-    Log of the standard normal mass in [a, b].
-    """
-
 def make_problem(name: str) -> Problem: ...
 def measure(
     reference: Reference, trace: StudyTrace, count: typing.SupportsInt | typing.SupportsIndex
@@ -1002,11 +689,6 @@ def mix_rate(
 ) -> float:
     """
     Kernels at points a second of the innermost loop with everything in cache; best of many.
-    """
-
-def ndtri(p: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
-    """
-    Inverse of the standard normal distribution function.
     """
 
 def numeric_move(
@@ -1024,16 +706,6 @@ def numeric_move(
 def origins() -> list[str]:
     """
     Where a configuration may have come from.
-    """
-
-def parse_oom_record(record: str, pid: typing.SupportsInt | typing.SupportsIndex) -> str | None:
-    """
-    The text of a record of /dev/kmsg that says that `pid` was killed for memory.
-    """
-
-def probe_autocorrelation_time(values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> float:
-    """
-    Integrated autocorrelation time, at least 1.
     """
 
 def probe_bare_loop(callee: typing.Any, n: typing.SupportsInt | typing.SupportsIndex) -> float:
@@ -1074,35 +746,6 @@ def probe_dependence(
 def probe_descendants(root: str | bytes, pid: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
     """
     Processes that a process started, and those that they started.
-    """
-
-def probe_evidence_above(
-    beyond: typing.SupportsFloat | typing.SupportsIndex,
-    within: typing.SupportsFloat | typing.SupportsIndex,
-    null: typing.SupportsFloat | typing.SupportsIndex,
-) -> float:
-    """
-    Log e-value for P(beyond) > null from counts.
-    """
-
-def probe_evidence_below(
-    beyond: typing.SupportsFloat | typing.SupportsIndex,
-    within: typing.SupportsFloat | typing.SupportsIndex,
-    null: typing.SupportsFloat | typing.SupportsIndex,
-) -> float:
-    """
-    Log e-value for P(beyond) < null from counts.
-    """
-
-def probe_evidence_unseen(
-    beyond: typing.SupportsFloat | typing.SupportsIndex,
-    within: typing.SupportsFloat | typing.SupportsIndex,
-    null: typing.SupportsFloat | typing.SupportsIndex,
-    spells: typing.SupportsFloat | typing.SupportsIndex,
-    reach: typing.SupportsFloat | typing.SupportsIndex,
-) -> float:
-    """
-    Log e-value for P(beyond) < null where spells of which none was seen may make up some of it.
     """
 
 def probe_gpu_uuid(library: str, stream: typing.SupportsInt | typing.SupportsIndex) -> str:
@@ -1252,58 +895,13 @@ def probe_timer(readings: typing.SupportsInt | typing.SupportsIndex) -> tuple[fl
     (smallest step seen, mean cost of a reading) of the clock, in nanoseconds.
     """
 
-def probe_warmup(
-    durations_ms: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    max_calls: typing.SupportsInt | typing.SupportsIndex,
-    max_ms: typing.SupportsFloat | typing.SupportsIndex,
-) -> tuple[int, str]:
-    """
-    (calls, how it ended): the warm-up rule on recorded durations.
-    """
-
 def problem_names() -> list[str]: ...
-def read_rollup(pid: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
-    """
-    (Pss_Anon + Pss_Shmem, Private_Dirty) of a process, in bytes.
-    """
-
-def recency_weights(n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
-    """
-    How much each of n observations counts, oldest first.
-    """
-
 def run_study(
     problem: Problem,
     method: MethodSpec,
     budget: typing.SupportsInt | typing.SupportsIndex,
     seed: typing.SupportsInt | typing.SupportsIndex,
 ) -> StudyTrace: ...
-def score_unit(
-    lowest: typing.SupportsFloat | typing.SupportsIndex, highest: typing.SupportsFloat | typing.SupportsIndex
-) -> float: ...
-def search_hard(
-    problem: Problem,
-    n: typing.SupportsInt | typing.SupportsIndex,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[typing.Any, typing.Any, int]:
-    """
-    The best feasible truth among n random and hill-climbing evaluations: (config, objective, evaluations).
-    """
-
-def shrunk(
-    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    sems: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-) -> list[float]:
-    """
-    What each of several like things is expected to be.
-    """
-
-def skewness(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> float: ...
-def snap_back_probability(
-    n: typing.SupportsFloat | typing.SupportsIndex,
-    horizon: typing.SupportsFloat | typing.SupportsIndex,
-    weight: typing.SupportsFloat | typing.SupportsIndex = 0.4,
-) -> float: ...
 def structural_move(
     space: Space,
     codes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
@@ -1313,53 +911,3 @@ def structural_move(
     """
     One categorical variable changed; None when there is no legal move.
     """
-
-def structural_probability(
-    n: typing.SupportsFloat | typing.SupportsIndex,
-    n_init: typing.SupportsFloat | typing.SupportsIndex,
-    horizon: typing.SupportsFloat | typing.SupportsIndex,
-    adaptive: bool = True,
-) -> float:
-    """
-    Probability of a structural move (Eq. 13).
-    """
-
-def truncated_normal_log_pdf(
-    x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    deviation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    low: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    high: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> typing.Any: ...
-def truncated_normal_quantile(
-    u: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    a: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    b: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> typing.Any: ...
-def truncated_normal_sample(
-    a: typing.SupportsFloat | typing.SupportsIndex,
-    b: typing.SupportsFloat | typing.SupportsIndex,
-    n: typing.SupportsInt | typing.SupportsIndex,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-) -> numpy.typing.NDArray[numpy.float64]:
-    """
-    Draws from the standard normal distribution truncated to [a, b].
-    """
-
-def upper_tail_moments(
-    mean: typing.SupportsFloat | typing.SupportsIndex,
-    deviation: typing.SupportsFloat | typing.SupportsIndex,
-    bound: typing.SupportsFloat | typing.SupportsIndex,
-) -> tuple[float, float]: ...
-def violation(
-    metrics: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    relative: bool = True,
-) -> float:
-    """
-    Sum of excesses over the limits (Eq. 3).
-    """
-
-def violation_unit(
-    limits: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], relative: bool = True
-) -> float: ...
