@@ -221,7 +221,8 @@ def tune(
         typer.Option(
             "--final",
             metavar="TIME",
-            help="Time to settle the winner between the best few and the default.  [default: half of the search's]",
+            help="Time to settle the winner between the best few and the default.  "
+            "[default: a quarter of the search's, at least 5s]",
         ),
     ] = None,
     storage: Annotated[

@@ -39,7 +39,7 @@ class LatencyPlan:
     max_samples: int = 1000
     precision: float | None = 0.02
     least_s: float = 0.2
-    enough_s: float = 1.0
+    enough_s: float = 0.3
     max_s: float = 15.0
     rule: Rule = "sequential"
     tail_index: float = 1.0
@@ -64,7 +64,7 @@ class LatencyPlan:
             max_samples=3 * self.max_samples,
             precision=None if self.precision is None else self.precision / 2,
             least_s=5 * self.least_s,
-            enough_s=2 * self.enough_s,
+            enough_s=10 * self.least_s,
             max_s=5 / 3 * self.max_s,
             hasty=False,
             retries=2,
@@ -80,7 +80,7 @@ class LatencyPlan:
         return replace(
             strict,
             least_s=2 * self.least_s,
-            enough_s=self.enough_s,
+            enough_s=4 * self.least_s,
             retries=0,
         )
 
