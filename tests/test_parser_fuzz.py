@@ -6,10 +6,12 @@ import contextlib
 import json
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lehr
+from lehr._numbers import is_finite_number
 from lehr.bench import Problem
 from recorded_files import CACHE, T4, write
 
@@ -71,7 +73,7 @@ def searched():
     return json.loads(optimizer.to_json())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(mutated(json.loads(SPACE.to_json())))
 def test_any_space(document):
     with contextlib.suppress(lehr.LehrError):
@@ -79,7 +81,7 @@ def test_any_space(document):
         assert lehr.Space.from_json(space.to_json()).sample(seed=1) in space
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(mutated(searched()))
 def test_any_saved_search(document):
     """What is accepted can be saved again, and goes on."""
@@ -88,7 +90,7 @@ def test_any_saved_search(document):
         lehr.Optimizer.from_json(optimizer.to_json()).ask()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(mutated(searched()))
 def test_any_saved_state(document):
     """The same given as a dict, where nothing has looked for NaN."""
@@ -96,9 +98,27 @@ def test_any_saved_state(document):
         lehr.Optimizer.from_state(document).to_json()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.sampled_from([CACHE, T4]).flatmap(mutated), st.sampled_from([None, 40, -1, -3]))
 def test_any_recording(tmp_path_factory, document, cut):
     path = write(tmp_path_factory.mktemp("r") / "file.json", json.dumps(document, indent=1)[:cut])
     with contextlib.suppress(lehr.LehrError):
         Problem.replay(path, direction="minimize").describe()
+
+
+@pytest.mark.parametrize("number", [10**400, math.inf, math.nan, True, "1"])
+def test_what_is_no_finite_number_in_a_saved_search(number):
+    document = searched()
+    told = next(event for event in document["events"] if event[0] == "tell")
+    told[3] = number
+    with pytest.raises(lehr.LehrError, match="damaged"):
+        lehr.Optimizer.from_state(document)
+
+
+def test_an_integer_beyond_any_float_is_no_finite_number():
+    assert not is_finite_number(10**400)
+    assert not is_finite_number(float("nan"))
+    assert not is_finite_number(True)
+    assert is_finite_number(10**300)
+    with pytest.raises(lehr.LehrError, match="must be finite"):
+        lehr.Optimizer(SPACE, constraints={"latency_ms": 10**400})

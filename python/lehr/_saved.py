@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from lehr import _core
+from lehr._numbers import is_finite_number
 from lehr._record import known
 from lehr._transfer import PriorObservation
 from lehr.errors import LehrError
@@ -154,7 +155,12 @@ def _errors(objective: float, metrics: Sequence[float]) -> list[Any]:
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    """NaN for null; what a search was told is finite, so anything else is damage."""
+    if value is None:
+        return math.nan
+    if not is_finite_number(value):
+        raise ValueError(f"{value!r:.40} is no finite number")
+    return float(value)
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

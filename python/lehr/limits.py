@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal
 
+from lehr._numbers import is_finite_number
 from lehr._units import BYTES, NANOSECONDS
 from lehr.errors import OptionError
 from lehr.metrics import Side, figure
@@ -116,14 +117,8 @@ class Limit:
             side = stored.get("side", stored.get("sign"))
             if isinstance(upper := stored.get("upper"), bool):
                 side = "<=" if upper else ">="
-            real = isinstance(number, int | float) and not isinstance(number, bool)
-            if (
-                isinstance(metric, str)
-                and side in ("<=", ">=")
-                and real
-                and math.isfinite(float(number or 0))
-            ):
-                return cls(metric, float(number or 0), "<=" if side == "<=" else ">=")
+            if isinstance(metric, str) and side in ("<=", ">=") and is_finite_number(number):
+                return cls(metric, float(number), "<=" if side == "<=" else ">=")
         raise ValueError("a limit is not of the form {metric, side, bound}")
 
     def __str__(self) -> str:
@@ -415,7 +410,10 @@ def _split(constraints: Constraints, problems: list[str]) -> list[Limit | tuple[
 
 def _quantity(source: str, metric: str, value: object, problems: list[str]) -> float | None:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
         if math.isfinite(number):
             return number
         problems.append(f"{source}: the limit must be finite")

@@ -353,7 +353,7 @@ class Optimizer:
             _saved.replay(optimizer._core, state["events"])
             for config in state["queue"]:
                 optimizer.enqueue(config)
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, OverflowError, TypeError, ValueError) as error:
             why = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             raise LehrError(f"the saved search is damaged: {why}") from error
         return optimizer

@@ -8,11 +8,11 @@ expressions; they are never evaluated, since the recorded configurations say wha
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lehr._numbers import is_finite_number
 from lehr.bench.recordings.spaces import RecordedSpace
 from lehr.bench.recordings.table import RecordedResult, Table, Wanted
 from lehr.errors import LehrError
@@ -191,7 +191,7 @@ def _recorded(
     failure: tuple[Outcome, str] | None,
     seconds: float,
 ) -> RecordedResult:
-    metrics = {name: float(value) for name, value in measured.items() if _finite(value)}
+    metrics = {name: float(value) for name, value in measured.items() if is_finite_number(value)}
     if failure is not None:
         return RecordedResult(failure[0], {}, seconds, failure[1])
     if objective not in metrics:
@@ -236,7 +236,7 @@ def _times(where: str, times: Any) -> float:
 
 
 def _duration(where: str, name: str, value: Any) -> float:
-    if not _finite(value) or value < 0:
+    if not is_finite_number(value) or value < 0:
         raise LehrError(f"{where}: {name} is {value!r}, not a number of 0 or more")
     return float(value)
 
@@ -280,7 +280,3 @@ def _listed(values: Any) -> list[Any] | None:
 
 def _names(names: Any) -> bool:
     return isinstance(names, list) and all(isinstance(name, str) for name in names)
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,11 +7,11 @@ itself judged counts: a metric ``missed_limits`` is 0 for a feasible trial, else
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lehr._numbers import is_finite_number
 from lehr.bench.recordings.spaces import RecordedSpace
 from lehr.bench.recordings.table import RecordedResult, Table, Wanted
 from lehr.errors import LehrError
@@ -73,16 +73,18 @@ def _checked(source: str, number: int, line: Any) -> dict[str, Any]:
         raise wrong("config and metrics must be objects")
     if line["outcome"] not in OUTCOMES:
         raise wrong(f"unknown outcome {line['outcome']!r}")
-    if not (_finite(line["seconds"]) and line["seconds"] >= 0):
+    if not (is_finite_number(line["seconds"]) and line["seconds"] >= 0):
         raise wrong(f"seconds are {line['seconds']!r}, not a number of 0 or more")
     return line
 
 
 def _recorded(source: str, table: Table, trial: dict[str, Any], objective: str | None) -> RecordedResult:
-    metrics = {name: float(value) for name, value in trial.get("metrics", {}).items() if _finite(value)}
+    metrics = {
+        name: float(value) for name, value in trial.get("metrics", {}).items() if is_finite_number(value)
+    }
     if trial["outcome"] == "ok":
         if objective is None:
-            if not _finite(trial["objective"]):
+            if not is_finite_number(trial["objective"]):
                 raise LehrError(f"{source}: trial {trial.get('number')} ran, but has no objective")
             metrics[table.objective] = float(trial["objective"])
         if MISSED in table.constraints:
@@ -102,7 +104,3 @@ def _error(trial: Mapping[str, Any]) -> str | None:
         return None
     told = evidence.get("signature") or evidence.get("reason")
     return str(told) if told else None
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
