@@ -43,9 +43,6 @@ class Rng {
   }
   double normal();  // N(0, 1)
 
-  const State& state() const noexcept { return state_; }
-  void restore(const State& state) { state_ = state; }
-
  private:
   State state_;
 };

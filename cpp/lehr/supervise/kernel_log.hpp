@@ -12,7 +12,6 @@ namespace lehr::supervise {
 class KernelLog {
  public:
   explicit KernelLog(const char* path = "/dev/kmsg");
-  bool readable() const noexcept { return static_cast<bool>(log_); }
   // The record in which the kernel says that it killed process `pid` for memory, from the ones since the last
   // call.
   std::optional<std::string> kill_of(int pid);

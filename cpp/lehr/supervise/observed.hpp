@@ -51,7 +51,6 @@ struct Observed {
   std::int64_t others = 0;  // further processes of the trial that were reaped
   std::int64_t kernel_oom_kills = 0;
   std::string kernel_log;  // what the kernel wrote about killing it
-  bool watched = false;    // whether a process existed whose memory could be read
   double memory_peak = 0, memory_over = 0, memory_private = 0, memory_inherited = 0;  // bytes
   std::int64_t data = 0;
   std::size_t shared_removed = 0;  // files in /dev/shm and System V segments that it left

@@ -120,7 +120,6 @@ void Trial::on_forked(int helper, int pid, os::Descriptor pidfd, double now) {
   helper_ = helper;
   pid_ = pid;
   pidfd_ = std::move(pidfd);
-  seen_.watched = true;
   watch_ = std::make_unique<MemoryWatch>(helper, pid, limits_.memory_bytes, std::move(shared_), now);
 }
 
