@@ -105,21 +105,21 @@ def steady(values: dict[str, float], **changes: Any) -> Callable[[str], Measurem
 
 
 def test_clear_cases_take_two_rounds() -> None:
-    final = race(["default", "a", "b"], steady({"default": 100.0, "a": 130.0, "b": 60.0}), default="default")
+    final = race(["default", "a", "b"], steady({"default": 100.0, "a": 130.0, "b": 40.0}), default="default")
     assert final.winner == "a"
     assert final.settled
-    assert len(final.history) == 6
-    assert final.seconds == 6.0
+    assert [entry["candidate"] for entry in final.history].count("b") == 1  # one round is enough for that
+    assert final.seconds == len(final.history) == 5
     assert {name: one.state for name, one in final.standings.items()} == {
         "default": "worse", "a": "winner", "b": "worse",
     }  # fmt: skip
     assert final.over_default is not None
     assert final.over_default.mean == pytest.approx(0.3)
-    assert final.over_default.low > 0.25
+    assert final.over_default.low > 0.2
     assert final.sentences == (f"a is better than the default configuration by {final.over_default}.",)
     ahead = final.standings["b"].ahead
     assert ahead is not None
-    assert ahead.mean == pytest.approx(130 / 60 - 1)
+    assert ahead.mean == pytest.approx(130 / 40 - 1)
 
 
 def test_less_is_better_where_it_is_minimised() -> None:
@@ -132,7 +132,7 @@ def test_the_default_wins_where_nothing_is_noticeably_better() -> None:
     assert final.winner == "default"
     assert final.settled
     assert final.over_default is None
-    assert final.sentences == ("Nothing beats the default configuration by 1 % or more.",)
+    assert final.sentences == ("Nothing beats the default configuration by 2 % or more.",)
     other = race(
         ["a", "default"], steady({"default": 100.0, "a": 100.5}), default="default", noticeable=0.001
     )
@@ -144,7 +144,7 @@ def test_what_is_not_certain_is_said() -> None:
     noisy = {"default": 100.0, "a": 103.0}
 
     def measure(name: str) -> Measurement:
-        return Measurement(noisy[name] * math.exp(0.2 * rng.normal()), seconds=1.0)
+        return Measurement(noisy[name] * math.exp(0.08 * rng.normal()), seconds=1.0)
 
     final = race(["default", "a"], measure, default="default", rounds=3)
     assert final.winner == "default"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lehr.deploy.paired import Point, difference, gain, levels, look_error, points
+from lehr.deploy.paired import DISTURBED_SPREAD, Gain, Point, difference, gain, levels, look_error, points
 
 
 def scores(*values: float, sem: float = 0.0, quiet: bool = True) -> dict[int, Point]:
@@ -25,22 +25,23 @@ def test_a_drift_of_both_leaves_the_difference_as_it_is() -> None:
 
 
 def test_the_interval_of_a_pair_alone_is_student_s() -> None:
-    gaps = np.array([0.10, 0.12, 0.05, 0.09])
-    found = gain(difference(scores(*gaps), scores(0, 0, 0, 0)), [], 0.025)
-    half = stats.t.ppf(0.975, 3) * gaps.std(ddof=1) / 2
+    gaps = np.array([0.10, 0.12, 0.05, 0.09, 0.09])
+    found = gain(difference(scores(*gaps), scores(0, 0, 0, 0, 0)), [], 0.025)
+    half = stats.t.ppf(0.975, 4) * gaps.std(ddof=1) / math.sqrt(5)
     assert found.mean == pytest.approx(math.expm1(gaps.mean()))
     assert found.low == pytest.approx(math.expm1(gaps.mean() - half), rel=1e-6)
     assert found.high == pytest.approx(math.expm1(gaps.mean() + half), rel=1e-6)
-    assert str(found) == "+9.4% (+4.4% to +14.7%, 4 rounds)"
+    assert str(found) == "+9.4% (+6.0% to +12.9%, 5 rounds)"
 
 
 def test_two_rounds_that_agree_by_luck_are_no_certainty() -> None:
     lucky = difference(scores(0.02, 0.02), scores(0.0, 0.0))
     others = [difference(scores(0.1, -0.1), scores(0.0, 0.0)), difference(scores(0.0, 0.1), scores(0.0, 0.0))]
-    assert gain(lucky, [], 0.025).low == pytest.approx(math.expm1(0.02))
+    assert gain(lucky, [], 0.025, exact=True).low == pytest.approx(math.expm1(0.02))
+    assert gain(lucky, [], 0.025).low < 0  # processes are known to differ by more
     assert gain(lucky, others, 0.025).low < 0 < gain(lucky, others, 0.025).high
     known = difference(scores(0.02, 0.02, sem=0.1), scores(0.0, 0.0))
-    assert gain(known, [], 0.025).low < 0  # nor do they say more than each of them can
+    assert gain(known, [], 0.025, exact=True).low < 0  # nor do they say more than each of them can
 
 
 def test_a_pair_s_own_variation_is_not_averaged_away() -> None:
@@ -49,13 +50,24 @@ def test_a_pair_s_own_variation_is_not_averaged_away() -> None:
     assert gain(wild, calm, 0.025).low < -0.3
 
 
-def test_one_round_says_nothing() -> None:
-    found = gain(difference(scores(0.5), scores(0.0, 0.1)), [], 0.025)
-    assert found.rounds == 1
+def test_one_round_tells_apart_what_is_far_apart() -> None:
+    def one_round(lead: float, quiet: bool, **options: bool) -> Gain:
+        return gain(difference(scores(lead, quiet=quiet), scores(0.0, 0.1)), [], 0.005, **options)
+
+    half = stats.t.ppf(0.995, 4) * DISTURBED_SPREAD
+    for quiet in (True, False):
+        assert one_round(1.0, quiet).low > 0 > one_round(0.5, quiet).low
+        assert one_round(1.0, quiet).low == pytest.approx(math.expm1(1.0 - half), rel=1e-6)
+    exact = one_round(0.1, True, exact=True)
+    assert exact.low == exact.mean == exact.high
+    assert str(exact) == "+10.5% in 1 round"
+
+
+def test_no_round_says_nothing() -> None:
+    found = gain(difference({}, scores(0.0)), [], 0.025)
+    assert found.rounds == 0
     assert (found.low, found.high) == (-math.inf, math.inf)
     assert json.loads(json.dumps(found.as_json(), allow_nan=False))["low"] is None
-    assert str(found) == "+64.9% in 1 round"
-    assert difference({}, scores(0.0)).rounds == 0
 
 
 def test_disturbed_rounds_count_where_there_are_no_two_quiet_ones() -> None:

@@ -32,29 +32,29 @@ def race(
     *,
     default: str | None = None,
     direction: Literal["maximize", "minimize"] = "maximize",
-    noticeable: float = 0.01,
+    noticeable: float = 0.02,
     confidence: float = 0.95,
     default_confidence: float = 0.99,
     rounds: int = 8,
     seconds: float | None = None,
     repeats: int | None = None,
     seed: int = 0,
+    exact: bool = False,
     history: Iterable[Mapping[str, Any]] = (),
     record: Callable[[dict[str, Any]], None] | None = None,
 ) -> Final:
     """Measure candidates in rounds until the best of them is settled.
 
     Candidates are names; ``measure(name)`` measures one in a fresh process. They are compared within rounds, by the
-    logarithm of the objective (:mod:`lehr.deploy.paired`). After each round, from the second on, a candidate drops
-    out that is worse than the best for certain; after any round one that missed a limit, or was twice ``borderline``,
-    or did not run. What drops out because of one that misses a limit later comes back.
+    logarithm of the objective (:mod:`lehr.deploy.paired`). After each round a candidate drops out that is worse than
+    the best for certain, or missed a limit, or was twice ``borderline``, or did not run. What drops out because of one that misses a limit later comes back.
 
     Args:
         candidates: at least one name, each once.
         default: the candidate that is the default configuration. It wins where nothing is better by ``noticeable``, and
             where that anything is better is not certain.
         direction: of the objective.
-        noticeable: the share by which something must be better to count: 0.01 is 1 %.
+        noticeable: the share by which something must be better to count: 0.02 is 2 %.
         confidence: with which the winner is to be settled, over all candidates and rounds together.
         default_confidence: with which something must be better than the default to win against it.
         rounds: at most.
@@ -65,6 +65,7 @@ def race(
             twice as many as there are candidates. Of the two, a quiet one counts. What stays disturbed is compared only
             where two candidates have no two quiet rounds in common.
         seed: of the order within rounds.
+        exact: whether the objective is the same in every process, as an accuracy on the same samples is.
         history: entries of an earlier run with the same arguments, as ``record`` was given them: they are taken for
             measured, and the race goes on as if it had not been interrupted.
         record: called with each new entry before the next measurement begins.
@@ -90,7 +91,7 @@ def race(
         raise OptionError(f"rounds must be a whole number from 1, not {rounds!r}")
     running = _Race(
         names, default, direction == "maximize", noticeable, 1 - confidence, 1 - default_confidence, rounds,
-        2 * len(names) if repeats is None else repeats, seconds,
+        2 * len(names) if repeats is None else repeats, seconds, exact,
     )  # fmt: skip
     stored = iter(list(history))
 
@@ -145,10 +146,11 @@ class _Race:
     def __init__(
         self, names: list[str], default: str | None, maximize: bool, noticeable: float, error: float,
         default_error: float, rounds: int, repeats: int, seconds: float | None,
+        exact: bool,
     ) -> None:  # fmt: skip
         self.names, self.default, self.maximize, self.noticeable = names, default, maximize, noticeable
         self.error, self.default_error = error, default_error
-        self.rounds, self.repeats, self.seconds = rounds, repeats, seconds
+        self.rounds, self.repeats, self.seconds, self.exact = rounds, repeats, seconds, exact
         self.history: list[dict[str, Any]] = []
         self.taken: dict[str, dict[int, list[Measurement]]] = {name: {} for name in names}
         self.out: dict[str, _Out] = {}
@@ -165,13 +167,23 @@ class _Race:
             self.vain = self.vain + 1 if found.disturbed else 0
 
     def order(self, number: int, seed: int) -> list[str]:
-        """Who is measured in the round that begins, in an order that depends on seed, round and who is left alone."""
+        """Who is measured in the round that begins, in an order that depends on seed, round and contenders alone."""
         self.vain = 0
         rng = _core.Rng(seed, number, _PURPOSE)
-        left, order = self.alive(), []
+        left, order = self.contenders(number), []
         while left:
             order.append(left.pop(rng.below(len(left))))
         return order
+
+    def contenders(self, number: int) -> list[str]:
+        """Who is worth a measurement: after the first round, the winner so far and who may yet be better. Who is level
+        with the winner waits, and comes back should the winner miss a limit.
+        """
+        winner = self.winner() if number else None
+        if winner is None:
+            return self.alive()
+        open_ones = self.left_open(winner)
+        return [name for name in self.alive() if name == winner or name in open_ones]
 
     def affords(self, name: str) -> bool:
         if self.seconds is None:
@@ -218,8 +230,6 @@ class _Race:
         gone = {name for name, out in self.out.items() if out.state in ("missed", "failed")}
         for name in [name for name, out in self.out.items() if out.by in gone]:
             del self.out[name]
-        if number == 0:
-            return
         known, ranked = self.points(), self.ranked()
         best = ranked[0] if ranked else ""
         for name in ranked[1:]:
@@ -254,13 +264,13 @@ class _Race:
     def look(self, name: str) -> float:
         """The error allowed at one look at one of several candidates."""
         error = min(self.error, self.default_error) if name == self.default else self.error
-        return look_error(error / max(1, len(self.names) - 1), self.rounds - 1)
+        return look_error(error / max(1, len(self.names) - 1), self.rounds)
 
     def gain(self, known: Mapping[str, Mapping[int, Point]], better: str, worse: str, error: float) -> Gain:
         others: list[Difference] = [
             difference(known[better], known[name]) for name in self.names if name not in (better, worse)
         ]
-        return gain(difference(known[better], known[worse]), others, error)
+        return gain(difference(known[better], known[worse]), others, error, exact=self.exact)
 
     def winner(self) -> str | None:
         """Who wins if it ends now."""

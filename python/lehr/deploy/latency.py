@@ -80,7 +80,7 @@ class LatencyPlan:
         return replace(
             strict,
             least_s=2 * self.least_s,
-            enough_s=4 * self.least_s,
+            enough_s=2 * self.least_s,
             retries=0,
         )
 

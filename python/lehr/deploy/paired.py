@@ -18,9 +18,11 @@ from lehr import _core
 #: Rounds that the variation of other pairs counts for beside a pair's own: enough that two or three rounds that agree
 #: by luck do not pass for certainty, and soon outweighed. Chosen by hand, not sensitive between 2 and 8.
 PRIOR_ROUNDS = 4
-#: Spread of a difference from round to round beside a busy neighbour, which stands in for other pairs where there are
-#: too few: two or three disturbed rounds alone would tell nothing, however far apart candidates are. Chosen by hand.
-DISTURBED_SPREAD = 0.15
+#: Spread of a difference from round to round, on a quiet machine and beside a busy neighbour, which stands in for other
+#: pairs where there are too few: two or three rounds alone would tell nothing, however far apart candidates are. Chosen
+#: by hand: processes of one configuration differ by 0.5 to 2 % on quiet machines. A single round cannot show how much
+#: it may be trusted, so the larger one stands in for it.
+QUIET_SPREAD, DISTURBED_SPREAD = 0.03, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Point:
 class Gain:
     """By what share one candidate is better than another: 0.05 is 5 %.
 
-    ``low`` and ``high`` are the ends of the interval, infinite where fewer than two rounds can be compared.
+    ``low`` and ``high`` are the ends of the interval, infinite where no round can be compared.
     """
 
     mean: float
@@ -55,9 +57,10 @@ class Gain:
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
-        if not math.isfinite(self.high):
-            return f"{self.mean:+.1%} in {self.rounds} round{'s' * (self.rounds != 1)}"
-        return f"{self.mean:+.1%} ({self.low:+.1%} to {self.high:+.1%}, {self.rounds} rounds)"
+        rounds = f"{self.rounds} round{'s' * (self.rounds != 1)}"
+        if self.low == self.high:
+            return f"{self.mean:+.1%} in {rounds}"
+        return f"{self.mean:+.1%} ({self.low:+.1%} to {self.high:+.1%}, {rounds})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def difference(a: Mapping[int, Point], b: Mapping[int, Point]) -> Difference:
         statistics.variance(gaps) if len(gaps) > 1 else 0.0,
         statistics.fmean(one.sem**2 + other.sem**2 for one, other in pairs),
         len(gaps),
-        disturbed=len(quiet) < 2,
+        disturbed=len(pairs) > len(quiet),
     )
 
 
@@ -125,27 +128,32 @@ def levels(scores: Mapping[str, Mapping[int, Point]]) -> dict[str, float]:
     return level
 
 
-def gain(found: Difference, others: Iterable[Difference], error: float) -> Gain:
+def gain(found: Difference, others: Iterable[Difference], error: float, *, exact: bool = False) -> Gain:
     """The interval of a difference that is too low with probability ``error`` and too high with ``error``.
 
     Its variance is the pair's own, or, where that is larger, its mean with the one that ``others`` show, which counts
-    for :data:`PRIOR_ROUNDS` rounds at most, filled up by :data:`DISTURBED_SPREAD` where the pair was disturbed (a
-    moderated t: Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, with a prior set by hand);
-    and no less than what each measurement says of itself.
+    for :data:`PRIOR_ROUNDS` rounds at most, filled up by :data:`QUIET_SPREAD` or :data:`DISTURBED_SPREAD` where they
+    and the pair together have fewer (a moderated t: Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, with a prior set by
+    hand); and no less than what each measurement says of itself. ``exact`` scores are the same in every process, as
+    far as rounds show: nothing is added to what the pair itself varies.
     """
-    if found.rounds < 2:
-        return Gain(_share(found.mean), -math.inf, math.inf, found.rounds)
-    known = [one for one in others if one.degrees > 0]
-    total = sum(one.degrees for one in known)
-    prior = min(PRIOR_ROUNDS, total)
-    pooled = sum(one.variance * one.degrees for one in known) / total if known else 0.0
-    if found.disturbed and prior < PRIOR_ROUNDS:
-        pooled = (prior * pooled + (PRIOR_ROUNDS - prior) * DISTURBED_SPREAD**2) / PRIOR_ROUNDS
-        prior = PRIOR_ROUNDS
-    degrees = found.degrees + prior
-    moderated = (found.degrees * found.variance + prior * pooled) / degrees
-    variance = max(found.variance, moderated, found.floor)
-    half = _core.probe_student_t(1 - 2 * error, degrees) * math.sqrt(variance / found.rounds)
+    if found.rounds < 1:
+        return Gain(0.0, -math.inf, math.inf, 0)
+    degrees, variance = found.degrees, max(found.variance, found.floor)
+    if not exact:
+        known = [one for one in others if one.degrees > 0]
+        total = sum(one.degrees for one in known)
+        shown = min(PRIOR_ROUNDS, total)
+        pooled = sum(one.variance * one.degrees for one in known) / total if known else 0.0
+        spread = QUIET_SPREAD if found.degrees and not found.disturbed else DISTURBED_SPREAD
+        filled = max(0, PRIOR_ROUNDS - shown - found.degrees)
+        prior = shown * pooled + filled * spread**2
+        degrees = found.degrees + shown + filled
+        variance = max(variance, (found.degrees * found.variance + prior) / degrees)
+    if variance == 0.0:
+        half = 0.0
+    else:
+        half = _core.probe_student_t(1 - 2 * error, max(1, degrees)) * math.sqrt(variance / found.rounds)
     return Gain(_share(found.mean), _share(found.mean - half), _share(found.mean + half), found.rounds)
 
 

@@ -30,7 +30,7 @@ MOST_RACES = 3
 #: Bounds of the time for it where the user gave none: a share of the search's seconds, and its ends.
 SHARE_OF_SEARCH, LEAST_S, MOST_S = 0.25, 5.0, 120.0
 #: By what share something must be better to count; accuracies are exact on the same samples, so less counts there.
-NOTICEABLE, NOTICEABLE_SHARE = 0.01, 0.001
+NOTICEABLE, NOTICEABLE_SHARE = 0.02, 0.001
 #: How much a figure varies from process to process at least, as a share, where it is held against a limit: what ships
 #: should keep its limits in processes to come.
 BETWEEN_PROCESSES = 0.01
@@ -199,7 +199,7 @@ def _race(
         return race(
             [_name(number) for number in configs], measure, default=None if default is None else _name(default),
             direction=objective.direction, noticeable=noticeable(objective), seconds=float(note["seconds"]), seed=seed,
-            history=history, record=record,
+            exact=metric(objective.metric).exact, history=history, record=record,
         )  # fmt: skip
 
     try:
