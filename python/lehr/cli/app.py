@@ -222,7 +222,7 @@ def tune(
             "--final",
             metavar="TIME",
             help="Time to settle the winner between the best few and the default.  "
-            "[default: a quarter of the search's, at least 5s]",
+            "[default: half of the search's, at least 5s]",
         ),
     ] = None,
     storage: Annotated[

@@ -48,7 +48,7 @@ class LatencyPlan:
     hasty: bool = True
     retries: int = 1
     retry_s: float = 2.0
-    quiet_s: float = 0.2
+    quiet_s: float = 0.1
 
     def strict(self) -> LatencyPlan:
         """The plan for measuring what is to be shipped: nothing assumed, and time enough to settle it. The mean is
@@ -69,7 +69,7 @@ class LatencyPlan:
             hasty=False,
             retries=2,
             retry_s=10 * self.retry_s,
-            quiet_s=5 * self.quiet_s,
+            quiet_s=10 * self.quiet_s,
         )
 
     def final(self) -> LatencyPlan:

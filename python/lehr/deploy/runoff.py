@@ -28,7 +28,7 @@ MOST_ENTRANTS, WITHIN = 3, 0.15
 #: Races, where nothing in the one before met the limits again.
 MOST_RACES = 3
 #: Bounds of the time for it where the user gave none: a share of the search's seconds, and its ends.
-SHARE_OF_SEARCH, LEAST_S, MOST_S = 0.25, 5.0, 120.0
+SHARE_OF_SEARCH, LEAST_S, MOST_S = 0.5, 5.0, 120.0
 #: By what share something must be better to count; accuracies are exact on the same samples, so less counts there.
 NOTICEABLE, NOTICEABLE_SHARE = 0.02, 0.001
 #: How much a figure varies from process to process at least, as a share, where it is held against a limit: what ships

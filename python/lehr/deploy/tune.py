@@ -219,7 +219,7 @@ def tune(
             that fixes the trials, so that different calls never mix.
         policies: what to do about failures, as for :func:`lehr.run`.
         early_end: whether to end when the search expects to gain nothing more.
-        final_s: seconds for the final; None for a quarter of the search's, between 5 s and 2 min. 0 for none.
+        final_s: seconds for the final; None for half of the search's, between 5 s and 2 min. 0 for none.
         measure_s: seconds after which a latency that is still too near its limit to be settled is borderline; None:
             15, or what 25 calls of a slow model take. More settles more, and makes trials near the limit longer.
         prepare_timeout_s: deadline for opening model and data, and for each recipe, in processes of their own under the
