@@ -93,6 +93,13 @@ def test_of_several_models_only_those_that_cannot() -> None:
     assert notes == (f"bf16 is left out for a: {WHY}.",)
 
 
+def test_reasons_that_differ_from_model_to_model_are_told_once() -> None:
+    unable = {name: {"x": {"quantization=bf16": f"no kernel for {name}"}} for name in ("a", "b", "c")}
+    found, notes = without_unable(space(Categorical("model", ["a", "b", "c"])), unable)
+    assert not [one for one in configs(found) if "bf16" in one]
+    assert notes == ("bf16 is left out: no kernel for a (of a; likewise of b, c).",)
+
+
 def test_a_backend_that_foresees_nothing_keeps_its_choices() -> None:
     unable = {"a": {"x": {"quantization=bf16": WHY}}}
     found, _ = without_unable(space(Categorical("backend", ["x", "y"])), unable)

@@ -304,7 +304,17 @@ def verify(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="FILE", help="Where the samples are now; they must be the same."),
+        typer.Option(
+            "--data",
+            metavar="FILE|MODULE:FUNCTION",
+            help="Where the samples are now, or what yields them; they must be the same.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", metavar="MODULE:FUNCTION", help="Your own measure of answers, where one judged it."
+        ),
     ] = None,
     repeats: Annotated[
         int,
@@ -336,8 +346,8 @@ def verify(
     from lehr.cli import verify as command
 
     options = command.VerifyOptions(
-        deployed=deployed, model=model, data=data, repeats=repeats, limits=limits, tolerance=tolerance,
-        trial_timeout=trial_timeout, memory_limit=memory_limit, json=json,
+        deployed=deployed, model=model, data=data, metric=metric, repeats=repeats, limits=limits,
+        tolerance=tolerance, trial_timeout=trial_timeout, memory_limit=memory_limit, json=json,
     )  # fmt: skip
     _finish(command.verify, options)
 

@@ -32,6 +32,7 @@ class VerifyOptions:
     deployed: Path
     model: Path | None
     data: str | None
+    metric: str | None
     repeats: int
     limits: LimitOptions
     tolerance: str | None
@@ -76,6 +77,7 @@ def _verify(options: VerifyOptions) -> Verified:
         limits=limits,
         model=options.model,
         data=options.data,
+        metric=options.metric,
         tolerance=TOLERANCE if options.tolerance is None else _share(options.tolerance),
         trial_timeout_s=None if timeout is None else quantities.duration_s(timeout, "--trial-timeout"),
         memory_limit_mb=None if memory is None else quantities.memory_mb(memory, "--memory-limit"),

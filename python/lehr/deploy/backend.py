@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr._proc import threads
+from lehr.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lehr.conditions import Condition, Scalar
@@ -213,6 +214,30 @@ def thread_counts(cores: int) -> list[int]:
     """Counts worth trying up to ``cores``: all up to 4, then half a power of two apart, and ``cores`` itself."""
     counts = [count for power in range(2, 17) for count in (2**power, 3 * 2 ** (power - 1))]
     return sorted({1, 2, 3, *counts, cores} & set(range(1, cores + 1)))
+
+
+def known(config: Config, variable: str, default: str, names: Mapping[str, str]) -> str:
+    """The runtime's own word for what a configuration says.
+
+    Raises:
+        ConfigurationError: it says what is none of ``names``.
+    """
+    value = config.get(variable, default)
+    if value not in names:
+        raise ConfigurationError(f"{variable} is {value!r}; it must be one of {', '.join(names)}")
+    return names[value]
+
+
+def literal(options: Mapping[str, Any]) -> str:
+    """Options as a dictionary in a program's text, one a line."""
+    lines = [f"    {name!r}: {value!r}," for name, value in options.items()]
+    return "\n".join(["{", *lines, "}"])
+
+
+def does_not_load(package: str, error: Exception) -> str:
+    """Why a package that is installed is no use: a broken shared library raises more than ImportError."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{package} is installed but does not load on this machine: {first}"
 
 
 def contiguous(inputs: Feed) -> dict[str, NDArray[Any]]:

@@ -75,7 +75,10 @@ class Best:
         limits: the limits and how each stands.
         model: the model as given: ``{"zoo": family, "sha256": ...}`` or ``{"path": ..., "sha256": ...}``, with what was
             fed to it.
-        data: ``{"path": ..., "sha256": ...}`` of the samples, or None where inputs were made up.
+        data: ``{"path": ..., "sha256": ...}`` of the samples, or None where inputs were made up; ``path`` is the
+            function's name for samples that a function yields.
+        metric: the user's own metric by which answers were judged: ``{"name": "module:function", "key": ...}``; None
+            where there was none.
         baseline: the default configuration, measured beside it; None where it was not.
         backend: the runtime's name.
         options: every option of the runtime's session, exactly.
@@ -91,6 +94,7 @@ class Best:
     limits: tuple[Judgement, ...]
     model: dict[str, Any]
     data: dict[str, Any] | None = None
+    metric: dict[str, str] | None = None
     baseline: Figures | None = None
     backend: str = "onnxruntime"
     options: dict[str, Any] = field(default_factory=dict)
@@ -125,6 +129,7 @@ class Best:
             "artefact": None if self.artefact is None else self.artefact.as_json(),
             "model": self.model,
             "data": self.data,
+            "metric": self.metric,
             "machine": self.machine,
             "versions": self.versions,
             "measured": self.measured,
@@ -193,6 +198,11 @@ def _parsed(document: Mapping[str, Any]) -> Best:
         isinstance(data, dict) and isinstance(data.get("path"), str) and _is_digest(data.get("sha256"))
     ):
         raise ValueError("data names no file with its sha256")
+    metric = document.get("metric")
+    if metric is not None and not (
+        isinstance(metric, dict) and all(isinstance(metric.get(part), str) for part in ("name", "key"))
+    ):
+        raise ValueError("metric has no name and key")
     limits = document["limits"]
     if not isinstance(limits, list):
         raise ValueError("limits is no list")
@@ -204,6 +214,7 @@ def _parsed(document: Mapping[str, Any]) -> Best:
         limits=tuple(map(_judgement, limits)),
         model=_upgraded(model),
         data=data,
+        metric=metric,
         baseline=_figures(baseline, "baseline") if isinstance(baseline, dict) else None,
         backend=str(document.get("backend", "onnxruntime")),
         options=_mapping(document, "session_options", {}),

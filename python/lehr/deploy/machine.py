@@ -11,7 +11,9 @@ from typing import Any
 from lehr._proc import cgroup_file_upwards, cgroup_v1_file, reset_peak, size, status
 from lehr._proc import cpu_model as model_of_kernel
 
-_PACKAGES = ("lehr", "numpy", "onnx", "onnxruntime", "optuna")
+#: Packages that run models or convert them: their versions change what is measured.
+RUNTIMES = ("onnxruntime", "openvino", "nncf")
+_PACKAGES = ("lehr", "numpy", "onnx", "optuna", *RUNTIMES)
 
 
 def quota_cores(texts: list[str]) -> float | None:

@@ -12,10 +12,12 @@ from lehr.deploy import ship
 from lehr.deploy.backends import find_backend
 from lehr.deploy.best import Best
 from lehr.deploy.evaluate import Evaluator
+from lehr.deploy.functions import is_function_name
 from lehr.deploy.machine import available_cores
 from lehr.deploy.prepare import Failure
 from lehr.deploy.space import deployment_space
 from lehr.deploy.stage import Opened, Stage
+from lehr.deploy.user_metric import Function, UserMetric
 from lehr.errors import ConfigurationError, DeploymentError
 
 #: More than any machine has; a file that claims more is not believed.
@@ -23,7 +25,12 @@ _MOST_CORES = 4096
 
 
 def reopen(
-    stage: Stage, place: Path, best: Best, model: str | os.PathLike[str] | None, data: Any
+    stage: Stage,
+    place: Path,
+    best: Best,
+    model: str | os.PathLike[str] | None,
+    data: Any,
+    metric: Function | str | None = None,
 ) -> tuple[Opened, Evaluator]:
     """The model that was measured, and the samples it was measured on.
 
@@ -31,9 +38,10 @@ def reopen(
 
     Raises:
         DeploymentError: the deployment is damaged, its configuration is none of its space, or model or data are not
-            those it was measured with.
+            those it was measured with, or the metric is not the one that judged it.
         ModelError: the model cannot be used here.
     """
+    judge = _metric(place, best, metric)
     artefact = None if best.artefact is None else ship.artefact_path(place, best)
     family = best.model.get("zoo")
     if family is not None:
@@ -49,13 +57,21 @@ def reopen(
         if model is None and not given.is_file() and beside.is_file():
             given = beside
         if not given.is_file():
-            if artefact is None or samples is None or model is not None:
+            readable = artefact is not None and artefact.suffix == given.suffix
+            if artefact is None or not readable or samples is None or model is not None:
                 raise DeploymentError(f"the model {given} is not there; say where it is with --model")
             given = artefact  # with labels, the deployed file is all that is needed
         shapes = {name: tuple(dims) for name, dims in best.model.get("shapes", {}).items()}
         family_name = best.config.get("model")  # where several models were tuned together
         models = {family_name: given} if isinstance(family_name, str) else given
-        opened = stage.open(models, samples, shapes, batch_axis=best.model.get("batch_axis_given"))
+        opened = stage.open(
+            models, samples, shapes, batch_axis=best.model.get("batch_axis_given"), metric=judge
+        )
+        if best.data is not None and opened.source.sha256 != best.data["sha256"]:
+            raise DeploymentError(
+                f"the data in {opened.source.name} are not those that {place} was made with; give the old ones with "
+                "--data"
+            )
     found = opened.models[family] if family is not None else next(iter(opened.models.values()))
     if found.sha256 != best.model["sha256"] and found.path != artefact:
         raise DeploymentError(
@@ -79,17 +95,34 @@ def _samples(place: Path, best: Best, data: Any) -> Any:
         if data is not None:
             raise DeploymentError(f"{place} was made without data; --data does not apply")
         return None
+    if data is not None and not isinstance(data, str | os.PathLike):
+        return data
+    if isinstance(data, str) and is_function_name(data) and not Path(data).exists():
+        return data
     path = Path(data) if data is not None else Path(best.data["path"])
     beside = place.absolute().parent / path.name
     if data is None and not path.is_file() and beside.is_file():
         path = beside
     if not path.is_file():
-        raise DeploymentError(f"the data {path} is not there; say where it is with --data")
-    if ship.digest(path) != best.data["sha256"]:
-        raise DeploymentError(
-            f"the data in {path} have changed since {place} was written; give the old file with --data"
-        )
+        raise DeploymentError(f"the data {path} is not there; give it, or say where it is, with --data")
     return path
+
+
+def _metric(place: Path, best: Best, given: Function | str | None) -> UserMetric | None:
+    """The metric to judge by. A file names a function, and does not make us call it: the user does."""
+    if best.metric is None:
+        if given is not None:
+            raise DeploymentError(f"{place} was made without a metric of its own; --metric does not apply")
+        return None
+    name = best.metric["name"]
+    if given is None:
+        raise DeploymentError(f"{place} was judged by the metric {name}; give it with --metric")
+    judge = UserMetric.of(given)
+    if judge.key() != best.metric["key"]:
+        raise DeploymentError(
+            f"{place} was judged by the metric {name}, and the one given is {judge.name}, or has other code"
+        )
+    return judge
 
 
 def _check_config(place: Path, best: Best, opened: Opened) -> None:

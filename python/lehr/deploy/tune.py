@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.deploy import ship
 from lehr.deploy.best import Best, Figures
-from lehr.deploy.machine import describe_machine, environment
+from lehr.deploy.machine import RUNTIMES, describe_machine, environment
 from lehr.deploy.objective import Objective
 from lehr.deploy.plan import Plan
 from lehr.deploy.prepare import Failure
@@ -110,6 +110,7 @@ class Tuned:
             limits=self.limits,
             model=self.workload.model_record(self.config),
             data=self.workload.data,
+            metric=self.workload.metric,
             baseline=self.baseline,
             backend=backend.name,
             options=backend.session_options(self.config),
@@ -509,7 +510,7 @@ def surroundings() -> dict[str, Any]:
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What differs between two surroundings that changes what is measured, one phrase each."""
     found = []
-    for part, names in (("machine", ("cpu", "cores")), ("versions", ("onnxruntime",))):
+    for part, names in (("machine", ("cpu", "cores")), ("versions", RUNTIMES)):
         before, now = there.get(part) or {}, here.get(part) or {}
         found += [
             f"{name} {before[name]} then, {now.get(name, 'none')} now"

@@ -19,11 +19,13 @@ from lehr.deploy.machine import environment, memory_mb
 from lehr.deploy.reopen import reopen
 from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
+from lehr.deploy.user_metric import Function
 from lehr.deploy.tune import differences, surroundings
 from lehr.deploy.workload import make_workdir
 from lehr.errors import OptionError
 from lehr.limits import Answer, Constraints, Judgement, Limit, judge, parse_limits, verdicts_of
-from lehr.metrics import figure, metric
+from lehr.metrics import figure
+from lehr.metrics import metric as row
 from lehr.study.results import read_result
 from lehr.supervise import Ending, TrialContext, _options
 from lehr.supervise.supervisor import Supervisor
@@ -174,6 +176,7 @@ def verify(
     limits: Constraints = None,
     model: str | os.PathLike[str] | None = None,
     data: Any = None,
+    metric: Function | str | None = None,
     tolerance: float = TOLERANCE,
     trial_timeout_s: float | None = None,
     memory_limit_mb: float | None = None,
@@ -189,7 +192,9 @@ def verify(
         repeats: how many measurements, 1 to 1000.
         limits: replace or add to those it was found under, per metric and side.
         model: where the model as given is now; it must be the same, byte for byte.
-        data: where the samples are now; they must be the same.
+        data: where the samples are now, or what gives them, as for :func:`lehr.tune`; they must be the same.
+        metric: the metric of the user's own that it was judged by, where there is one: a best.json names it, and is not
+            trusted to have it called.
         tolerance: by what share the objective may be worse than shipped, from 0.
         trial_timeout_s: deadline of one measurement in seconds; None for one that follows the model's speed.
         memory_limit_mb: where a measurement is killed, MB of 10^6 bytes; None for 80 % of the machine's memory.
@@ -214,7 +219,7 @@ def verify(
         supervisor = stack.enter_context(Supervisor(environment=environment()))
         runtime = ship.runtime_of(place, best)
         stage = Stage(make_workdir(), supervisor, backends=(runtime.name,), memory_limit_mb=killed_at)
-        opened, evaluator = reopen(stage, place, best, model, data)
+        opened, evaluator = reopen(stage, place, best, model, data, metric)
         context = TrialContext(
             0, feasible_found=True, limits=asked, memory_limit_mb=killed_at,
             timeout_s=timeout_s or trial_time(opened.slowest_s),
@@ -338,7 +343,7 @@ def compare(
             else "it was not measured"
         )
         return ObjectiveAnswer(
-            name, "unmeasured", shipped, now, None, f"{metric(name).title} is not compared: {why}"
+            name, "unmeasured", shipped, now, None, f"{row(name).title} is not compared: {why}"
         )
     change = best.objective.gain(now, shipped)
     relative = math.hypot(sem.get(name, 0.0) / abs(now) if now else 0.0, _relative(best, name))
@@ -348,7 +353,7 @@ def compare(
         answer = "missed"
     elif change - half < -tolerance:
         answer = "borderline"
-    words = f"{metric(name).title} was {figure(name, shipped)} when it was shipped and is {figure(name, now)}"
+    words = f"{row(name).title} was {figure(name, shipped)} when it was shipped and is {figure(name, now)}"
     return ObjectiveAnswer(name, answer, shipped, now, change, f"{words}, {worded(change)}")
 
 

@@ -70,9 +70,16 @@ def without_unable(
                 where = f" for {', '.join(dict.fromkeys(model for model, _ in found))}"
         except OptionError:
             continue  # nothing would be left: let its trial tell
-        why = "; ".join(dict.fromkeys(found.values()))
+        why, *others = dict.fromkeys(found.values())
+        if others:
+            first = next(iter(found))[0]
+            why += f" (of {first}; likewise of {', '.join(_others(found, first))})"
         notes.append(f"{value} is left out{where}: {why}.")
     return space, tuple(notes)
+
+
+def _others(found: Mapping[tuple[str, str], str], first: str) -> list[str]:
+    return [model for model in dict.fromkeys(model for model, _ in found) if model != first]
 
 
 def _everywhere(space: Space, found: Mapping[tuple[str, str], str]) -> bool:

@@ -60,7 +60,16 @@ class Workload:
     def data(self) -> dict[str, Any] | None:
         """The samples' file, as best.json names it; None where inputs were made up or are the zoo's."""
         source = self.opened.source
-        return None if source.path is None else {"path": str(source.path), "sha256": source.sha256}
+        if source.path is None:
+            return None
+        where = source.name if source.path.is_relative_to(self.opened.workdir.resolve()) else str(source.path)
+        return {"path": where, "sha256": source.sha256}
+
+    @property
+    def metric(self) -> dict[str, str] | None:
+        """The user's own metric, as best.json names it."""
+        judge = self.opened.metric
+        return None if judge is None else {"name": str(self.identity["metric"]), "key": judge.key()}
 
     def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
         """The model that a configuration names."""

@@ -8,18 +8,21 @@ from typing import Any
 from lehr.metrics import figure, metric
 
 #: Values that say what they are without the variable's name.
-_SELF_EVIDENT = ("model", "quantization")
+_SELF_EVIDENT = ("model", "backend", "quantization", "inference_precision")
 #: Settings in a word; an empty one is what the runtime does anyway.
 _WORDS = {
     ("memory_pattern", True): "", ("memory_pattern", False): "nopattern",
     ("spinning", True): "spin", ("spinning", False): "nospin",
     ("per_channel", True): "perchannel", ("per_channel", False): "",
+    ("compiled_cache", True): "cache", ("compiled_cache", False): "",
     ("calibration", "minmax"): "", ("calibration", "percentile"): "percentile",
 }  # fmt: skip
 _SHORT = {
     "inter_op_threads": "i",
     "batch_size": "b",
     "num_threads": "t",
+    "num_streams": "s",
+    "performance_hint": "hint=",
     "graph_optimization": "opt=",
 }
 

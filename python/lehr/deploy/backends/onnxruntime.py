@@ -17,12 +17,15 @@ from lehr.deploy.backend import (
     RanOn,
     Share,
     contiguous,
+    does_not_load,
+    known,
+    literal,
     thread_counts,
     thread_ids,
     working_threads,
 )
 from lehr.deploy.quantize import AS_IS, CALIBRATIONS, RECIPES, quantize, recipe_key
-from lehr.errors import ConfigurationError, RanElsewhereError
+from lehr.errors import RanElsewhereError
 
 if TYPE_CHECKING:
     from lehr.conditions import Condition, Scalar
@@ -60,10 +63,8 @@ class OnnxRuntime:
                 return Availability(
                     False, f"{error.name} is not installed: pip install 'lehr[cpu]'", versions
                 )
-            except Exception as error:  # a broken shared library raises more than ImportError
-                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                why = f"{package} is installed but does not load on this machine: {first}"
-                return Availability(False, why, versions)
+            except Exception as error:
+                return Availability(False, does_not_load(package, error), versions)
         import onnxruntime
 
         if PROVIDER not in onnxruntime.get_available_providers():
@@ -140,14 +141,14 @@ class OnnxRuntime:
         Raises:
             ConfigurationError: a value is unknown.
         """
-        parallel = _known(config, "execution_mode", "sequential", EXECUTION_MODES) == "ORT_PARALLEL"
+        parallel = known(config, "execution_mode", "sequential", EXECUTION_MODES) == "ORT_PARALLEL"
         threads = config.get("num_threads", AUTO)
         return {
             "providers": [PROVIDER],
             "intra_op_num_threads": 0 if threads == AUTO else int(threads),
             "inter_op_num_threads": int(config.get("inter_op_threads", 2)) if parallel else 0,
             "execution_mode": "ORT_PARALLEL" if parallel else "ORT_SEQUENTIAL",
-            "graph_optimization_level": _known(config, "graph_optimization", "all", GRAPH_LEVELS),
+            "graph_optimization_level": known(config, "graph_optimization", "all", GRAPH_LEVELS),
             "enable_mem_pattern": not parallel and bool(config.get("memory_pattern", True)),
             "enable_mem_reuse": True,
             "enable_cpu_mem_arena": True,
@@ -176,7 +177,7 @@ class OnnxRuntime:
 
     def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
         """A load.py of a few lines: onnxruntime, IO binding, the same options."""
-        return _LOADER.format(artefact=json.dumps(artefact), options=_literal(options))
+        return _LOADER.format(artefact=json.dumps(artefact), options=literal(options))
 
 
 BACKEND = OnnxRuntime()
@@ -223,13 +224,6 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _known(config: Config, variable: str, default: str, names: Mapping[str, str]) -> str:
-    value = config.get(variable, default)
-    if value not in names:
-        raise ConfigurationError(f"{variable} is {value!r}; it must be one of {', '.join(names)}")
-    return names[value]
-
-
 def _session_options(options: Mapping[str, Any]) -> Any:
     import onnxruntime
 
@@ -253,11 +247,6 @@ def _wanted_threads(options: Mapping[str, Any]) -> int | None:
     if options["execution_mode"] == "ORT_SEQUENTIAL":
         inter = 1
     return intra + inter - 1 if intra and inter else None
-
-
-def _literal(options: Mapping[str, Any]) -> str:
-    lines = [f"    {name!r}: {value!r}," for name, value in options.items()]
-    return "\n".join(["{", *lines, "}"])
 
 
 _LOADER = '''\
