@@ -22,6 +22,7 @@ from lehr.deploy import (
     Backend,
     Failure,
     Prepared,
+    Stage,
     availability,
     environment,
     find_backend,
@@ -31,7 +32,9 @@ from lehr.errors import PreparationError
 from lehr.supervise import Supervisor
 
 #: By backend, what writes a small model for it: rows of numbers in, at least three scores out.
-MODELS = {"onnxruntime": files.linear}
+MODELS = {"onnxruntime": files.linear, "openvino": files.linear}
+#: The package without which a backend cannot be tried.
+NEEDS = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
 
 
 ODD_NAME = 'the "model" {0} ü.onnx'
@@ -39,15 +42,16 @@ ODD_NAME = 'the "model" {0} ü.onnx'
 
 @pytest.fixture(params=sorted(MODELS))
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """Each backend in turn."""
+    """Each backend in turn, where what it runs on is installed."""
+    pytest.importorskip(NEEDS[request.param])
     return find_backend(request.param)
 
 
 @pytest.fixture
-def made(backend: Backend, bench: Any, tmp_path: Path) -> Bench:
-    """Its model, opened."""
-    opened: Bench = bench(MODELS[backend.name](tmp_path / "m.onnx"))
-    return opened
+def made(backend: Backend, supervisor: Supervisor, tmp_path: Path) -> Bench:
+    """Its model, opened by it."""
+    stage = Stage(tmp_path / "work", supervisor, backends=(backend.name,))
+    return Bench(stage, MODELS[backend.name](tmp_path / "m.onnx"))
 
 
 def shared(backend: Backend, made: Bench, cores: int = 2) -> Space:
@@ -62,7 +66,7 @@ def samples(made: Bench, count: int = 3) -> dict[str, Any]:
 
 
 def test_every_built_in_backend_is_tested_here() -> None:
-    assert set(MODELS) == set(built_in_names())
+    assert set(MODELS) == set(NEEDS) == set(built_in_names())
 
 
 def test_it_says_whether_it_runs_here(backend: Backend, supervisor: Supervisor) -> None:
@@ -166,8 +170,11 @@ def test_its_loader_opens_the_file_without_lehr(backend: Backend, made: Bench, t
     session.close()
     folder = tmp_path / "deployed"
     folder.mkdir()
-    (folder / ODD_NAME).write_bytes(prepared.artefact.read_bytes())
-    text = backend.loader(ODD_NAME, options)
+    name = ODD_NAME if len(prepared.files) == 1 else prepared.artefact.name  # files know each other by name
+    for file in prepared.files:
+        target = name if file == prepared.artefact else file.name
+        (folder / target).write_bytes(file.read_bytes())
+    text = backend.loader(name, options)
     (folder / "load.py").write_text(text)
     assert "lehr" not in {name.split(".")[0] for name in imported(text)}
     np.savez(tmp_path / "in.npz", **inputs)

@@ -1,4 +1,4 @@
-"""A deployment judged by the user's own metric, or on what a function yields, is verified by the same, or not at all."""
+"""A deployment that the user's own metric judged, on what a function yields, is verified by the same, or not at all."""
 
 from __future__ import annotations
 

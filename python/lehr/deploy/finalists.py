@@ -47,7 +47,8 @@ def race(
 
     Candidates are names; ``measure(name)`` measures one in a fresh process. They are compared within rounds, by the
     logarithm of the objective (:mod:`lehr.deploy.paired`). After each round a candidate drops out that is worse than
-    the best for certain, or missed a limit, or was twice ``borderline``, or did not run. What drops out because of one that misses a limit later comes back.
+    the best for certain, or missed a limit, or was twice ``borderline``, or did not run. What drops out because of one
+    that misses a limit later comes back.
 
     Args:
         candidates: at least one name, each once.

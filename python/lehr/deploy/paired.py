@@ -133,9 +133,9 @@ def gain(found: Difference, others: Iterable[Difference], error: float, *, exact
 
     Its variance is the pair's own, or, where that is larger, its mean with the one that ``others`` show, which counts
     for :data:`PRIOR_ROUNDS` rounds at most, filled up by :data:`QUIET_SPREAD` or :data:`DISTURBED_SPREAD` where they
-    and the pair together have fewer (a moderated t: Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, with a prior set by
-    hand); and no less than what each measurement says of itself. ``exact`` scores are the same in every process, as
-    far as rounds show: nothing is added to what the pair itself varies.
+    and the pair together have fewer (a moderated t: Smyth, Statistical Applications in Genetics and Molecular Biology
+    3, 2004, with a prior set by hand); and no less than what each measurement says of itself. ``exact`` scores are the
+    same in every process, as far as rounds show: nothing is added to what the pair itself varies.
     """
     if found.rounds < 1:
         return Gain(0.0, -math.inf, math.inf, 0)

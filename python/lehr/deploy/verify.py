@@ -19,8 +19,8 @@ from lehr.deploy.machine import environment, memory_mb
 from lehr.deploy.reopen import reopen
 from lehr.deploy.stage import Stage
 from lehr.deploy.times import trial_timeout_s as trial_time
-from lehr.deploy.user_metric import Function
 from lehr.deploy.tune import differences, surroundings
+from lehr.deploy.user_metric import Function
 from lehr.deploy.workload import make_workdir
 from lehr.errors import OptionError
 from lehr.limits import Answer, Constraints, Judgement, Limit, judge, parse_limits, verdicts_of
