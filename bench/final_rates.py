@@ -5,12 +5,12 @@
 Each run draws four candidates beside the default configuration and races them (`lehr.deploy.finalists.race`) as a
 search does. A process varies by `between`, the machine drifts by 1 % from one measurement to the next, and a share
 `disturbed` of the measurements is slowed by others, by a quarter on average. `within_3` is how often what ships is
-within 3 % of the best of the five, `worse` how often it is worse than the default, `default` how often the default
-ships, `settled` how often the winner was settled within the rounds, `measurements` how many that took (a full race of
-8 rounds has 40).
+within 3 % of the best of the five, `worse` how often it is worse than the default by more than 1 %, `default` how often
+the default ships, `settled` how often the winner was settled within the rounds, `measurements` how many that took (a
+full race of 8 rounds has 40).
 
 Candidates: `clear` are better than the default by 11 % on average, give or take 15 %; `near` by 3 %, give or take 2 %;
-`level` by nothing, give or take 1 %; `below` are all worse by 0.5 %. Prints JSON lines; `--table` a Markdown table.
+`level` by nothing, give or take 1 %; `below` are all worse by 2 %. Prints JSON lines; `--table` a Markdown table.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import lehr
 from lehr.deploy.final import Measurement
 from lehr.deploy.finalists import race
 
-CANDIDATES = {"clear": (0.10, 0.15), "near": (0.03, 0.02), "level": (0.0, 0.01), "below": (-0.005, 0.0)}
+CANDIDATES = {"clear": (0.10, 0.15), "near": (0.03, 0.02), "level": (0.0, 0.01), "below": (-0.02, 0.0)}
 BETWEEN = (0.003, 0.01, 0.03)
 DISTURBED = (0.0, 0.3)
 WITHIN, DRIFT, SLOWED = 0.005, 0.01, 0.3
@@ -62,7 +62,7 @@ def run(kind: str, between: float, disturbed: float, runs: int, rounds: int, see
         final = race(list(truth), machine, default="default", rounds=rounds, seed=number)
         shipped = truth[final.winner or "default"]
         near += shipped >= 0.97 * max(truth.values())
-        worse += shipped < 1.0
+        worse += shipped < 0.99
         default += final.winner == "default"
         settled += final.settled
         measurements += len(final.history)

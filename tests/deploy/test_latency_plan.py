@@ -75,7 +75,7 @@ def test_a_round_of_a_final_is_strict_with_limits_and_shorter() -> None:
         strict.confidence, strict.tail_index, strict.spell, False,
     )  # fmt: skip
     assert final.least_s < strict.least_s
-    assert (final.enough_s, final.retries) == (0.4, 0)
+    assert (final.least_s, final.enough_s, final.retries) == (0.2, 0.3, 0)
 
 
 def test_by_how_much_others_may_have_slowed_it() -> None:

@@ -139,7 +139,7 @@ class Final:
             twice.
         default: the default configuration, where it took part.
         over_default: by how much the winner is better than the default; None where the default won, did not run within
-            the limits, or took no part. It is higher than ``low`` with the confidence asked for (99 %).
+            the limits, or took no part. It is higher than ``low`` with the confidence asked for (95 %).
         standings: how each candidate did, by name.
         sentences: what was settled and what was not, for people.
         history: every measurement in order, in JSON-safe form; :func:`lehr.deploy.finalists.race` goes on from it.

@@ -34,7 +34,7 @@ def race(
     direction: Literal["maximize", "minimize"] = "maximize",
     noticeable: float = 0.02,
     confidence: float = 0.95,
-    default_confidence: float = 0.99,
+    default_confidence: float = 0.95,
     rounds: int = 8,
     seconds: float | None = None,
     repeats: int | None = None,

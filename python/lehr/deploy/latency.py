@@ -73,14 +73,15 @@ class LatencyPlan:
         )
 
     def final(self) -> LatencyPlan:
-        """The plan of one round of a final: as strict with limits, but shorter, since rounds are repeated in other
-        processes, where more of the variation is, and since the final repeats what was disturbed itself.
+        """The plan of one round of a final: as strict with limits, but as short as a search's: rounds are repeated in
+        other processes, where more of the variation is, and the final repeats what was disturbed itself.
         """
         strict = self.strict()
         return replace(
             strict,
-            least_s=2 * self.least_s,
-            enough_s=2 * self.least_s,
+            precision=self.precision,
+            least_s=self.least_s,
+            enough_s=self.enough_s,
             retries=0,
         )
 

@@ -67,15 +67,23 @@ def without_unable(
                     name,
                     value,
                 )
-                where = f" for {', '.join(dict.fromkeys(model for model, _ in found))}"
+                where = _where(found, unable)
         except OptionError:
             continue  # nothing would be left: let its trial tell
         why, *others = dict.fromkeys(found.values())
-        if others:
+        if others and " for " not in where:
             first = next(iter(found))[0]
             why += f" (of {first}; likewise of {', '.join(_others(found, first))})"
         notes.append(f"{value} is left out{where}: {why}.")
     return space, tuple(notes)
+
+
+def _where(found: Mapping[tuple[str, str], str], unable: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of which backend a choice is left out, or for which models."""
+    models, backends = (list(dict.fromkeys(names)) for names in zip(*found, strict=True))
+    if all((model, backend) in found for model in unable for backend in backends):
+        return f" of {', '.join(backends)}"
+    return f" for {', '.join(models)}"
 
 
 def _others(found: Mapping[tuple[str, str], str], first: str) -> list[str]:

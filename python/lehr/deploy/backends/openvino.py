@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,13 +51,13 @@ class OpenVino:
 
     name = "openvino"
     accepts = ("onnx",)
-    preload = ("numpy", "openvino")
+    preload = ("numpy", "lehr.deploy.backends._openvino")
     environment: Mapping[str, str] = MappingProxyType({})
 
     def available(self) -> Availability:
         """Whether openvino is there, loads, and offers the CPU."""
         try:
-            import openvino
+            from lehr.deploy.backends._openvino import openvino
         except ModuleNotFoundError as error:
             return Availability(False, f"{error.name} is not installed: pip install 'lehr[openvino]'")
         except Exception as error:
@@ -106,15 +107,20 @@ class OpenVino:
         return Share(tuple(variables), default, tuple(forbid))
 
     def unable(self, model: Model) -> dict[str, str]:
-        """Precisions that this CPU does not compute in: OpenVINO would take the word and do something else."""
-        import openvino
+        """Precisions that this CPU does not compute in, for which OpenVINO would take the word and do something else;
+        and the recipe of NNCF where that is not installed.
+        """
+        from lehr.deploy.backends._openvino import openvino
 
         offered = openvino.Core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
-        return {
-            f"inference_precision={name}": f"this CPU does not compute in {name} by OpenVINO"
+        found = {
+            f"inference_precision={name}": f"OpenVINO does not compute in {name} on this CPU"
             for name, word in _CAPABILITIES.items()
             if word not in offered
         }
+        if importlib.util.find_spec("nncf") is None:
+            found[f"quantization={INT8}"] = "nncf is not installed: pip install 'lehr[openvino]'"
+        return found
 
     def prepare_key(self, config: Config) -> str:
         """The recipe."""
@@ -127,7 +133,7 @@ class OpenVino:
             MissingPackageError: the recipe needs nncf, which is not installed.
             Exception: what OpenVINO or NNCF raised.
         """
-        import openvino
+        from lehr.deploy.backends._openvino import openvino
 
         made = openvino.convert_model(str(model.path))
         if self.prepare_key(config) == INT8:
@@ -157,7 +163,7 @@ class OpenVino:
 
     def open(self, artefact: Path, options: Mapping[str, Any]) -> OpenVinoSession:
         """Compile the file; device, precision, threads and streams must be those asked for."""
-        import openvino
+        from lehr.deploy.backends._openvino import openvino
 
         given = dict(options)
         if "CACHE_DIR" in given:
@@ -201,7 +207,7 @@ class OpenVinoSession:
 
     def bind(self, inputs: Feed) -> None:
         """Hold the arrays themselves, without a copy where they are in C order."""
-        import openvino
+        from lehr.deploy.backends._openvino import openvino
 
         self._held = contiguous(inputs)
         for name, array in self._held.items():
@@ -230,6 +236,8 @@ class OpenVinoSession:
 
 def _quantized(model: Any, calibration: Batches) -> Any:
     """Post-training quantisation by NNCF on what recipes calibrate with."""
+    import lehr.deploy.backends._openvino  # noqa: F401  (NNCF has telemetry too)
+
     try:
         import nncf
     except ModuleNotFoundError as error:
