@@ -69,6 +69,17 @@ void bind_history(py::module_& m) {
           },
           py::arg("trial"))
       .def("events", &events)
+      // (trial, names of variables) of each rule
+      .def("rules",
+           [](const Optimizer& self) {
+             py::list list;
+             for (const Optimizer::Rule& rule : self.rules()) {
+               py::list names;
+               for (const std::size_t i : rule.variables) names.append(self.space().variable(i).name);
+               list.append(py::make_tuple(rule.trial, names));
+             }
+             return list;
+           })
       .def("__len__", [](const Optimizer& self) { return self.history().size(); })
       .def_property_readonly("best", [](const Optimizer& self) { return self.history().best(); });
 }

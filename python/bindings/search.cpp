@@ -8,6 +8,7 @@
 
 #include "bind.hpp"
 #include "convert.hpp"
+#include "lehr/base/error.hpp"
 #include "lehr/estimators/gpu/gpu.hpp"
 #include "lehr/search/optimizer.hpp"
 #include "named.hpp"
@@ -110,6 +111,18 @@ void bind_search(py::module_& m) {
           "enqueue",
           [](Optimizer& self, const py::dict& config) { self.enqueue(from_dict(self.space(), config)); },
           py::arg("config"))
+      .def(
+          "rule_out",
+          [](Optimizer& self, std::size_t trial, const std::vector<std::string>& variables) {
+            std::vector<std::size_t> chosen;
+            for (const std::string& name : variables) {
+              const std::optional<std::size_t> found = self.space().find(name);
+              if (!found) throw OptionError("the space has no variable '" + name + "' to rule out by");
+              chosen.push_back(*found);
+            }
+            self.rule_out(trial, std::move(chosen));
+          },
+          py::arg("trial"), py::arg("variables"))
       .def_property_readonly("phase", &Optimizer::phase)
       .def_property_readonly("stage", &Optimizer::stage)
       .def_property_readonly("temperature", &Optimizer::temperature)

@@ -50,6 +50,17 @@ def overrides(options: Any) -> dict[str, float]:
     return {str(name): real(f"option {name!r}", value) for name, value in options.items()}
 
 
+def names_among(what: str, given: Any, known: Sequence[str]) -> list[str]:
+    """Some of the known names, at least one. Raises OptionError."""
+    names = [] if isinstance(given, (str, bytes)) or not isinstance(given, Iterable) else list(given)
+    if not names:
+        raise OptionError(f"{what} is {given!r}; give a list of names out of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise OptionError(f"{what} has {name!r}; there are {', '.join(known)}")
+    return names
+
+
 def flag(what: str, value: Any) -> bool:
     """True or False, also NumPy's."""
     if isinstance(value, (bool, np.bool_)):

@@ -39,6 +39,7 @@ def state_of(core: _core.Optimizer, space: Space, options: Mapping[str, float]) 
         "options": options,
         **({"learned": taught} if (taught := learned(core)) else {}),
         "events": events(core),
+        **({"ruled_out": rules} if (rules := [list(rule) for rule in core.rules()]) else {}),
         "queue": core.queue(),
     }
 
@@ -81,6 +82,12 @@ def replay(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
         seconds, objective_sem, metrics_sem = [*more, None, None, None][:3]
         errors = None if len(more) < 2 else (_number(objective_sem), _numbers(metrics_sem or ()))
         core.tell(number, outcome, _number(objective), _numbers(measured), _number(seconds), errors)
+
+
+def rule_out(core: _core.Optimizer, rules: Sequence[Sequence[Any]]) -> None:
+    """Repeat what was ruled out, as ``[trial, names of variables]``, on a search that was told these trials."""
+    for number, names in rules:
+        core.rule_out(number, names)
 
 
 def learned(core: _core.Optimizer) -> list[list[Any]]:

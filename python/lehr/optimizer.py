@@ -14,6 +14,7 @@ from lehr._checks import (
     configuration,
     configurations,
     flag,
+    names_among,
     overrides,
     seed_number,
     trial_number,
@@ -119,7 +120,7 @@ class Optimizer:
         """The next trial to evaluate. It stays pending until told; any number may be pending at once.
 
         Raises:
-            ExhaustedError: every configuration of a finite space has been evaluated or is pending.
+            ExhaustedError: every configuration of a finite space has been evaluated, is pending or is ruled out.
             DeviceError: the search scores on a GPU that failed.
         """
         return Trial(*self._core.ask())
@@ -231,6 +232,22 @@ class Optimizer:
             ConfigurationError: `config` is not legal in the space.
         """
         self._core.enqueue(configuration(config))
+
+    def rule_out(self, trial: Trial | int, variables: Iterable[str]) -> None:
+        """Propose nothing any more that agrees with a finished trial on these variables: it would end as that trial
+        did, whatever else is chosen. Saved with the search; `enqueue` still asks for anything.
+
+        Args:
+            trial: the trial, or its number. It has been told.
+            variables: names of variables of the space, at least one. Where one was inactive in the trial, only
+                configurations in which it is inactive agree.
+
+        Raises:
+            ResultError: the trial is unknown, or not told yet.
+            OptionError: no variable is named, or one that the space does not have.
+        """
+        number = trial.number if isinstance(trial, Trial) else trial_number(trial)
+        self._core.rule_out(number, names_among("variables", variables, self.space.names))
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
@@ -351,6 +368,7 @@ class Optimizer:
             optimizer = cls(Space.from_json(json.dumps(state["space"])), **_saved.arguments(state))
             _saved.teach(optimizer._core, state.get("learned", ()))
             _saved.replay(optimizer._core, state["events"])
+            _saved.rule_out(optimizer._core, state.get("ruled_out", ()))
             for config in state["queue"]:
                 optimizer.enqueue(config)
         except (LookupError, OverflowError, TypeError, ValueError) as error:

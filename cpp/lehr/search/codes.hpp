@@ -9,9 +9,10 @@
 
 namespace lehr {
 
+inline bool same_code(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
 inline bool same_codes(std::span<const double> a, std::span<const double> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_code);
 }
 
 inline std::uint64_t hash_codes(std::span<const double> codes) {

@@ -1,4 +1,5 @@
-// Which configurations have been evaluated or are being evaluated, so that none is proposed twice.
+// Which configurations have been evaluated or are being evaluated, or are ruled out, so that none is proposed
+// twice.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +16,16 @@ namespace lehr {
 
 class EvaluatedSet {
  public:
-  // With `repeats` allowed nothing ever counts as evaluated.
+  // With `repeats` allowed nothing ever counts as evaluated, save what is ruled out.
   EvaluatedSet(const Space& space, const History& history, bool repeats);
 
   void add(std::size_t trial);  // a trial of the history
   // A trial that is known by the variables it looked at, NaN elsewhere: whatever agrees with it on these
   // counts as evaluated. A trial that looked at nothing says nothing.
   void add_partial(std::size_t trial);
+  // Whatever agrees with the trial on these variables, of which there is at least one, would end as it did:
+  // it counts as evaluated, with repeats too.
+  void rule_out(std::size_t trial, std::vector<std::size_t> variables);
   bool contains(std::span<const double> codes) const;
   bool repeats() const { return repeats_; }
 
@@ -52,20 +56,24 @@ class EvaluatedSet {
 
  private:
   Configuration draw_remaining(Rng& rng) const;
-  bool agrees_with_partial(std::span<const double> codes) const;
+
+  // Trials by the variables on which a configuration is compared with them.
+  struct Pattern {
+    std::vector<std::size_t> variables;
+    HashIndex trials;
+  };
+  void add(std::vector<Pattern>& patterns, std::vector<std::size_t> variables, std::size_t trial);
+  bool agrees(const std::vector<Pattern>& patterns, std::span<const double> codes) const;
+  void select(const Pattern& pattern, std::span<const double> codes) const;
 
   const Space* space_;
   const History* history_;
   bool repeats_;
   bool continuous_;
   HashIndex trials_;
-  // Partial trials by the variables they looked at: there are as many patterns as branches were taken.
-  struct Pattern {
-    std::vector<std::size_t> variables;
-    HashIndex trials;
-  };
-  std::vector<Pattern> patterns_;
-  mutable std::vector<double> looked_at_;
+  std::vector<Pattern> partial_;  // as many as branches were taken
+  std::vector<Pattern> ruled_out_;
+  mutable std::vector<double> selected_;
 };
 
 }  // namespace lehr

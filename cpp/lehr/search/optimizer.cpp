@@ -84,13 +84,17 @@ std::size_t Optimizer::replay_ask(const Configuration& configuration, Origin ori
   return remember_ask(configuration, origin);
 }
 
-void Optimizer::check_pending(std::size_t trial) const {
+void Optimizer::check_asked(std::size_t trial) const {
   if (trial >= history_->size()) {
     throw ResultError("trial " + std::to_string(trial) + " is unknown; " +
                       (history_->size() == 0
                            ? std::string("nothing has been asked yet")
                            : "trials 0 to " + std::to_string(history_->size() - 1) + " were asked"));
   }
+}
+
+void Optimizer::check_pending(std::size_t trial) const {
+  check_asked(trial);
   if (history_->standing(trial) != Standing::pending) {
     throw ResultError("trial " + std::to_string(trial) + " was told already (" +
                       text(history_->outcome(trial)) + "); a result can be told once");
@@ -131,6 +135,20 @@ std::size_t Optimizer::add(const Configuration& configuration, const Result& res
   const std::size_t trial = remember_ask(configuration, Origin::added);
   tell(trial, result);
   return trial;
+}
+
+void Optimizer::rule_out(std::size_t trial, std::vector<std::size_t> variables) {
+  check_asked(trial);
+  if (history_->standing(trial) == Standing::pending) {
+    throw ResultError("trial " + std::to_string(trial) +
+                      " is not told yet; what would end as it did is ruled out once it has ended");
+  }
+  std::sort(variables.begin(), variables.end());
+  variables.erase(std::unique(variables.begin(), variables.end()), variables.end());
+  if (variables.empty() || variables.back() >= space_->size())
+    throw OptionError("name at least one variable of the space; without any, everything would be ruled out");
+  evaluated_->rule_out(trial, variables);
+  rules_.push_back({trial, std::move(variables)});
 }
 
 void Optimizer::learn(std::vector<PriorObservation> results) {
@@ -213,6 +231,18 @@ std::string Optimizer::explain() const {
       ": " + std::to_string(finished) + " trials told, " + std::to_string(history_->feasible()) + " feasible";
   if (history_->pending() > 0) words += ", " + std::to_string(history_->pending()) + " pending";
   words += ". " + searcher_->explain();
+  for (const Rule& rule : rules_) {
+    words += "\n- Ruled out, because trial " + std::to_string(rule.trial) + " settles it: ";
+    for (const std::size_t i : rule.variables) {
+      const Variable& variable = space_->variable(i);
+      const double code = history_->codes(rule.trial)[i];
+      if (i != rule.variables.front()) words += ", ";
+      words += variable.name;
+      words += '=';
+      words += std::isnan(code) ? "inactive" : text(variable.decode(code));
+    }
+    words += ".";
+  }
   if (!queue_.empty())
     words += "\n- " + std::to_string(queue_.size()) + " enqueued configurations come first.";
   return words;

@@ -46,6 +46,15 @@ class Optimizer {
   Proposal propose(std::uint64_t seed, std::uint64_t stream);
   // A result from elsewhere.
   std::size_t add(const Configuration& configuration, const Result& result);
+  // Every configuration that agrees with a told trial on these variables would end as it did: the search
+  // proposes none of them any more. Throws ResultError for the trial, OptionError for no or unknown
+  // variables.
+  void rule_out(std::size_t trial, std::vector<std::size_t> variables);
+  struct Rule {
+    std::size_t trial;
+    std::vector<std::size_t> variables;
+  };
+  const std::vector<Rule>& rules() const { return rules_; }
   // Results of another search over the same space, on another device say: a prior that fades as soon as this
   // search disagrees. Before the first trial; throws OptionError later, and for methods that cannot learn.
   void learn(std::vector<PriorObservation> results);
@@ -80,6 +89,7 @@ class Optimizer {
   void use(Device device, std::shared_ptr<gpu::Gpu> gpu);
 
  private:
+  void check_asked(std::size_t trial) const;
   void check_pending(std::size_t trial) const;
   void check_result(std::size_t trial, const Result& result) const;
   TpeSearch& tpe() const;
@@ -93,6 +103,7 @@ class Optimizer {
   std::deque<Configuration> queue_;
   std::vector<Event> events_;
   std::vector<PriorObservation> learned_;
+  std::vector<Rule> rules_;
 };
 
 }  // namespace lehr

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "lehr/base/error.hpp"
+#include "lehr/search/codes.hpp"
 
 namespace lehr {
 namespace {
@@ -41,21 +42,23 @@ std::span<const double> GridSearch::point(std::size_t k) const {
 
 Proposal GridSearch::propose(Rng&) {
   if (count_ == 0) build();
-  // Without repeats a point may have been evaluated already (added, enqueued); with repeats each is still
-  // visited once.
+  // With repeats each point is still visited once; without, it may have been evaluated already (added,
+  // enqueued).
   if (context_.evaluated.repeats()) {
     cursor_ = 0;
     for (std::size_t trial = 0; trial < context_.history.size(); ++trial) {
-      cursor_ += context_.history.origin(trial) == Origin::grid ? 1 : 0;
+      if (context_.history.origin(trial) != Origin::grid) continue;
+      // Points between two that were visited were ruled out then.
+      while (cursor_ < count_ && !same_codes(point(cursor_), context_.history.codes(trial))) ++cursor_;
+      if (cursor_ < count_) ++cursor_;
     }
-  } else {
-    while (cursor_ < count_ && context_.evaluated.contains(point(cursor_))) ++cursor_;
   }
+  while (cursor_ < count_ && context_.evaluated.contains(point(cursor_))) ++cursor_;
   if (cursor_ >= count_) {
     throw ExhaustedError(
         "all " + std::to_string(count_) +
-        " points of the grid have been evaluated or are being evaluated; raise grid_resolution for a "
-        "finer grid, or use another method");
+        " points of the grid have been evaluated, are being evaluated or are ruled out; raise "
+        "grid_resolution for a finer grid, or use another method");
   }
   const std::span<const double> codes = point(cursor_);
   return {{codes.begin(), codes.end()}, Origin::grid};

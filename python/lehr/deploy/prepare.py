@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,12 +50,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why ``what`` (a recipe of a backend) could not be made; ``evidence`` as in :class:`lehr.supervise.Ending`."""
+    """Why ``what`` (a recipe of a backend) could not be made; ``evidence`` as in :class:`lehr.supervise.Ending`.
+
+    ``settled_by`` names the variables that decided it: whatever agrees on them cannot be made either.
+    """
 
     what: str
     outcome: str
     reason: str
     evidence: dict[str, Any]
+    settled_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

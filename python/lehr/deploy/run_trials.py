@@ -9,7 +9,7 @@ from lehr.deploy.evaluate import Evaluator, preload
 from lehr.deploy.prepare import Failure
 from lehr.deploy.stage import Opened, Stage
 from lehr.deploy.twins import is_as_given, taken_over, twin_of
-from lehr.study.executor import Evaluate, Job
+from lehr.study.executor import SETTLED_BY, Evaluate, Job
 from lehr.supervise import Ending
 from lehr.supervise.supervisor import Supervisor
 
@@ -60,7 +60,12 @@ class DeploymentExecutor:
 
 
 def _failed(failure: Failure, earlier: Sequence[StudyTrial]) -> Ending:
-    evidence: dict[str, Any] = {**failure.evidence, "reason": failure.reason, "prepared": False}
+    evidence: dict[str, Any] = {
+        **failure.evidence,
+        "reason": failure.reason,
+        "prepared": False,
+        SETTLED_BY: list(failure.settled_by),
+    }
     evidence.pop("cost_seconds", None)
     evidence.setdefault("signature", f"preparation: {failure.what}")
     same = (

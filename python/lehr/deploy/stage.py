@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from lehr.deploy.models import OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
 from lehr.deploy.rebuilding import as_plain, rebuilt
+from lehr.deploy.recipe_failures import shaping, with_other_options
 from lehr.deploy.scoring import ItemScores, Score, Scorer
 from lehr.deploy.shapes import Axes
 from lehr.deploy.signature import describe
@@ -38,6 +39,7 @@ from lehr.deploy.times import PREPARE_S, accuracy_time_s
 from lehr.deploy.user_metric import Function, UserMetric
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError
+from lehr.trial import Cause
 
 if TYPE_CHECKING:
     from lehr.deploy.evaluate import Evaluator
@@ -163,7 +165,7 @@ class Stage:
         return self._open("the bundled zoo", None, {"zoo": variant}, None)
 
     def prepare(self, opened: Opened, config: Mapping[str, Any]) -> Prepared | Failure:
-        """What a configuration needs, made now where it is not there; a failure is kept and not tried again.
+        """What a configuration needs, made now where it is not there; a failure of its own is kept and not tried again.
 
         Call it before the configuration's trial starts.
         """
@@ -172,6 +174,22 @@ class Stage:
         folder = ModelFolder.of(self.workdir, model, opened.source, opened.metric)
         if (found := folder.find(model, runtime, config)) is not None:
             return found
+        failure = self._make(folder, model, runtime, config)
+        if failure is not None and failure.evidence.get("cause") in (Cause.KILLED, Cause.HELPER):
+            return failure  # from outside, which says nothing about the recipe
+        if failure is not None:
+            settled_by = self._settled_by(failure, folder, model, runtime, config)
+            _keep_failure(
+                folder.made(runtime.name, runtime.prepare_key(config)),
+                replace(failure, settled_by=settled_by),
+            )
+        made = folder.find(model, runtime, config)
+        assert made is not None
+        return made
+
+    def _make(
+        self, folder: ModelFolder, model: OnnxModel, runtime: Backend, config: Mapping[str, Any]
+    ) -> Failure | None:
         request = {
             "model": as_plain(model),
             "backend": runtime.name,
@@ -179,13 +197,29 @@ class Stage:
             "folder": str(folder.path),
         }
         ending = self._run(_make, request)
-        if ending.outcome != "ok":
-            key = runtime.prepare_key(config)
-            failure = Failure(f"{key} by {runtime.name}", ending.outcome, self._why(ending), ending.evidence)
-            _keep_failure(folder.made(runtime.name, key), failure)
-        made = folder.find(model, runtime, config)
-        assert made is not None
-        return made
+        if ending.outcome == "ok":
+            return None
+        what = f"{runtime.prepare_key(config)} by {runtime.name}"
+        return Failure(what, ending.outcome, self._why(ending), ending.evidence)
+
+    def _settled_by(
+        self,
+        failure: Failure,
+        folder: ModelFolder,
+        model: OnnxModel,
+        runtime: Backend,
+        config: Mapping[str, Any],
+    ) -> tuple[str, ...]:
+        """What the failure depends on. Where the recipe has options of its own, it is tried with others: one that fails
+        in the same way whatever these are is not worth a trial for each.
+        """
+        shape = shaping(runtime, config)
+        other, options = with_other_options(runtime, model, config)
+        if failure.outcome != "crashed" or not options or folder.find(model, runtime, other) is not None:
+            return shape
+        again = self._make(folder, model, runtime, other)
+        same = again is not None and _kind(again) == _kind(failure)
+        return tuple(name for name in shape if not same or name not in options)
 
     def _open(self, name: str, data: Data, asked: dict[str, Any], metric: UserMetric | None) -> Opened:
         request = {
@@ -401,6 +435,10 @@ def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], 
         _write_json(part / RECORD, record)
 
     save_folder(place, fill)
+
+
+def _kind(failure: Failure) -> object:
+    return failure.outcome, failure.evidence.get("signature", failure.reason)
 
 
 def _keep_failure(place: Path, failure: Failure) -> None:

@@ -21,6 +21,8 @@ Evaluate = Callable[[dict[str, Any]], Mapping[str, Any] | float]
 Preload = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 #: The device that a trial uses, perhaps chosen by configuration.
 Device = str | Callable[[dict[str, Any]], str | None] | None
+#: The evidence that names the variables which settled a failure (:meth:`Executor.run`).
+SETTLED_BY = "settled_by"
 #: Threads for numeric libraries, perhaps chosen by configuration.
 Threads = int | Callable[[dict[str, Any]], int | None] | None
 
@@ -49,7 +51,9 @@ class Executor(Protocol):
 
         A failed evaluation is an :class:`lehr.Ending`, never an exception. Its evidence holds ``peak_memory_mb``
         where the executor knows the peak of the whole process tree, ``cause`` (:class:`lehr.trial.Cause`) where it
-        knows that, and ``entered: False`` where what failed was not the evaluation but what comes before it.
+        knows that, and ``entered: False`` where what failed was not the evaluation but what comes before it. A failure
+        that is the same whatever else is chosen may name as ``settled_by`` the variables that it depends on: the search
+        then proposes nothing more that agrees with the trial on these (:meth:`lehr.Optimizer.rule_out`).
 
         Raises:
             IsolationError: nothing can be run here.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lehr.optimizer import Optimizer
 from lehr.study.definition import Definition
 from lehr.study.early import IN_A_ROW, EarlyEnd
+from lehr.study.executor import SETTLED_BY
 from lehr.study.stored import StoredTrial
 from lehr.study.trial import StudyTrial
 from lehr.trial import Trial
@@ -64,6 +65,8 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial) -> None:
     outcome = trial.outcome or "crashed"  # a finished trial has one
     if outcome not in ("ok", "early_stopped"):
         optimizer.tell(handle, outcome=outcome, seconds=trial.seconds)
+        if settled_by := _settled_by(optimizer, trial):
+            optimizer.rule_out(handle, settled_by)
         return
     metrics, (objective_sem, errors) = trial.judged.effective, trial.told_errors
     told = {name: error for name, error in errors.items() if name in metrics}
@@ -76,3 +79,9 @@ def tell(optimizer: Optimizer, handle: Trial, trial: StudyTrial) -> None:
         objective_sem=objective_sem,
         metrics_sem=told or None,
     )
+
+
+def _settled_by(optimizer: Optimizer, trial: StudyTrial) -> list[str]:
+    """The variables of the space that settled the trial's failure, as the executor says; others do not concern it."""
+    named = trial.evidence.get(SETTLED_BY)
+    return [name for name in optimizer.space.names if name in named] if isinstance(named, list) else []

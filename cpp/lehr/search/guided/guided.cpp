@@ -243,6 +243,7 @@ bool GuidedSearch::covers() {
 bool GuidedSearch::deserves_trial(std::size_t i) const {
   const GuidedOptions& options = context_.options.guided;
   if (!anything_ran_) return true;
+  if (acquisition(i) == -infinite) return false;  // covers none: they may all be ruled out
   std::size_t fewest = options.give_up_after;
   coverage_.for_values(candidates_.row(i), [&](std::size_t value) {
     if (is_wanted_[value]) fewest = std::min(fewest, coverage_.failed(value));
