@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lehr._printable import printable
+
 
 class LehrError(Exception):
-    """Any error that lehr raises on purpose."""
+    """Any error that lehr raises on purpose.
+
+    Its text may quote files and names of others. As a string, and so in a traceback, what could command a terminal is
+    written out; ``args`` hold the text as it is.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), lines=True)
 
 
 class SpaceError(LehrError, ValueError):

@@ -20,6 +20,7 @@ from lehr._checks import (
     trial_number,
     whole,
 )
+from lehr._printable import printable
 from lehr._record import errors_of, trial_of
 from lehr._told import NOT_TOLD, ResultReader, cost
 from lehr._transfer import Searched, results_of
@@ -304,7 +305,7 @@ class Optimizer:
 
     def explain(self) -> str:
         """What the search is doing now and why, in words."""
-        return self._core.explain()
+        return printable(self._core.explain(), lines=True)
 
     def split(self) -> tuple[list[int], list[int]]:
         """Trial numbers that TPE counts as better (below) and the rest (above), each ascending.

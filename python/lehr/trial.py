@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from lehr._printable import printable
+
 Outcome = Literal["ok", "crashed", "timeout", "oom", "early_stopped"]
 #: Of a configuration in a trial's repr, so that it fits two lines.
 _SHOWN_CHARS = 100
@@ -97,4 +99,4 @@ class Trial:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
         if len(settings) > _SHOWN_CHARS:
             settings = f"{settings[: _SHOWN_CHARS - 3]}..."
-        return f"<lehr.{type(self).__name__} {self.number}: {ended}{value}{held}; {settings}>"
+        return printable(f"<lehr.{type(self).__name__} {self.number}: {ended}{value}{held}; {settings}>")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr._files import UNFINISHED, write_whole
+from lehr._printable import printable
 from lehr.deploy import best as best_file
 from lehr.deploy.backend import RanOn, Session
 from lehr.deploy.backends import find_backend
@@ -170,7 +171,7 @@ class Deployed:
     def __repr__(self) -> str:
         state = "closed" if self._session is None else "ready"
         settings = ", ".join(f"{name}={value}" for name, value in self.best.config.items())
-        return f"<lehr.Deployed {state}: {settings}>"
+        return printable(f"<lehr.Deployed {state}: {settings}>")
 
     def _open(self) -> Session:
         if self._session is None:

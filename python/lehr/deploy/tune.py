@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lehr._printable import printable
 from lehr.deploy import ship
 from lehr.deploy.best import Best, Figures
 from lehr.deploy.machine import RUNTIMES, describe_machine, environment
@@ -93,7 +94,7 @@ class Tuned:
         if self.disturbed is not None:
             lines.append(disturbance(self.disturbed))
         lines += [f"{name} cannot run here: {reason}" for name, reason in self.unavailable.items()]
-        return "\n".join([*lines, self.study.explain()])
+        return printable("\n".join([*lines, self.study.explain()]), lines=True)
 
     def best(self) -> Best:
         """What best.json says, yet without the model file.
@@ -150,7 +151,7 @@ class Tuned:
             return f"<lehr.Tuned: nothing met the limits in {len(self.study)} trials>"
         value = self.metrics.get(self.objective.metric)
         settings = ", ".join(f"{name}={entry}" for name, entry in self.config.items())
-        return f"<lehr.Tuned: {settings}; {self.objective.metric} {value:g}>"
+        return printable(f"<lehr.Tuned: {settings}; {self.objective.metric} {value:g}>")
 
 
 def disturbance(found: Mapping[str, Any]) -> str:

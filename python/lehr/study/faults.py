@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lehr._printable import printable
 from lehr.space import Space
 from lehr.trial import Trial
 from lehr.variables import Categorical
@@ -39,6 +40,9 @@ class EnvironmentFault:
     @property
     def message(self) -> str:
         """The fault in one sentence, and what to do."""
+        return printable(self._sentence())
+
+    def _sentence(self) -> str:
         count = f"({self.failures} of {self.failures} trials)"
         if self.variable is None:
             return f"Every trial fails alike on this machine: {self.error} {count}. Fix it before going on."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lehr._checks import whole
+from lehr._printable import printable
 from lehr.errors import LehrError, StorageError
 from lehr.limits import Limit
 from lehr.space import Space
@@ -244,7 +245,7 @@ class Study:
             if not one.held and (best is None or one.trial != best.number)
         ]
         lines += [fault.message for fault in self.faults]
-        return "\n".join([*lines, self._optimizer().explain()])
+        return printable("\n".join([*lines, self._optimizer().explain()]), lines=True)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per trial: number, outcome, feasible, objective, violation, seconds, ``config.*`` and
