@@ -115,11 +115,6 @@ def teach(core: _core.Optimizer, recorded: Sequence[Sequence[Any]]) -> None:
         core.learn(results)
 
 
-def refuse(constant: str) -> None:
-    """For ``NaN`` and ``Infinity``, which JSON has not."""
-    raise ValueError(f"{constant} is no number of a saved search")
-
-
 def check_format(state: Any) -> None:
     """Raises LehrError unless this is a saved search of a version that we read."""
     if not isinstance(state, Mapping) or state.get("format") != FORMAT:

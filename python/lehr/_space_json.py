@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any
 
+from lehr._numbers import finite_json
 from lehr.conditions import MAX_DEPTH, All, Any_, Comparison, Condition, ConditionError, Membership, Not
 from lehr.errors import SpaceError
 from lehr.variables import Categorical, Float, Int, Ordinal, Variable
@@ -71,15 +72,11 @@ def _parsed(text: str | bytes) -> Any:
     if not isinstance(text, (str, bytes)):
         raise SpaceError(f"The JSON form of a space must be a str, not {type(text).__name__}.")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return finite_json(text)
     except RecursionError:
         raise SpaceError("The JSON form of this space is nested too deeply.") from None
     except ValueError as error:  # of the parser, of the decoder, or of an int with too many digits
         raise SpaceError(f"The JSON form of this space cannot be read: {error}.") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _variable_to_json(variable: Variable) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from lehr._checks import (
     trial_number,
     whole,
 )
+from lehr._numbers import finite_json
 from lehr._printable import printable
 from lehr._record import errors_of, trial_of
 from lehr._told import NOT_TOLD, ResultReader, cost
@@ -389,7 +390,7 @@ class Optimizer:
             LehrError: the text is not a saved search.
         """
         try:
-            state = json.loads(text, parse_constant=_saved.refuse)
+            state = finite_json(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise LehrError(f"this is not a saved lehr search: {error}") from error
         return cls.from_state(state)

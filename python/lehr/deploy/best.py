@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lehr._files import write_whole
+from lehr._numbers import finite_json
 from lehr.deploy.objective import Objective
 from lehr.errors import DeploymentError, StorageError
 from lehr.limits import Judgement, Limit
@@ -168,11 +169,13 @@ def read(path: Path) -> Best:
             raise DeploymentError(
                 f"{path} is too large for a best.json of lehr ({path.stat().st_size} bytes)"
             )
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = finite_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DeploymentError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DeploymentError(f"{path} is not JSON: give the best.json that lehr tune wrote") from error
+    except ValueError as error:
+        raise DeploymentError(f"{path} is damaged: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DeploymentError(f"{path} was not written by lehr tune: it has no format '{FORMAT}'")
     version = document.get("version")
