@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lehr.deploy.batch import Call, Feed
 from lehr.deploy.class_scores import are_class_scores
+from lehr.deploy.native_path import native_path
 from lehr.deploy.scoring import broken_items, varies
 from lehr.deploy.shapes import Axes, check_given, fed, known_ranks
 from lehr.deploy.signature import Dim, InputSpec, OutputSpec, Signature, first_sentence, read_signature
@@ -116,7 +117,7 @@ def quiet_session(path: Path, options: Any = None) -> Any:
     onnxruntime.set_default_logger_severity(4)
     options = options or onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(native_path(path), options, providers=["CPUExecutionProvider"])
 
 
 def _session(path: Path) -> Any:

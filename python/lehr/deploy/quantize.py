@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.deploy.native_path import native_path
 from lehr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _fp16_proto(path: Path, opset: int | None = None) -> tuple[Any, Any]:
     from onnx import version_converter
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    proto = onnx.load(str(path))
+    proto = onnx.load(native_path(path))
     declared = max(
         (entry.version for entry in proto.opset_import if entry.domain in {"", "ai.onnx"}), default=0
     )
@@ -289,7 +290,7 @@ def _int4_weights(task: _Task, target: Path) -> bool:
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.quantization.onnx_model import ONNXModel
 
-    model = ONNXModel(onnx.load(str(task.model.path)))
+    model = ONNXModel(onnx.load(native_path(task.model.path)))
     before = _operators(model.model)["MatMulNBits"]
     model.replace_gemm_with_matmul()
     quantizer = MatMulNBitsQuantizer(model.model, bits=4, block_size=_BLOCK, is_symmetric=True)
@@ -314,9 +315,9 @@ def _prepared(task: _Task) -> Path:
 
     prepared = task.folder / "prepared.onnx"
     try:
-        quant_pre_process(str(task.model.path), str(prepared), skip_symbolic_shape=True)
+        quant_pre_process(native_path(task.model.path), native_path(prepared), skip_symbolic_shape=True)
     except Exception:  # advice only: quantisation itself will say what is wrong
-        return task.model.path
+        return Path(native_path(task.model.path))
     return prepared
 
 

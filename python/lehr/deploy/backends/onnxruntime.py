@@ -24,6 +24,7 @@ from lehr.deploy.backend import (
     thread_ids,
     working_threads,
 )
+from lehr.deploy.native_path import native_path
 from lehr.deploy.quantize import AS_IS, CALIBRATIONS, RECIPES, quantize, recipe_key
 from lehr.errors import RanElsewhereError
 
@@ -163,7 +164,7 @@ class OnnxRuntime:
         made = _session_options(options)
         made.log_severity_level = 4
         before = thread_ids()
-        session = onnxruntime.InferenceSession(str(artefact), made, providers=options["providers"])
+        session = onnxruntime.InferenceSession(native_path(artefact), made, providers=options["providers"])
         threads = working_threads(before, thread_ids())
         providers = session.get_providers()
         if providers != options["providers"]:
