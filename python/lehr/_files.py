@@ -65,6 +65,31 @@ def open_plain(path: Path, flags: int) -> int:
     raise NotPlainError(errno.EINVAL, "it is no plain file", str(path))
 
 
+def open_given(path: Path) -> int:
+    """A descriptor to read a file that a user named, closed on exec: a link is followed, and leads to a plain file.
+
+    Raises:
+        NotPlainError: it is a pipe, a device or a folder, which could hang or fill whoever reads it.
+        OSError: it cannot be opened.
+    """
+    descriptor = -1
+    found = os.stat(path)  # before it is opened: opening a device may do something
+    if stat.S_ISREG(found.st_mode):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            return descriptor
+        os.close(descriptor)
+    what = _KINDS.get(stat.S_IFMT(found.st_mode), "no file")
+    raise NotPlainError(errno.EINVAL, f"it is {what}", str(path))
+
+
+def read_given(path: Path) -> bytes:
+    """The contents of a file that a user named. Raises as :func:`open_given`."""
+    with os.fdopen(open_given(path), "rb") as file:
+        return file.read()
+
+
 def read_plain(path: Path) -> bytes:
     """The contents of a plain file. Raises as :func:`open_plain`."""
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:

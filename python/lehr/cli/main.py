@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -32,6 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(int(code))
 
 
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
 def _guarded(arguments: list[str]) -> int:
     json = "--json" in arguments
     try:
@@ -45,6 +54,8 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if not error.filename and _is_folder_gone():
+            return _failed("the working folder is gone: go to another one", Exit.MACHINE, json)
         where = f" {error.filename}" if error.filename else ""
         return _failed(f"cannot read or write{where}: {error.strerror or error}", Exit.MACHINE, json)
     except KeyboardInterrupt:

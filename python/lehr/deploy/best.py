@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lehr._files import write_whole
+from lehr._files import read_given, write_whole
 from lehr._numbers import finite_json
 from lehr.deploy.objective import Objective
 from lehr.errors import DeploymentError, StorageError
@@ -169,7 +169,7 @@ def read(path: Path) -> Best:
             raise DeploymentError(
                 f"{path} is too large for a best.json of lehr ({path.stat().st_size} bytes)"
             )
-        document = finite_json(path.read_text(encoding="utf-8"))
+        document = finite_json(read_given(path).decode())
     except OSError as error:
         raise DeploymentError(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -183,7 +183,7 @@ def read(path: Path) -> Best:
         raise DeploymentError(f"{path} is damaged: version is {version!r:.60}")
     if version > VERSION:
         raise DeploymentError(
-            f"{path} has version {version} of the format, and this lehr reads up to {VERSION}: upgrade lehr"
+            f"{path} has version {version!r:.60} of the format, and this lehr reads up to {VERSION}: upgrade lehr"
         )
     try:
         return _parsed(document)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr._files import UNFINISHED, write_whole
+from lehr._files import UNFINISHED, open_given, write_whole
 from lehr._printable import printable
 from lehr.deploy import best as best_file
 from lehr.deploy.backend import RanOn, Session
@@ -246,7 +246,7 @@ def _copy(source: Path, target: Path) -> str:
 
 
 def digest(path: Path) -> str:
-    with path.open("rb") as stream:
+    with os.fdopen(open_given(path), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -12,7 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lehr._files import create_beside, open_plain, read_plain, reason, sync_folder, write_new, write_whole
+from lehr._files import (
+    NotPlainError,
+    create_beside,
+    open_plain,
+    read_plain,
+    reason,
+    sync_folder,
+    write_new,
+    write_whole,
+)
 from lehr.errors import StorageError
 from lehr.study.trial import StudyTrial
 
@@ -75,9 +84,10 @@ class TrialLog:
         return json.dumps({"study": self._study, **trial.as_json()}, allow_nan=False).encode() + b"\n"
 
     def _failure(self, error: OSError) -> StorageError:
+        remedy = "remove it" if isinstance(error, NotPlainError) else "free the disk"
         return StorageError(
             f"cannot write {self._path}: {reason(error)}; every finished trial is safe in the study itself: "
-            "free the disk and run the same command again"
+            f"{remedy} and run the same command again"
         )
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lehr._files import read_given
 from lehr.errors import LehrError
 
 _LARGEST = 1 << 30  # bytes of text; a gzip bomb stops here
@@ -20,7 +21,7 @@ def read_text(path: Path) -> str:
         LehrError: it cannot be read, is not text, or unpacks to more than a gibibyte.
     """
     try:
-        data = path.read_bytes()
+        data = read_given(path)
     except OSError as error:
         raise LehrError(f"cannot read {path}: {error.strerror}") from None
     return decoded(str(path), data)
