@@ -167,6 +167,13 @@ def test_a_cache_cut_anywhere_keeps_its_whole_entries(tmp_path):
     assert seen == set(range(1, len(CACHE["cache"]) + 1))
 
 
+def test_the_true_line_where_a_cache_is_damaged_before_its_entries(tmp_path):
+    lines = json.dumps(CACHE, indent=1).splitlines()
+    lines[3] += " garbage"
+    with pytest.raises(LehrError, match="is not a recorded problem: line 4:"):
+        Problem.replay(write(tmp_path / "damaged.json", "\n".join(lines)))
+
+
 def test_the_true_line_of_a_damaged_cache(tmp_path):
     lines = json.dumps(CACHE, indent=1).splitlines()
     at = next(number for number, line in enumerate(lines, 1) if '"128,row"' in line)

@@ -67,13 +67,30 @@ _UNKNOWN = (
 
 
 def _document(source: str, text: str) -> tuple[Any, str]:
-    """The file as one JSON value, None when it is not one, as JSON lines are not; and what is to be said about it."""
+    """The file as one JSON value, None when it holds JSON lines; and what is to be said about it.
+
+    Raises:
+        LehrError: it is neither, which is told with the line where one value over several lines ends to be JSON.
+    """
     try:
         return json.loads(text), ""
-    except (ValueError, RecursionError):
-        pass
+    except (ValueError, RecursionError) as error:
+        wrong = error
     repaired, note = cache_text.parse_cache(source, text)
-    return (repaired, note) if kernel_tuner.is_cache(repaired) else (None, "")
+    if kernel_tuner.is_cache(repaired):
+        return repaired, note
+    first = text.strip().partition("\n")[0]
+    if isinstance(wrong, json.JSONDecodeError) and not _is_json(first):
+        raise LehrError(f"{source} is not a recorded problem: line {wrong.lineno}: {wrong.msg}") from None
+    return None, ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _description(t1: Path | None) -> Any:
