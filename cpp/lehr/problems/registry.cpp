@@ -15,6 +15,7 @@
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
 #include "lehr/problems/rugged.hpp"
 #include "lehr/problems/smooth.hpp"
+#include "lehr/problems/tuning_space.hpp"
 
 namespace lehr {
 namespace {
@@ -56,6 +57,7 @@ const std::vector<std::pair<std::string, Factory>>& table() {
 const std::vector<std::pair<std::string, Generator>>& generators() {
   static const std::vector<std::pair<std::string, Generator>> makers{
       {"deploy_space", deploy_space},
+      {"tuning_space", tuning_space},
   };
   return makers;
 }

@@ -40,7 +40,8 @@ def catalogue(options: DescribeOptions) -> Exit:
         emit({"problems": names, "methods": _METHODS, "peers": peers})
         return Exit.DONE
     say("Problems:", *textwrap.wrap(", ".join(names), 96, initial_indent="  ", subsequent_indent="  "))
-    say("  and deploy_space#SEED, a random deployment-like space for each seed", "")
+    say("  and for each seed a random space like those of deployment, deploy_space#SEED,")
+    say("  or of kernel tuning, tuning_space#SEED", "")
     say("Methods of ours, each also as NAME:paper and with /option=value:")
     say(*[f"  {name:18}{words}" for name, words in _METHODS.items()], "")
     say("Peers:")
