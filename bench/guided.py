@@ -1,13 +1,22 @@
-"""What the guided search finds beside the other methods, and what each of its parts is worth.
+"""What the guided search finds beside other methods, and what each of its parts is worth.
 
-    nice python bench/guided.py [--suite devices|synthetic|tuning|held-out] [--seeds 500] [--budgets 12 25]
-    nice python bench/guided.py --ablation [--suite tuning] [--seeds 50] [--budgets 25]
+    nice python bench/guided.py [--suite tuning] [--spaces 40] [--seeds 50] [--budgets 10 25 50 100] [--table]
+    nice python bench/guided.py --suite tuning --peers optuna-tpe optuna-gp --peer-seeds 20 --gp-seeds 5
+    nice python bench/guided.py --ablation [--suite deploy] [--seeds 50] [--budgets 25]
 
-Native sweeps over problems and methods, each study under a hashed seed. A row a cell: mean best feasible objective,
-mean regret, share of wasted trials and discovery of the best family, each with its 95 % interval; then a row a
-method and budget, averaged over the problems, regret as a part of the optimum's size. ``tuning`` are random
-deployment-like spaces with even seeds, on which constants were chosen; ``held-out`` those with odd seeds, on which
-none was. The ablation switches one part off at a time. Prints JSON lines, or a table with --table.
+Native sweeps over problems and methods, each study under a hashed seed, and beside them studies of peers, which are
+kept in a file and run once (`bench/peer_studies.py`). Families of random problems are halved: constants are chosen on
+even seeds (``tuning``, ``deploy``, ``smooth``, ``rugged``), results reported on odd ones (``tuning-held-out``
+and so on), on which nothing is chosen. Rows of three kinds, as JSON lines or with --table as tables:
+
+- a row a cell with --cells: means with their 95 % intervals;
+- a row a method and budget, means over the problems: ``within``, the share of studies whose winner is within 5 % of
+  the optimum, and ``near_optimum``, within 0.5 %; ``regret`` in parts of the optimum's size, at most 1, which is also
+  that of a study without a winner; ``wasted``, ``found``, and ``discovered`` where there are families;
+- a row a pair: how much the first method (--subject) differs from another over studies of one number, as the mean over
+  problems, with the 95 % interval of a bootstrap over problems, and how many problems it wins and loses.
+
+The ablation switches one part off at a time.
 """
 
 from __future__ import annotations
@@ -16,15 +25,20 @@ import argparse
 import json
 import math
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from lehr.bench import sweep
-from lehr.bench.summary import CellSummary, summarise
+import numpy as np
+from peer_studies import FILE, SLOW, Column, Ledger, ensure, relative
+
+from lehr.bench import Problem, sweep
+from lehr.bench.peers import PEERS
+from lehr.bench.statistics import bootstrap
+from lehr.bench.summary import summarise
 
 CHIPS = ("h100", "a100", "rtx5080", "l4", "t4")
-SUITES = {
+NAMED = {
     "devices": [
         *(f"{scenario}@{chip}" for scenario in ("edge_tight", "server_throughput") for chip in CHIPS),
         "llm_serving@a100",
@@ -34,10 +48,12 @@ SUITES = {
         *("crashy_branin", "hierarchical_rosenbrock", "branin", "hartmann6", "sphere100", "rugged"),
         *("none_fail", "all_fail", "random_fail"),
     ],
-    "tuning": [f"deploy_space#{seed}" for seed in range(0, 40, 2)],
-    "held-out": [f"deploy_space#{seed}" for seed in range(1, 81, 2)],
 }
-METHODS = ("random", "tpe", "tba-tpe:paper", "tba-tpe", "guided")
+# Families of random problems; even seeds are for tuning, odd ones for reporting.
+FAMILIES = {family: f"{family}_space" for family in ("deploy", "tuning", "smooth", "rugged")}
+HELD_OUT = "-held-out"
+SUITES = [*NAMED, *(family + half for family in FAMILIES for half in ("", HELD_OUT))]
+METHODS = ("guided", "tba-tpe", "tpe", "random")
 PARTS = (
     *(
         "failure_model",
@@ -62,81 +78,186 @@ ABLATION = (
     "guided/guided_caution=0",
     "guided/guided_give_up_after=1",
 )
+WITHIN, NEAR = 0.05, 0.005
+FIGURES = ("within", "near_optimum", "regret", "wasted", "found", "discovered")
+COMPARED = ("within", "regret", "wasted")
+
+Columns = Mapping[tuple[str, str, int], Column]  # by problem, method and budget
 
 
-def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def problems_of(suite: str, spaces: int) -> list[str]:
+    """Names of a suite's problems; of a family the first `spaces` seeds of its half."""
+    if suite in NAMED:
+        return NAMED[suite]
+    family = FAMILIES[suite.removesuffix(HELD_OUT)]
+    return [f"{family}#{2 * i + suite.endswith(HELD_OUT)}" for i in range(spaces)]
+
+
+def figures(column: Column) -> dict[str, np.ndarray]:
+    """By study; see the top of this file."""
+    regret = np.array(column.regret, dtype=np.float64)
+    return {
+        "within": (regret <= WITHIN).astype(np.float64),
+        "near_optimum": (regret <= NEAR).astype(np.float64),
+        "regret": np.minimum(np.where(np.isnan(regret), 1.0, regret), 1.0),
+        "wasted": np.array(column.wasted, dtype=np.float64),
+        "found": (~np.isnan(regret)).astype(np.float64),
+        "discovered": np.array(column.discovered, dtype=np.float64),
+    }
+
+
+def native(
+    arguments: argparse.Namespace, problems: Sequence[str], columns: dict[Any, Column]
+) -> Iterator[Any]:
+    """Fills in the columns of our methods; gives a document a cell."""
     methods = ABLATION if arguments.ablation else arguments.methods
     with tempfile.TemporaryDirectory() as folder:
         outcome = sweep(
-            SUITES[arguments.suite],
-            methods,
-            arguments.budgets,
-            arguments.seeds,
-            folder,
-            threads=arguments.threads,
+            problems, methods, arguments.budgets, arguments.seeds, folder, threads=arguments.threads
         )
-        averages: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
-        for summary in summarise(outcome.store, outcome.cells):
-            document = summary.document()
-            averages[summary.cell.budget, summary.cell.method].append(
-                {"relative_regret": relative_regret(summary), **document}
+        for cell in outcome.cells:
+            table, problem = outcome.store.studies(cell), Problem.load(cell.problem)
+            columns[cell.problem, cell.method, cell.budget] = Column(
+                [relative(problem, value) for value in table["regret"]],
+                list(table["wasted"]),
+                list(table["discovered"]),
             )
-            yield document
-        for (budget, method), documents in averages.items():
+        if arguments.cells:
+            for summary in summarise(outcome.store, outcome.cells):
+                yield {"row": "cell", **summary.document()}
+
+
+def peers(arguments: argparse.Namespace, problems: Sequence[str], columns: dict[Any, Column]) -> None:
+    """Fills in the columns of peers."""
+    ledger = Ledger(arguments.peer_file)
+    for peer in arguments.peers:
+        seeds = arguments.gp_seeds if peer in SLOW else arguments.peer_seeds
+        if not arguments.only_kept:
+            ensure(ledger, problems, peer, arguments.budgets, seeds, processes=arguments.threads or 1)
+        for problem in problems:
+            for budget in arguments.budgets:
+                column = ledger.column(problem, peer, budget, seeds)
+                if column.regret:
+                    columns[problem, peer, budget] = column
+
+
+def means(columns: Columns, suite: str) -> Iterator[dict[str, Any]]:
+    """A row a method and budget."""
+    for budget, method in dict.fromkeys((budget, method) for _, method, budget in columns):
+        of = [figures(column) for (_, m, b), column in columns.items() if (m, b) == (method, budget)]
+        yield {
+            "row": "mean",
+            "suite": suite,
+            "problems": len(of),
+            "studies": sum(len(one["found"]) for one in of),
+            "method": method,
+            "budget": budget,
+            **{name: mean([mean(one[name]) for one in of]) for name in FIGURES},
+        }
+
+
+def differences(columns: Columns, suite: str, subject: str) -> Iterator[dict[str, Any]]:
+    """A row a method other than the subject and a budget."""
+    for budget, method in dict.fromkeys((budget, method) for _, method, budget in columns):
+        if method == subject:
+            continue
+        by_problem: dict[str, list[float]] = {name: [] for name in COMPARED}
+        studies = 0
+        for problem in dict.fromkeys(problem for problem, _, _ in columns):
+            first, second = (columns.get((problem, m, budget)) for m in (subject, method))
+            if first is None or second is None:
+                continue
+            a, b = figures(first), figures(second)
+            pairs = min(len(a["found"]), len(b["found"]))
+            studies += pairs
+            for name, values in by_problem.items():
+                values.append(float(np.mean(a[name][:pairs] - b[name][:pairs])))
+        for name, values in by_problem.items():
+            interval = bootstrap(values)
+            better = np.array(values) * (1 if name == "within" else -1)
             yield {
-                "problem": f"mean of {len(documents)} ({arguments.suite})",
-                "method": method,
+                "row": "difference",
+                "suite": suite,
+                "first": subject,
+                "second": method,
                 "budget": budget,
-                "studies": arguments.seeds,
-                "relative_regret": mean(d["relative_regret"] for d in documents),
-                **{
-                    name: {"value": mean(d[name]["value"] for d in documents)}
-                    for name in ("found", "wasted", "discovered", "near_optimum")
-                },
+                "figure": name,
+                "pairs": studies,
+                "difference": rounded(interval.value),
+                "low": rounded(interval.low),
+                "high": rounded(interval.high),
+                "wins": int((better > 1e-12).sum()),
+                "losses": int((better < -1e-12).sum()),
             }
 
 
-def relative_regret(summary: CellSummary) -> float | None:
-    """Mean regret in parts of the optimum's size; None where nothing was found or the optimum is 0."""
-    regret, best = summary.means["regret"].value, summary.means["best_true"].value
-    size = max(abs(best - regret), abs(best + regret))
-    return regret / size if math.isfinite(regret) and size > 0 else None
-
-
 def mean(values: Any) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    return rounded(sum(known) / len(known)) if known else None
+
+
+def rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 4)
 
 
 def line(document: dict[str, Any]) -> str:
-    def interval(name: str) -> str:
-        entry = document.get(name) or {}
-        if entry.get("value") is None:
-            return f"{'-':>22}"
-        low, high = entry.get("low"), entry.get("high")
-        ends = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
-        return f"{entry['value']:.4g}{ends}".rjust(22)
-
+    """A row of a table."""
+    if document["row"] == "mean":
+        words = f"{document['suite']:16} {document['budget']:5} {document['method']:28} {document['studies']:6} studies"
+        return words + "".join(
+            f"  {name} {'-' if document[name] is None else format(document[name], '.3f')}" for name in FIGURES
+        )
+    if document["row"] == "difference":
+        low, high = document["low"], document["high"]
+        ends = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
+        return (
+            f"{document['suite']:16} {document['budget']:5} {document['first']} - {document['second']:24} "
+            f"{document['figure']:7} {document['difference']:+.3f}{ends}, problems won {document['wins']}, "
+            f"lost {document['losses']}"
+        )
     words = f"{document['problem']:30} {document['budget']:4} {document['method']:28}"
-    return words + "".join(
-        interval(name) for name in ("best", "regret", "wasted", "discovered", "near_optimum")
-    )
+    for name in ("best", "regret", "wasted", "discovered", "near_optimum"):
+        entry = document[name]
+        ends = "" if entry["low"] is None else f" [{entry['low']:.3g}, {entry['high']:.3g}]"
+        words += ("-" if entry["value"] is None else f"{entry['value']:.4g}{ends}").rjust(22)
+    return words
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--suite", choices=SUITES, default="devices")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--suite", choices=SUITES, default="tuning")
+    parser.add_argument("--spaces", type=int, default=40, help="of a family of random problems")
+    parser.add_argument("--methods", nargs="*", default=list(METHODS))
+    parser.add_argument("--subject", default="guided", help="what the others are compared with")
     parser.add_argument("--budgets", nargs="+", type=int, default=[25])
-    parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=[])
+    parser.add_argument("--peer-seeds", type=int, default=20)
+    parser.add_argument(
+        "--gp-seeds", type=int, default=5, help="of peers that take 0.1 s and more for a proposal"
+    )
+    parser.add_argument("--peer-file", type=Path, default=FILE)
+    parser.add_argument(
+        "--only-kept", action="store_true", help="run no studies of peers, take those of the file"
+    )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--cells", action="store_true", help="a row a problem too")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
-    for document in rows(arguments):
-        print(line(document) if arguments.table else json.dumps(document), flush=True)
+    problems = problems_of(arguments.suite, arguments.spaces)
+    columns: dict[tuple[str, str, int], Column] = {}
+
+    def tell(documents: Iterator[dict[str, Any]]) -> None:
+        for document in documents:
+            print(line(document) if arguments.table else json.dumps(document), flush=True)
+
+    tell(native(arguments, problems, columns))
+    peers(arguments, problems, columns)
+    tell(means(columns, arguments.suite))
+    tell(differences(columns, arguments.suite, arguments.subject))
 
 
 if __name__ == "__main__":

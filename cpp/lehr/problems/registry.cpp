@@ -13,6 +13,7 @@
 #include "lehr/problems/devices/deployment.hpp"
 #include "lehr/problems/devices/llm/serving.hpp"
 #include "lehr/problems/hierarchical_rosenbrock.hpp"
+#include "lehr/problems/landscape.hpp"
 #include "lehr/problems/rugged.hpp"
 #include "lehr/problems/smooth.hpp"
 #include "lehr/problems/tuning_space.hpp"
@@ -58,6 +59,8 @@ const std::vector<std::pair<std::string, Generator>>& generators() {
   static const std::vector<std::pair<std::string, Generator>> makers{
       {"deploy_space", deploy_space},
       {"tuning_space", tuning_space},
+      {"smooth_space", smooth_space},
+      {"rugged_space", rugged_space},
   };
   return makers;
 }

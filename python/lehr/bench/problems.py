@@ -101,8 +101,9 @@ class Problem:
 
     @classmethod
     def load(cls, name: str) -> Self:
-        """A problem by name; see `problem_names`. Random problems are named ``deploy_space#SEED`` and
-        ``tuning_space#SEED`` (seeds below 2**31; even ones are for tuning methods, odd ones for reporting).
+        """A problem by name; see `problem_names`. Random problems are named ``deploy_space#SEED``,
+        ``tuning_space#SEED``, ``smooth_space#SEED`` and ``rugged_space#SEED`` (seeds below 2**31; even ones are for
+        tuning methods, odd ones for reporting).
 
         Raises:
             OptionError: there is no such problem.

@@ -41,7 +41,10 @@ def catalogue(options: DescribeOptions) -> Exit:
         return Exit.DONE
     say("Problems:", *textwrap.wrap(", ".join(names), 96, initial_indent="  ", subsequent_indent="  "))
     say("  and for each seed a random space like those of deployment, deploy_space#SEED,")
-    say("  or of kernel tuning, tuning_space#SEED", "")
+    say(
+        "  or kernel tuning, tuning_space#SEED, or a test function, smooth_space#SEED and rugged_space#SEED",
+        "",
+    )
     say("Methods of ours, each also as NAME:paper and with /option=value:")
     say(*[f"  {name:18}{words}" for name, words in _METHODS.items()], "")
     say("Peers:")
