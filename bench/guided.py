@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer_studies import FILE, SLOW, Column, Ledger, ensure, relative
+from peer_studies import FILE, Column, Ledger, ensure, relative
 
 from lehr.bench import Problem, sweep
-from lehr.bench.peers import PEERS
+from lehr.bench.peers import PEERS, SLOW
 from lehr.bench.statistics import bootstrap
 from lehr.bench.summary import summarise
 

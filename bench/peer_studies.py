@@ -25,7 +25,7 @@ from typing import Any
 
 from lehr.bench import Problem
 from lehr.bench.fingerprint import fingerprint
-from lehr.bench.peers import PEERS, peer_version
+from lehr.bench.peers import PEERS, SLOW, peer_version
 from lehr.bench.peers.studies import Job, replayed, run_jobs
 from lehr.bench.provenance import provenance
 from lehr.bench.store import Cell
@@ -34,8 +34,7 @@ from lehr.bench.trace import Reference, StudyMetrics, Trace
 FILE = Path(__file__).parent / "results" / "peer_studies.jsonl"
 BUDGETS = (10, 25, 50, 100)
 # Their proposals do not depend on the number of trials to come.
-BUDGET_FREE = frozenset({"optuna-random", "optuna-tpe", "optuna-tpe-group", "optuna-gp"})
-SLOW = frozenset({"optuna-gp", "smac3"})
+BUDGET_FREE = frozenset({"optuna-random", "optuna-tpe", "optuna-tpe-group", "optuna-gp", "optuna-gp-penalty"})
 SELECTION = (
     *("crashy_branin", "hierarchical_rosenbrock", "edge_tight@h100", "edge_tight@t4"),
     *("server_throughput@t4", "server_throughput@l4", "llm_serving@a100", "hartmann6", "random_fail"),

@@ -8,7 +8,7 @@ import pytest
 
 import lehr
 from lehr.bench import Evaluation, Problem
-from lehr.bench.peers import PEERS, Peer, make_peer, peer_version
+from lehr.bench.peers import PEERS, SLOW, Peer, make_peer, peer_version
 from lehr.bench.peers.axes import active, axes_of, holds
 from lehr.bench.peers.peer import Told, seed_of, told_of
 from lehr.errors import ExhaustedError, MissingPackageError, OptionError
@@ -82,7 +82,7 @@ def test_proposals_are_legal_and_the_same_under_a_seed(cheap: str) -> None:
     assert any("rows" in config for config in first) or any("threads" in config for config in first)
 
 
-@pytest.mark.parametrize("name", ["optuna-gp", "smac3"])
+@pytest.mark.parametrize("name", SLOW)
 def test_slow_peers_propose_legally(name: str) -> None:
     assert len(proposals(name, Thorny(), 3, 12)) == 12
 
@@ -91,8 +91,9 @@ def test_a_problem_where_all_crashes_is_survived(cheap: str) -> None:
     assert len(proposals(cheap, Dead(), 5, 25)) == 25
 
 
-def test_the_gp_survives_a_problem_where_all_crashes() -> None:
-    assert len(proposals("optuna-gp", Dead(), 5, 12)) == 12
+@pytest.mark.parametrize("name", ["optuna-gp", "optuna-gp-penalty"])
+def test_the_gp_survives_a_problem_where_all_crashes(name: str) -> None:
+    assert len(proposals(name, Dead(), 5, 12)) == 12
 
 
 class Half:
@@ -138,6 +139,7 @@ def test_a_crash_is_a_finished_trial_that_violates() -> None:
     slow = Told(True, 1.0, {"latency": 9.0}, {"latency": 180.0}, "ok", 1.0)
     assert sum(with_optuna.ranked(crash).values()) > sum(with_optuna.ranked(slow).values())
     assert with_optuna.modelled(crash) == {"ran": 1.0, "latency": 0.0}
+    assert with_optuna.penalised(crash) == {"latency": 0.0}
     assert with_optuna.modelled(slow) == {"ran": -1.0, "latency": 9.0}
     # As published: a crash counts 100, less than a result that is 180 ms too slow.
     assert sum(with_optuna.as_in_the_paper(crash).values()) == 100.0

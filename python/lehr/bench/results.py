@@ -12,7 +12,7 @@ from typing import Any
 from lehr.bench import pairwise, paper
 from lehr.bench.pairwise import Duel
 from lehr.bench.paper import Published, Reproduction
-from lehr.bench.peers import PEERS
+from lehr.bench.peers import PEERS, SLOW
 from lehr.bench.runs import run
 from lehr.bench.store import Cell, Store
 from lehr.bench.summary import CellSummary, summarise
@@ -104,9 +104,6 @@ class Plan:
             if method != "grid" or problem not in WITHOUT_GRID
         ]
         return list(dict.fromkeys([*paper.cells(self.paper_figures()), *own]))
-
-
-SLOW = ("optuna-gp", "smac3")
 
 
 def measure(

@@ -23,7 +23,7 @@ from lehr.deploy.machine import available_cores
 from lehr.errors import OptionError
 
 # Studies of a job: enough to pay for starting it, few enough that little is lost when it is interrupted.
-_JOB_TRIALS: Mapping[str, int] = {"optuna-gp": 50, "smac3": 25}
+_JOB_TRIALS: Mapping[str, int] = {"optuna-gp": 50, "optuna-gp-penalty": 50, "smac3": 25}
 _JOB_TRIALS_OTHERS = 1250
 
 

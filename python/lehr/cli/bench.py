@@ -37,9 +37,9 @@ EXAMPLES = """Examples:
 
 Methods are ours, as lehr sweep takes them (tba-tpe, tba-tpe:paper,
 tba-tpe/snap_back=0), and peers: optuna-random, optuna-tpe, optuna-tpe-group,
-optuna-tpe-paper, optuna-gp, optuna-nsga2, smac3, hyperopt. lehr bench list
-says what each is and needs. Every method meets the same luck: study i runs
-under the same hashed seed.
+optuna-tpe-paper, optuna-gp, optuna-gp-penalty, optuna-nsga2, smac3, hyperopt.
+lehr bench list says what each is and needs. Every method meets the same luck:
+study i runs under the same hashed seed.
 
 Results folders are those of lehr sweep; both can add to one. What is in a
 folder is not run again.

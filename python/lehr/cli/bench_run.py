@@ -55,7 +55,6 @@ class ReplayOptions:
     json: bool
 
 
-_SLOW = ("optuna-gp", "smac3")
 _REPLAYED = ("tba-tpe", "tpe", "random", "optuna-tpe")
 
 
@@ -76,9 +75,10 @@ def run(options: RunOptions) -> Exit:
     check_count("--processes", options.processes, most=MOST_PROCESSES)
     sizes = budgets(options.budgets)
     limit = None if options.time_limit is None else duration_s(options.time_limit, "--time-limit")
+    from lehr.bench.peers import SLOW
     from lehr.bench.runs import run as run_all
 
-    slow = None if options.peer_seeds is None else dict.fromkeys(_SLOW, options.peer_seeds)
+    slow = None if options.peer_seeds is None else dict.fromkeys(SLOW, options.peer_seeds)
 
     def work(show: Show) -> RunOutcome:
         return run_all(

@@ -10,7 +10,7 @@ from typing import cast
 from lehr.bench.peers.peer import Peer, Searchable
 from lehr.errors import OptionError
 
-__all__ = ["PEERS", "Peer", "PeerKind", "Searchable", "make_peer", "peer_version"]
+__all__ = ["PEERS", "SLOW", "Peer", "PeerKind", "Searchable", "make_peer", "peer_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,14 @@ class PeerKind:
         package: whose version goes into results.
         settings: in a few words, where they differ from the library's defaults.
         failures: how it is told of limits and crashes.
+        slow: whether a proposal takes a tenth of a second and more.
     """
 
     maker: str
     package: str
     settings: str
     failures: str
+    slow: bool = False
 
 
 _RANKED = (
@@ -52,6 +54,14 @@ PEERS: Mapping[str, PeerKind] = {
         "GPSampler with its defaults; conditional variables are drawn at random, it has no model for them",
         "limits are constraints, as shares of the limit, and crashing is one more; a limit that was not measured "
         "counts as just met",
+        slow=True,
+    ),
+    "optuna-gp-penalty": PeerKind(
+        "with_optuna:gp_penalised",
+        "optuna",
+        "GPSampler with its defaults; conditional variables are drawn at random, it has no model for them",
+        "limits are constraints, as shares of the limit; a crash is a result as bad as the worst that was seen",
+        slow=True,
     ),
     "optuna-nsga2": PeerKind(
         "with_optuna:nsga2", "optuna", "NSGAIISampler, a fifth of the budget (4 to 50) a generation", _RANKED
@@ -61,6 +71,7 @@ PEERS: Mapping[str, PeerKind] = {
         "smac",
         "HyperparameterOptimizationFacade, retrained after every trial",
         "failures cost more than the worst feasible result, by violation; crashes are told as such and cost most",
+        slow=True,
     ),
     "hyperopt": PeerKind(
         "with_hyperopt:hyperopt_tpe",
@@ -69,6 +80,8 @@ PEERS: Mapping[str, PeerKind] = {
         "violations rank below feasible results, crashes are failures, which rank last",
     ),
 }
+
+SLOW = tuple(name for name, kind in PEERS.items() if kind.slow)
 
 
 def make_peer(name: str, problem: Searchable, seed: int, budget: int) -> Peer:

@@ -9,7 +9,7 @@ with a constraint of its own, ``ran``, violated. How large depends on the sample
   that ran.
 - The GP fits one model to each constraint and wants all of them in every trial; ``ran`` is +1 or -1, a limit that
   was not measured counts as just met (0, no evidence), and infinitely bad values are clipped by Optuna itself to the
-  worst that was seen.
+  worst that was seen. ``optuna-gp-penalty`` leaves ``ran`` out: then a crash is only such a value.
 - The paper's TPE adds raw milliseconds and megabytes, and a crash is a violation of 100 (METHOD section 4).
 """
 
@@ -41,8 +41,12 @@ def ranked(told: Told) -> dict[str, float]:
 
 def modelled(told: Told) -> dict[str, float]:
     """For samplers that model each constraint."""
-    limits = {metric: 0.0 if excess is None else excess for metric, excess in told.excesses.items()}
-    return {"ran": -1.0 if told.ran else 1.0, **limits}
+    return {"ran": -1.0 if told.ran else 1.0, **penalised(told)}
+
+
+def penalised(told: Told) -> dict[str, float]:
+    """As `modelled`, but a crash is told by its value alone."""
+    return {metric: 0.0 if excess is None else excess for metric, excess in told.excesses.items()}
 
 
 def as_in_the_paper(told: Told) -> dict[str, float]:
@@ -131,6 +135,15 @@ def _grouped_tpe(seed: int) -> BaseSampler:
 
 def gp(problem: Searchable, seed: int, budget: int) -> Peer:
     """`GPSampler` with constraints. Conditional variables are drawn at random: it has no model for them."""
+    return OptunaPeer(problem, seed, budget, _gp_sampler(seed), modelled)
+
+
+def gp_penalised(problem: Searchable, seed: int, budget: int) -> Peer:
+    """`GPSampler` that is told of a crash by the worst value, not by a constraint."""
+    return OptunaPeer(problem, seed, budget, _gp_sampler(seed), penalised)
+
+
+def _gp_sampler(seed: int) -> BaseSampler:
     try:
         import scipy  # noqa: F401
         import torch
@@ -140,8 +153,7 @@ def gp(problem: Searchable, seed: int, budget: int) -> Peer:
             "package index, and pip install 'lehr[bench]'"
         ) from None
     torch.set_num_threads(1)
-    sampler = optuna.samplers.GPSampler(seed=seed_of(seed), warn_independent_sampling=False)
-    return OptunaPeer(problem, seed, budget, sampler, modelled)
+    return optuna.samplers.GPSampler(seed=seed_of(seed), warn_independent_sampling=False)
 
 
 def nsga2(problem: Searchable, seed: int, budget: int) -> Peer:
