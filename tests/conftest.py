@@ -8,6 +8,19 @@ import pytest
 
 from fake_driver import FakeNvml, build, build_nvml
 
+#: Folders whose tests start processes, measure time or run whole commands.
+SLOW_FOLDERS = {
+    "bench", "cli", "cpp", "deploy", "gpu", "integrations", "probe", "study", "supervise", "sweep",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in these folders is slow, so that ``-m "not slow"`` is over in less than a minute."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def fake_library(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -66,6 +66,7 @@ def steps(driver: FakeDriver) -> list[tuple[str, int]]:
     return [(name, calls[: i + 1].count(name)) for i, name in enumerate(calls)]
 
 
+@pytest.mark.slow
 def test_a_score_makes_the_calls_we_mean(driver: FakeDriver) -> None:
     assert {name for name, _ in steps(driver)} == {*SCORE, "cuCtxPopCurrent_v2"}
 

@@ -16,6 +16,8 @@ import lehr
 from fake_driver import IMAGE, FakeDriver, build
 from lehr import _core
 
+pytestmark = pytest.mark.slow
+
 Values = npt.NDArray[np.float64]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from fake_driver import IMAGE, build
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Path:

@@ -24,6 +24,8 @@ from optuna.samplers._tpe.sampler import default_weights
 
 from lehr import _core
 
+pytestmark = pytest.mark.slow
+
 Values = npt.NDArray[np.float64]
 
 

@@ -60,6 +60,7 @@ def test_methods_keep_to_what_was_recorded(tmp_path, method):
     assert optimizer.best.config == problem.optimum()[0]
 
 
+@pytest.mark.slow
 def test_what_a_real_study_logs_replays(tmp_path):
     space = lehr.Space(
         [

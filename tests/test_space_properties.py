@@ -17,6 +17,8 @@ import space_oracle as oracle
 from lehr import _core
 from testing_core import lehr_testing
 
+pytestmark = pytest.mark.slow
+
 often = settings(
     deadline=None,
     max_examples=60,

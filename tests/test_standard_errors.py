@@ -180,7 +180,7 @@ def test_a_damaged_error_is_refused():
     for sems in ([None, -1.0, [None, None]], [None, 0.1, [0.1]], [None, "x", []], [None, 0.1, None, 3]):
         with pytest.raises(lehr.LehrError):
             lehr.Optimizer.from_state(state | {"events": [*state["events"][:-1], [*event[:5], *sems]]})
-    with pytest.raises(lehr.LehrError, match="NaN is no number"):
+    with pytest.raises(lehr.LehrError, match="NaN is not JSON"):
         lehr.Optimizer.from_json(optimizer.to_json().replace("0.1", "NaN"))
 
 

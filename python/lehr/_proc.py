@@ -65,6 +65,11 @@ def cpu_seconds(pid: Pid = "self", *, root: str | Path = "/") -> float | None:
     return sum(map(int, fields[11:15])) / clock_ticks()
 
 
+def path_of_descriptor(descriptor: int) -> str:
+    """A path to what this process holds open, for those that take a name alone."""
+    return f"/proc/self/fd/{descriptor}"
+
+
 def threads(pid: Pid = "self", *, root: str | Path = "/") -> list[int] | None:
     """The ids of a process' threads."""
     try:

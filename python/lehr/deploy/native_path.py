@@ -6,6 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from lehr._proc import path_of_descriptor
 from lehr.errors import ModelError
 
 
@@ -19,7 +20,7 @@ def native_path(path: Path) -> str:
         return str(path)
     if not _is_text(path.name):
         raise ModelError(f"the name of {path.name} is not UTF-8, which its runtime does not take: rename it")
-    return f"/proc/self/fd/{_opened(path.parent)}/{path.name}"
+    return f"{path_of_descriptor(_opened(path.parent))}/{path.name}"
 
 
 @cache
