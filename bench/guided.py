@@ -9,11 +9,13 @@ kept in a file and run once (`bench/peer_studies.py`). Families of random proble
 even seeds (``tuning``, ``deploy``, ``smooth``, ``rugged``), results reported on odd ones (``tuning-held-out``
 and so on), on which nothing is chosen. Rows of three kinds, as JSON lines or with --table as tables:
 
-- a row a cell with --cells: means with their 95 % intervals;
+- a row a cell with --cells: means with their 95 % intervals (Wilson's of shares, else a bootstrap's), here ``regret``
+  as it is, over studies with a winner; and a row a pair of cells of the first method (--subject) and another:
+  Wilcoxon's signed-rank test of the regret over studies of one number, corrected by Holm for all these rows;
 - a row a method and budget, means over the problems: ``within``, the share of studies whose winner is within 5 % of
   the optimum, and ``near_optimum``, within 0.5 %; ``regret`` in parts of the optimum's size, at most 1, which is also
   that of a study without a winner; ``wasted``, ``found``, and ``discovered`` where there are families;
-- a row a pair: how much the first method (--subject) differs from another over studies of one number, as the mean over
+- a row a pair: how much the first method differs from another over studies of one number, as the mean over
   problems, with the 95 % interval of a bootstrap over problems, and how many problems it wins and loses.
 
 The ablation switches one part off at a time.
@@ -30,12 +32,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer_studies import FILE, Column, Ledger, ensure, relative
+from peer_studies import FILE, SELECTION, Column, Ledger, ensure, relative
 
 from lehr.bench import Problem, sweep
+from lehr.bench.pairwise import corrected, duel
 from lehr.bench.peers import PEERS, SLOW
-from lehr.bench.statistics import bootstrap
-from lehr.bench.summary import summarise
+from lehr.bench.statistics import Interval, bootstrap, share
 
 CHIPS = ("h100", "a100", "rtx5080", "l4", "t4")
 NAMED = {
@@ -48,6 +50,7 @@ NAMED = {
         *("crashy_branin", "hierarchical_rosenbrock", "branin", "hartmann6", "sphere100", "rugged"),
         *("none_fail", "all_fail", "random_fail"),
     ],
+    "selection": list(SELECTION),
 }
 # Families of random problems; even seeds are for tuning, odd ones for reporting.
 FAMILIES = {family: f"{family}_space" for family in ("deploy", "tuning", "smooth", "rugged")}
@@ -106,10 +109,8 @@ def figures(column: Column) -> dict[str, np.ndarray]:
     }
 
 
-def native(
-    arguments: argparse.Namespace, problems: Sequence[str], columns: dict[Any, Column]
-) -> Iterator[Any]:
-    """Fills in the columns of our methods; gives a document a cell."""
+def native(arguments: argparse.Namespace, problems: Sequence[str], columns: dict[Any, Column]) -> None:
+    """Fills in the columns of our methods."""
     methods = ABLATION if arguments.ablation else arguments.methods
     with tempfile.TemporaryDirectory() as folder:
         outcome = sweep(
@@ -122,9 +123,6 @@ def native(
                 list(table["wasted"]),
                 list(table["discovered"]),
             )
-        if arguments.cells:
-            for summary in summarise(outcome.store, outcome.cells):
-                yield {"row": "cell", **summary.document()}
 
 
 def peers(arguments: argparse.Namespace, problems: Sequence[str], columns: dict[Any, Column]) -> None:
@@ -139,6 +137,42 @@ def peers(arguments: argparse.Namespace, problems: Sequence[str], columns: dict[
                 column = ledger.column(problem, peer, budget, seeds)
                 if column.regret:
                     columns[problem, peer, budget] = column
+
+
+def cells(columns: Columns, suite: str) -> Iterator[dict[str, Any]]:
+    """A row a problem, method and budget."""
+    for (problem, method, budget), column in columns.items():
+        of = figures(column)
+        intervals = {
+            **{name: share(of[name]) for name in ("within", "near_optimum", "found", "discovered")},
+            "regret": bootstrap(column.regret),
+            "wasted": bootstrap(column.wasted),
+        }
+        yield {
+            "row": "cell",
+            "suite": suite,
+            "problem": problem,
+            "method": method,
+            "budget": budget,
+            "studies": len(column.regret),
+            **{name: ends(interval) for name, interval in intervals.items()},
+        }
+
+
+def duels(columns: Columns, subject: str) -> Iterator[dict[str, Any]]:
+    """A row a problem, budget and method other than the subject: who has less regret, and how sure that is."""
+    found = [
+        duel(problem, budget, "regret", (subject, method), (mine.regret, column.regret))
+        for (problem, method, budget), column in columns.items()
+        if method != subject and (mine := columns.get((problem, subject, budget))) is not None
+    ]
+    for one in corrected(found):
+        yield {"row": "duel", **one.document()}
+
+
+def ends(interval: Interval) -> list[float | None]:
+    """Value, low and high."""
+    return [rounded(value) for value in (interval.value, interval.low, interval.high)]
 
 
 def means(columns: Columns, suite: str) -> Iterator[dict[str, Any]]:
@@ -209,17 +243,23 @@ def line(document: dict[str, Any]) -> str:
         )
     if document["row"] == "difference":
         low, high = document["low"], document["high"]
-        ends = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
+        span = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
         return (
             f"{document['suite']:16} {document['budget']:5} {document['first']} - {document['second']:24} "
-            f"{document['figure']:7} {document['difference']:+.3f}{ends}, problems won {document['wins']}, "
+            f"{document['figure']:7} {document['difference']:+.3f}{span}, problems won {document['wins']}, "
             f"lost {document['losses']}"
         )
-    words = f"{document['problem']:30} {document['budget']:4} {document['method']:28}"
-    for name in ("best", "regret", "wasted", "discovered", "near_optimum"):
-        entry = document[name]
-        ends = "" if entry["low"] is None else f" [{entry['low']:.3g}, {entry['high']:.3g}]"
-        words += ("-" if entry["value"] is None else f"{entry['value']:.4g}{ends}").rjust(22)
+    if document["row"] == "duel":
+        return (
+            f"{document['problem']:24} {document['budget']:5} {document['first']} {document['verdict']} - "
+            f"{document['second']}, {document['wins']} won, {document['ties']} level, {document['losses']} lost, "
+            f"corrected p {'-' if document['p_holm'] is None else format(document['p_holm'], '.2g')}"
+        )
+    words = f"{document['problem']:24} {document['budget']:5} {document['method']:20} {document['studies']:5} studies"
+    for name in ("within", "regret", "wasted", "found", "discovered"):
+        value, low, high = document[name]
+        words += f"  {name} -" if value is None else f"  {name} {value:.3g}"
+        words += "" if low is None else f" [{low:.3g}, {high:.3g}]"
     return words
 
 
@@ -244,7 +284,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--ablation", action="store_true")
-    parser.add_argument("--cells", action="store_true", help="a row a problem too")
+    parser.add_argument("--cells", action="store_true", help="rows of every problem too")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     problems = problems_of(arguments.suite, arguments.spaces)
@@ -254,8 +294,11 @@ def main() -> None:
         for document in documents:
             print(line(document) if arguments.table else json.dumps(document), flush=True)
 
-    tell(native(arguments, problems, columns))
+    native(arguments, problems, columns)
     peers(arguments, problems, columns)
+    if arguments.cells:
+        tell(cells(columns, arguments.suite))
+        tell(duels(columns, arguments.subject))
     tell(means(columns, arguments.suite))
     tell(differences(columns, arguments.suite, arguments.subject))
 

@@ -74,6 +74,28 @@ def test_differences_are_over_studies_of_one_number_and_then_over_problems():
     assert "guided - tpe" in guided.line(regret)
 
 
+def test_cells_have_intervals_and_duels_are_corrected():
+    def column(regret):
+        return peer_studies.Column(regret, [0.25] * len(regret), [1.0] * len(regret))
+
+    columns = {
+        ("p", "guided", 25): column([0.01 * i for i in range(20)]),
+        ("p", "tpe", 25): column([0.01 * i + 0.5 + 0.001 * i for i in range(19)] + [math.nan]),
+        ("p", "random", 25): column([0.01 * i for i in range(20)]),
+    }
+    rows = {row["method"]: row for row in guided.cells(columns, "made-up")}
+    assert rows["guided"]["within"][0] == pytest.approx(0.3)
+    assert rows["guided"]["within"][1] < 0.3 < rows["guided"]["within"][2]
+    assert rows["tpe"]["found"][0] == pytest.approx(0.95)
+    assert rows["tpe"]["wasted"] == [0.25, 0.25, 0.25]
+    assert "tpe" in guided.line(rows["tpe"])
+    verdicts = {row["second"]: row for row in guided.duels(columns, "guided")}
+    assert (verdicts["tpe"]["verdict"], verdicts["tpe"]["wins"]) == ("wins", 20)
+    assert verdicts["tpe"]["p_holm"] == pytest.approx(2 * verdicts["tpe"]["p"])
+    assert verdicts["random"]["verdict"] == "no difference shown"
+    assert "guided wins - tpe" in guided.line(verdicts["tpe"])
+
+
 def test_studies_of_peers_are_kept_and_run_once(tmp_path):
     path, name = tmp_path / "peers.jsonl", "tuning_space#1"
     told = []
