@@ -1,7 +1,7 @@
 """Time of an ask of the guided search at several sizes of its history, beside peers in the same run.
 
     nice python bench/guided_ask.py [--told 25 100 1000] [--asks 40] [--studies 8] [--spaces NAME ...]
-        [--peers optuna-tpe optuna-gp] [--peer-asks 15]
+        [--peers optuna-tpe optuna-gp] [--peer-asks 15] [--slow-most 100]
 
 The guided search's history is its own: every trial was asked for and told. What is timed is each of the last `--asks`
 asks before so many trials were told (15 at 25), in two studies at 1,000 and in one at 10,000. A peer is told the first
@@ -24,7 +24,7 @@ from typing import Any
 
 import lehr
 from lehr.bench import Problem, hashed_seed
-from lehr.bench.peers import PEERS, make_peer, peer_version
+from lehr.bench.peers import PEERS, SLOW, make_peer, peer_version
 from lehr.bench.problems import Evaluation
 from lehr.bench.provenance import provenance
 
@@ -142,6 +142,12 @@ def main() -> None:
     parser.add_argument("--spaces", nargs="+", default=list(SPACES))
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=["optuna-tpe", "optuna-gp"])
     parser.add_argument("--peer-asks", type=int, default=15)
+    parser.add_argument(
+        "--slow-most",
+        type=int,
+        default=100,
+        help="trials told to slow peers at most: the GP takes 12 s at 1,000",
+    )
     arguments = parser.parse_args()
     source = provenance()
 
@@ -176,7 +182,7 @@ def main() -> None:
                 tell(name, world, "guided", size, values, whole_s=round(whole[size] / 1e9, 2))
         for peer in arguments.peers:
             for size in arguments.told:
-                if size > len(first):
+                if size > len(first) or (peer in SLOW and size > arguments.slow_most):
                     continue
                 try:
                     took = peer_times(world, peer, first[:size], arguments.peer_asks, hashed_seed(0))
