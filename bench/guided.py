@@ -6,8 +6,9 @@
 
 Native sweeps over problems and methods, each study under a hashed seed, and beside them studies of peers, which are
 kept in a file and run once (`bench/peer_studies.py`). Families of random problems are halved: constants are chosen on
-even seeds (``tuning``, ``deploy``, ``smooth``, ``rugged``), results reported on odd ones (``tuning-held-out``
-and so on), on which nothing is chosen. Rows of three kinds, as JSON lines or with --table as tables:
+even seeds (``tuning``, ``deploy``, ``smooth``, ``rugged``), results reported on odd ones (``tuning-held-out`` and so
+on), on which nothing is chosen. ``dead`` are those of ``tuning`` in which 94.5 % and more fail. Rows of several kinds,
+as JSON lines or with --table as tables:
 
 - a row a cell with --cells: means with their 95 % intervals (Wilson's of shares, else a bootstrap's), here ``regret``
   as it is, over studies with a winner; and a row a pair of cells of the first method (--subject) and another:
@@ -24,6 +25,7 @@ The ablation switches one part off at a time.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import tempfile
@@ -33,6 +35,7 @@ from typing import Any
 
 import numpy as np
 from peer_studies import FILE, SELECTION, Column, Ledger, ensure, relative
+from tuning_seeds import shares
 
 from lehr.bench import Problem, sweep
 from lehr.bench.pairwise import corrected, duel
@@ -54,8 +57,9 @@ NAMED = {
 }
 # Families of random problems; even seeds are for tuning, odd ones for reporting.
 FAMILIES = {family: f"{family}_space" for family in ("deploy", "tuning", "smooth", "rugged")}
+DEAD = "dead"  # spaces of tuning_space in which hardly anything runs
 HELD_OUT = "-held-out"
-SUITES = [*NAMED, *(family + half for family in FAMILIES for half in ("", HELD_OUT))]
+SUITES = [*NAMED, *(family + half for family in (*FAMILIES, DEAD) for half in ("", HELD_OUT))]
 METHODS = ("guided", "tba-tpe", "tpe", "random")
 PARTS = (
     *(
@@ -92,8 +96,18 @@ def problems_of(suite: str, spaces: int) -> list[str]:
     """Names of a suite's problems; of a family the first `spaces` seeds of its half."""
     if suite in NAMED:
         return NAMED[suite]
+    odd = suite.endswith(HELD_OUT)
+    if suite.removesuffix(HELD_OUT) == DEAD:
+        halves = (f"tuning_space#{seed}" for seed in itertools.count(int(odd), 2))
+        return list(itertools.islice((name for name in halves if hardly_runs(name)), spaces))
     family = FAMILIES[suite.removesuffix(HELD_OUT)]
-    return [f"{family}#{2 * i + suite.endswith(HELD_OUT)}" for i in range(spaces)]
+    return [f"{family}#{2 * i + odd}" for i in range(spaces)]
+
+
+def hardly_runs(name: str) -> bool:
+    """Whether rules kill at least 94.5 % of what the space allows."""
+    dead, declared = shares(Problem.load(name))
+    return dead - declared >= 0.945 * (1.0 - declared)
 
 
 def figures(column: Column) -> dict[str, np.ndarray]:

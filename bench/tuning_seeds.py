@@ -21,14 +21,20 @@ from lehr import Categorical
 from lehr.bench import Problem
 
 
+def shares(problem: Problem) -> tuple[float, float]:
+    """Of the grid: what meets a rule, and what meets a declared one."""
+    said = re.search(r"([\d.]+) % of the grid fails .* ([\d.]+) % of it declared", problem.describe())
+    assert said is not None
+    return float(said[1]) / 100, float(said[2]) / 100
+
+
 def row(seed: int, draws: int) -> dict[str, Any]:
     problem = Problem.load(f"tuning_space#{seed}")
     sizes = [
         len(variable.choices if isinstance(variable, Categorical) else variable.values)  # type: ignore[attr-defined]
         for variable in problem.space.variables
     ]
-    said = re.search(r"([\d.]+) % of the grid fails .* ([\d.]+) % of it declared", problem.describe())
-    assert said is not None
+    dead, declared = shares(problem)
     best = problem.optimum()[1]
     truths = [problem.truth(config).objective for config in problem.space.sample(draws, seed=1)]
     ran = [time for time in truths if time is not None]
@@ -37,8 +43,8 @@ def row(seed: int, draws: int) -> dict[str, Any]:
         "seed": seed,
         "parameters": len(sizes),
         "grid": math.prod(sizes),
-        "dead": float(said[1]) / 100,
-        "declared": float(said[2]) / 100,
+        "dead": dead,
+        "declared": declared,
         "runs": len(ran) / draws,
         "median": statistics.median(ran) / best,
         "near": near,

@@ -31,6 +31,7 @@ def loaded(name: str) -> ModuleType:
 
 
 peer_studies = loaded("peer_studies")
+loaded("tuning_seeds")
 guided = loaded("guided")
 
 
@@ -38,6 +39,10 @@ def test_halves_of_a_family_are_even_and_odd_seeds():
     assert guided.problems_of("tuning", 3) == ["tuning_space#0", "tuning_space#2", "tuning_space#4"]
     assert guided.problems_of("tuning-held-out", 2) == ["tuning_space#1", "tuning_space#3"]
     assert guided.problems_of("deploy-held-out", 2) == ["deploy_space#1", "deploy_space#3"]
+    for name in (*guided.problems_of("dead", 2), *guided.problems_of("dead-held-out", 2)):
+        problem = Problem.load(name)
+        truths = [problem.truth(config) for config in problem.space.sample(2000, seed=1)]
+        assert 0.92 <= sum(truth.outcome != "ok" for truth in truths) / 2000 <= 0.99
     assert guided.problems_of("rugged", 1) == ["rugged_space#0"]
     assert set(guided.problems_of("synthetic", 2)) >= {"crashy_branin", "random_fail"}
 
