@@ -34,7 +34,10 @@ struct Plan {
 Plan plan_of(std::uint64_t seed) {
   Rng rng(seed, 0, kPlan);
   Plan plan{};
-  plan.variables = 3 + static_cast<std::size_t>(std::min(rng.below(13), rng.below(17)));
+  // Each draw a statement of its own: the order of operands is the compiler's.
+  const std::uint64_t second = rng.below(17);
+  const std::uint64_t first = rng.below(13);
+  plan.variables = 3 + static_cast<std::size_t>(std::min(first, second));
   const double n = static_cast<double>(plan.variables);
   // Mostly thousands to hundreds of thousands, as published spaces have; some far larger.
   const double low = std::max(3.0, 0.37 * n);
@@ -107,8 +110,9 @@ class Rules {
   std::vector<std::pair<std::size_t, double>> terms(std::size_t count) {
     std::vector<std::size_t> chosen;
     while (chosen.size() < std::min<std::size_t>(count, space_.numeric)) {
-      const auto one =
-          static_cast<std::size_t>(std::min(rng_.below(space_.numeric), rng_.below(space_.numeric)));
+      const std::uint64_t first = rng_.below(space_.numeric);
+      const std::uint64_t second = rng_.below(space_.numeric);
+      const auto one = static_cast<std::size_t>(std::min(first, second));
       if (std::find(chosen.begin(), chosen.end(), one) == chosen.end()) chosen.push_back(one);
     }
     std::vector<std::pair<std::size_t, double>> result;

@@ -53,7 +53,8 @@ class Drawing {
 
   // Worth or loss, often only on one side of another parameter.
   void flag(std::size_t i) {
-    const double size = (rng_.uniform() < 0.6 ? -1.0 : 1.0) * 0.3 * strength();
+    const double sign = rng_.uniform() < 0.6 ? -1.0 : 1.0;
+    const double size = 0.3 * sign * strength();
     const bool alone = rng_.uniform() < 0.3;
     const std::size_t other = static_cast<std::size_t>(rng_.below(numeric_));
     const double at = rng_.uniform(logs_[other].front(), logs_[other].back());
@@ -93,7 +94,8 @@ class Drawing {
   // The last wave of blocks leaves processors idle: a saw-tooth over a product.
   void waves() {
     const std::vector<std::size_t> scope = some(1 + rng_.below(2));
-    const double work = std::exp2(rng_.uniform(0.5, 1.1) * largest(scope)) * rng_.uniform(1.0, 4.0);
+    const double filled = std::exp2(rng_.uniform(0.5, 1.1) * largest(scope));
+    const double work = filled * rng_.uniform(1.0, 4.0);
     add(scope, common_time, [&](std::span<const std::size_t> places) {
       const double share = work / product(scope, places);
       return std::log(std::ceil(share) / share);
