@@ -8,7 +8,7 @@ Native sweeps over problems and methods, each study under a hashed seed, and bes
 kept in a file and run once (`bench/peer_studies.py`). Families of random problems are halved: constants are chosen on
 even seeds (``tuning``, ``deploy``, ``smooth``, ``rugged``), results reported on odd ones (``tuning-held-out`` and so
 on), on which nothing is chosen. ``dead`` are those of ``tuning`` in which 94.5 % and more fail. Rows of several kinds,
-as JSON lines or with --table as tables:
+as JSON lines after one that says where they come from, or with --table as tables:
 
 - a row a cell with --cells: means with their 95 % intervals (Wilson's of shares, else a bootstrap's), here ``regret``
   as it is, over studies with a winner; and a row a pair of cells of the first method (--subject) and another:
@@ -40,6 +40,7 @@ from tuning_seeds import shares
 from lehr.bench import Problem, sweep
 from lehr.bench.pairwise import corrected, duel
 from lehr.bench.peers import PEERS, SLOW
+from lehr.bench.provenance import provenance
 from lehr.bench.statistics import Interval, bootstrap, share
 
 CHIPS = ("h100", "a100", "rtx5080", "l4", "t4")
@@ -308,6 +309,8 @@ def main() -> None:
         for document in documents:
             print(line(document) if arguments.table else json.dumps(document), flush=True)
 
+    if not arguments.table:
+        print(json.dumps({"row": "run", "suite": arguments.suite, "provenance": provenance()}), flush=True)
     native(arguments, problems, columns)
     peers(arguments, problems, columns)
     if arguments.cells:
