@@ -31,27 +31,35 @@ from lehr.deploy.backends import built_in_names
 from lehr.errors import PreparationError
 from lehr.supervise import Supervisor
 
+
+def _exported(path: Path) -> Path:
+    import torch_files
+
+    return torch_files.rows(path)
+
+
 #: By backend, what writes a small model for it: rows of numbers in, at least three scores out.
-MODELS = {"onnxruntime": files.linear, "openvino": files.linear}
+MODELS = {"onnxruntime": files.linear, "openvino": files.linear, "torch": _exported, "torch_aoti": _exported}
 #: The package without which a backend cannot be tried.
-NEEDS = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+NEEDS = {"onnxruntime": "onnxruntime", "openvino": "openvino", "torch": "torch", "torch_aoti": "torch"}
 
 
 ODD_NAME = 'the "model" {0} ü.onnx'
 
 
-@pytest.fixture(params=sorted(MODELS))
+@pytest.fixture(params=sorted(MODELS), scope="module")
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn, where what it runs on is installed."""
     pytest.importorskip(NEEDS[request.param])
     return find_backend(request.param)
 
 
-@pytest.fixture
-def made(backend: Backend, supervisor: Supervisor, tmp_path: Path) -> Bench:
-    """Its model, opened by it."""
-    stage = Stage(tmp_path / "work", supervisor, backends=(backend.name,))
-    return Bench(stage, MODELS[backend.name](tmp_path / "m.onnx"))
+@pytest.fixture(scope="module")
+def made(backend: Backend, supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Its model, opened by it; what it prepares is prepared once for all tests."""
+    folder = tmp_path_factory.mktemp(backend.name)
+    stage = Stage(folder / "work", supervisor, backends=(backend.name,))
+    return Bench(stage, MODELS[backend.name](folder / "m.onnx"))
 
 
 def shared(backend: Backend, made: Bench, cores: int = 2) -> Space:

@@ -128,10 +128,27 @@ def tune(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="An ONNX file. Without it: the bundled zoo.", show_default=False
+            metavar="MODEL",
+            help="An ONNX file, a program exported by PyTorch (.pt2), or module:function that returns a "
+            "torch.nn.Module. Without it: the bundled zoo.",
+            show_default=False,
         ),
     ] = None,
     *,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="[NAME:]DIMS[:TYPE]",
+            help="What one call of a torch.nn.Module takes: 1x3x224x224, ids:1x16:int64. Repeatable, in order.",
+        ),
+    ] = None,
+    state_dict: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-dict", metavar="FILE", help="Weights for the torch.nn.Module that a function returns."
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -279,7 +296,8 @@ def tune(
     from lehr.cli import tune as command
 
     options = command.TuneOptions(
-        model=model, data=data, shapes=tuple(shape or ()), batch_axes=tuple(batch_axis or ()), metric=metric,
+        model=model, inputs=tuple(input_ or ()), state_dict=state_dict, data=data, shapes=tuple(shape or ()),
+        batch_axes=tuple(batch_axis or ()), metric=metric,
         objective=objective, limits=limits, budget=budget, method=method, preset=preset, seed=seed,
         without=tuple(without or ()), backends=tuple(backend or ()), trial_timeout=trial_timeout,
         memory_limit=memory_limit, final=final, measure_time=measure_time,

@@ -18,6 +18,7 @@ from lehr.cli.output import complain, emit, guarded_stdout, say
 from lehr.cli.places import check_storage, check_writable
 from lehr.cli.signals import Termination, ignore_interrupts, orderly_termination
 from lehr.cli.typed import batch_axes, policies, shapes
+from lehr.deploy.torch_source import subject_of
 from lehr.errors import DeploymentError, LehrError, OptionError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class TuneOptions:
 
     model: str | None
     data: str | None
+    inputs: tuple[str, ...]
+    state_dict: Path | None
     shapes: tuple[str, ...]
     batch_axes: tuple[str, ...]
     metric: str | None
@@ -59,7 +62,7 @@ class TuneOptions:
     @property
     def folder(self) -> Path:
         """Where the deployment goes: a folder, or a best.json alone."""
-        return self.out or Path(Path(self.model).stem if self.model is not None else "zoo")
+        return self.out or Path("zoo" if self.model is None else subject_of(self.model))
 
 
 def tune(options: TuneOptions) -> Exit:
@@ -85,6 +88,7 @@ def _tune(options: TuneOptions, ending: Termination) -> Exit:
             fresh=options.fresh, policies=policies(options.on_failure), early_end=options.early_end,
             final_s=_seconds(options.final, "--final"), measure_s=_seconds(options.measure_time, "--measure-time"),
             prepare_timeout_s=_seconds(options.prepare_timeout, "--prepare-timeout"),
+            example_inputs=options.inputs, state_dict=options.state_dict,
         )  # fmt: skip
     _check_out(options.folder)
     check_storage(options.storage)
@@ -117,6 +121,7 @@ def _typed() -> Any:
         text = str(error)
         word, colon, rest = text.partition(": ")
         known = {"objective", "method", "preset", "budget"}
+        text = text.replace("example_inputs", "--input").replace("state_dict", "--state-dict")
         raise InputError(f"--{word}: {rest}" if colon and word in known else text) from error
 
 

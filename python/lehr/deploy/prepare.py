@@ -106,7 +106,8 @@ class ModelFolder:
             return None
         if "failure" in record:
             return Failure(**record["failure"])
-        artefact = model.path if record["artefact"] is None else place / record["artefact"]
+        form = model.as_accepted(backend.accepts) if record["artefact"] is None else None
+        artefact = place / record["artefact"] if form is None else form.path
         files = tuple(artefact.parent / name for name in record["files"])
         return Prepared(self, artefact, files, record["size_mb"], record["unchanged"], record["seconds"])
 

@@ -54,7 +54,8 @@ def reopen(
         samples = _samples(place, best, data)
         given = Path(model) if model is not None else Path(best.model["path"])
         beside = place.absolute().parent / given.name
-        if model is None and not given.is_file() and beside.is_file():
+        lost = not given.is_absolute() or not given.is_file()
+        if model is None and lost and beside.is_file():
             given = beside
         if not given.is_file():
             readable = artefact is not None and artefact.suffix == given.suffix

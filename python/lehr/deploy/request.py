@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lehr._checks import seed_number
 from lehr.deploy.machine import memory_mb
+from lehr.deploy.model_files import format_of
 from lehr.deploy.objective import Objective, parse_objective
 from lehr.deploy.times import PREPARE_S
+from lehr.deploy.torch_source import Inputs, TorchCode, TorchModel, torch_code
+from lehr.deploy.torch_source import example_inputs as read_inputs
 from lehr.errors import OptionError
 from lehr.limits import Constraints, Limit, parse_limits
 from lehr.methods import METHODS, Method
@@ -39,7 +42,8 @@ class Request:
     """The arguments of :func:`lehr.tune`, understood.
 
     Attributes:
-        model: an ONNX file, several by name (the family axis), or None for the bundled zoo.
+        model: a file (ONNX, or a program exported by PyTorch), PyTorch code, several by name (the family axis), or None
+            for the bundled zoo.
         data: a file, arrays by name or ``module:function``; None for made-up inputs.
         shapes: full shapes of inputs that the model leaves open.
         batch_axis: which axis of an input is the batch, where the user says so; None for no batch.
@@ -58,7 +62,7 @@ class Request:
         prepare_timeout_s: deadline for opening model and data, and for each recipe.
     """
 
-    model: Path | dict[str, Path] | None
+    model: TorchModel | dict[str, TorchModel] | None
     data: Any
     shapes: dict[str, tuple[int, ...]]
     batch_axis: dict[str, int | None]
@@ -82,6 +86,13 @@ class Request:
     final_s: float | None
     measure_s: float | None = None
     prepare_timeout_s: float = PREPARE_S
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Every format that all models come in: PyTorch's are given to others as ONNX."""
+        given = self.model.values() if isinstance(self.model, dict) else [self.model] if self.model else []
+        torch = [isinstance(one, TorchCode) or format_of(one) == "pt2" for one in given]
+        return frozenset({"onnx", "pt2"} if torch and all(torch) else {"onnx"})
 
     @property
     def metric_name(self) -> str | None:
@@ -116,11 +127,13 @@ def read_request(
     final_s: float | None,
     measure_s: float | None = None,
     prepare_timeout_s: float | None = None,
+    example_inputs: Any = None,
+    state_dict: str | Path | None = None,
 ) -> Request:
     """Check the arguments. Raises OptionError, naming the first that cannot be used."""
     from lehr.study.policies import read_policies
 
-    models = _models(model)
+    models = _models(model, read_inputs(example_inputs), None if state_dict is None else _path(state_dict))
     if models is None:
         given = {"data": data, "shapes": shapes, "batch_axis": batch_axis, "metric": metric}
         for word, value in given.items():
@@ -170,20 +183,37 @@ def read_request(
     )
 
 
-def _models(model: object) -> Path | dict[str, Path] | None:
+def _models(
+    model: object, inputs: Inputs, state_dict: Path | None
+) -> TorchModel | dict[str, TorchModel] | None:
+    found: TorchModel | dict[str, TorchModel] | None
     if model is None:
-        return None
-    if isinstance(model, Mapping):
+        found = None
+    elif isinstance(model, Mapping):
         if not model:
             raise OptionError("model is an empty dict; give files by name, or None for the bundled zoo")
-        return {_options.text("a name in model", name): _path(path) for name, path in model.items()}
-    return _path(model)
+        found = {
+            _options.text("a name in model", name): _model(one, inputs, state_dict)
+            for name, one in model.items()
+        }
+    else:
+        found = _model(model, inputs, state_dict)
+    given = list(found.values()) if isinstance(found, dict) else [found]
+    if not any(isinstance(one, TorchCode) for one in given):
+        for word, value in (("example_inputs", inputs), ("state_dict", state_dict)):
+            if value is not None:
+                raise OptionError(f"{word} belongs to a model that is PyTorch code")
+    return found
+
+
+def _model(model: object, inputs: Inputs, state_dict: Path | None) -> TorchModel:
+    return torch_code(model, inputs, state_dict) or _path(model)
 
 
 def _path(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value):
         raise OptionError(
-            f"model is {_options.shown(value)}; give the path of an ONNX file, or several by name"
+            f"model is {_options.shown(value)}; give the path of an ONNX file, a torch.nn.Module, or several by name"
         )
     return Path(value)
 

@@ -25,6 +25,7 @@ from lehr.deploy.best import NAME, Artefact, Best
 from lehr.errors import DeploymentError, LehrError, StorageError
 
 LOADER = "load.py"
+_GIVEN = "given"
 
 
 def check_folder(folder: Path) -> None:
@@ -50,13 +51,14 @@ def check_folder(folder: Path) -> None:
         raise DeploymentError(f"the folder {place} cannot be written to; choose another")
 
 
-def write_folder(folder: Path, best: Best, files: Sequence[Path]) -> Best:
+def write_folder(folder: Path, best: Best, files: Sequence[Path], given: Path | None = None) -> Best:
     """Write the deployed folder; best.json comes last, so that a folder with one is whole.
 
     Args:
         folder: where to; made when it is not there.
         best: what best.json says, yet without the artefact.
         files: the model file as it was measured, then the files that hold its weights, all from one folder.
+        given: the model as given, where it lies in no file of the user's: ``lehr verify`` compares with it.
 
     Returns:
         What best.json says, with the artefact.
@@ -74,6 +76,10 @@ def write_folder(folder: Path, best: Best, files: Sequence[Path]) -> Best:
         digests = [_copy(model, folder / name), *(_copy(one, folder / one.name) for one in weights)]
         artefact = Artefact(name, _joined(digests), tuple(one.name for one in weights))
         shipped = replace(best, artefact=artefact)
+        if given is not None:
+            beside = name if given == model else f"{_GIVEN}{given.suffix}"
+            _copy(given, folder / beside)
+            shipped = replace(shipped, model={**best.model, "path": beside})
         loader = find_backend(best.backend).loader(name, best.options)
         write_whole(folder / LOADER, loader.encode())
     except OSError as error:

@@ -106,9 +106,9 @@ class DataSource:
         """The file's arrays by input name, for a model that is yet to be opened; None without a file."""
         if self.path is None:
             return None
-        from lehr.deploy.signature import read_signature
+        from lehr.deploy.model_files import read_model_signature
 
-        types = {name: dtype for name, dtype, _ in read_signature(Path(model)).inputs}
+        types = {name: dtype for name, dtype, _ in read_model_signature(Path(model)).inputs}
         arrays, _ = input_arrays(load_arrays(self.path), list(types), self.name)
         return {name: cast(name, types[name], array, self.name) for name, array in arrays.items()}
 

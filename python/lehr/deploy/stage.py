@@ -25,8 +25,10 @@ from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Foresighted, Session
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
+from lehr.deploy.functions import one_line
 from lehr.deploy.intervals import FEW, shown
-from lehr.deploy.models import OnnxModel, zoo_models
+from lehr.deploy.model_files import digest_of, format_of
+from lehr.deploy.models import Form, OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
 from lehr.deploy.rebuilding import as_plain, rebuilt
@@ -36,9 +38,10 @@ from lehr.deploy.shapes import Axes
 from lehr.deploy.signature import describe
 from lehr.deploy.sources import Data, DataSource
 from lehr.deploy.times import PREPARE_S, accuracy_time_s
+from lehr.deploy.torch_source import TorchCode
 from lehr.deploy.user_metric import Function, UserMetric
 from lehr.deploy.zoo import Variant
-from lehr.errors import ModelError
+from lehr.errors import ModelError, PreparationError
 from lehr.trial import Cause
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ REFERENCE_S = 60.0
 PRELOAD = ("numpy", "lehr.deploy.stage")
 _SPEED_CALLS, _SPEED_S = 7, 0.25
 _LARGEST_BATCH, _BATCH_S = 32, 0.05
+Given = str | Path | TorchCode
+"""A model of the user's: a file, or PyTorch code."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,10 @@ class Opened:
         )
 
 
+def _word(given: Given) -> str:
+    return given.name if isinstance(given, TorchCode) else Path(given).stem
+
+
 class Stage:
     """Prepares models in ``workdir`` by processes of ``supervisor``.
 
@@ -133,14 +142,15 @@ class Stage:
 
     def open(
         self,
-        models: str | Path | Mapping[str, str | Path],
+        models: Given | Mapping[str, Given],
         data: Data = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         *,
         batch_axis: Axes | None = None,
         metric: str | Function | UserMetric | None = None,
     ) -> Opened:
-        """Read a model of the user's (or several, by name), try it, hold the data against it.
+        """Read a model of the user's (or several, by name), try it, hold the data against it. One that is PyTorch code
+        is exported first.
 
         ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
         :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as
@@ -150,14 +160,14 @@ class Stage:
         Raises:
             ModelError: model or data cannot be used; one sentence says why and what to do.
         """
-        paths = models if isinstance(models, Mapping) else {Path(models).stem: models}
+        given = models if isinstance(models, Mapping) else {_word(models): models}
         judge = None if metric is None else UserMetric.of(metric)
         asked = {
-            "paths": {name: str(path) for name, path in paths.items()},
+            "given": {name: one if isinstance(one, TorchCode) else str(one) for name, one in given.items()},
             "shapes": dict(shapes or {}),
             "batch_axis": dict(batch_axis or {}),
         }
-        what = ", ".join(Path(path).name for path in paths.values())
+        what = ", ".join(one.name if isinstance(one, TorchCode) else Path(one).name for one in given.values())
         return self._open(what, data, asked, judge)
 
     def open_zoo(self, variant: Variant = "noisy") -> Opened:
@@ -240,7 +250,7 @@ class Stage:
             models={name: rebuilt(OnnxModel, one) for name, one in told["models"].items()},
             source=DataSource.from_json(told["source"]),
             workdir=self.workdir,
-            backends=self.backends,
+            backends=tuple(told["backends"]),
             samples=told["samples"],
             labelled=told["labelled"],
             call_s=told["call_s"],
@@ -287,18 +297,21 @@ def _open(request: dict[str, Any]) -> dict[str, Any]:
 def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
     teller.tell("opening the model")
     workdir, metric = Path(request["workdir"]), request["metric"]
+    asked = [find_backend(name) for name in request["backends"]]
+    formats = {name for one in asked for name in one.accepts}
     if "zoo" in request:
         source, models = DataSource("zoo", variant=request["zoo"]), zoo_models()
     else:
         shapes, batch_axis = request["shapes"], request["batch_axis"]
         source = DataSource.of(request["data"], workdir, batch_axis)
         models = {
-            name: OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis)
-            for name, path in request["paths"].items()
+            name: _read(given, source, workdir, shapes, batch_axis, formats, teller)
+            for name, given in request["given"].items()
         }
-    runtimes = [find_backend(name) for name in request["backends"]]
+    runtimes = _fitting(asked, models)
     runtime = runtimes[0]
     told: dict[str, Any] = {
+        "backends": [one.name for one in runtimes],
         "models": {},
         "call_s": {},
         "accuracy": {},
@@ -350,11 +363,84 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
         told["models"][name] = as_plain(model)
         told["call_s"][name] = call_s
         told["unable"][name] = {
-            one.name: dict(one.unable(model)) for one in runtimes if isinstance(one, Foresighted)
+            one.name: _unable(one, model) for one in runtimes if isinstance(one, Foresighted)
         }
         told["samples"] = max(told["samples"], min(evaluation.count, scorer.count))
         told["labelled"] = evaluation.labels is not None
     return {**told, "notes": list(dict.fromkeys(notes))}
+
+
+def _read(
+    given: str | TorchCode,
+    source: DataSource,
+    workdir: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    batch_axis: Axes,
+    formats: set[str],
+    teller: Teller,
+) -> OnnxModel:
+    """A model of the user's, exported where it is code; one of PyTorch's with its ONNX form besides where a backend
+    takes one.
+    """
+    notes: tuple[str, ...] = ()
+    if isinstance(given, TorchCode):
+        teller.tell(f"exporting {given.name}")
+        given, notes = _exported(given, workdir, batch_axis)
+    path = Path(given)
+    forms = [_onnx_form(path, workdir, teller)] if format_of(path) != "onnx" and "onnx" in formats else []
+    model = OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis, forms)
+    if forms and not forms[0].path:
+        notes = (*notes, f"{path.name} has no ONNX form: {forms[0].reason}")
+    return replace(model, notes=(*notes, *model.notes))
+
+
+def _exported(code: TorchCode, workdir: Path, batch_axis: Axes) -> tuple[str, tuple[str, ...]]:
+    try:
+        from lehr.deploy.torch_export import export_program
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"{code.name} needs PyTorch: {error.name} is not installed: pip install 'lehr[torch]'"
+        ) from error
+    path, notes = export_program(code, workdir, batch_axis)
+    return str(path), notes
+
+
+def _onnx_form(path: Path, workdir: Path, teller: Teller) -> Form:
+    """The ONNX form of an exported program: made once, or the reason why it cannot be."""
+    teller.tell(f"exporting {path.name} to ONNX")
+    folder = workdir / f"onnx-{digest_of([path])[:16]}"
+    target = folder / f"{path.stem}.onnx"
+    if not target.is_file():
+        from lehr.deploy.torch_export import export_onnx
+
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            export_onnx(path, target)
+        except Exception as error:  # the exporter's exceptions have no common base
+            return Form("onnx", None, f"torch.onnx.export: {one_line(error)}")
+    return Form("onnx", str(target))
+
+
+def _fitting(runtimes: Sequence[Backend], models: Mapping[str, OnnxModel]) -> list[Backend]:
+    """Those that take every model in one of its formats; first those that take the models as given.
+
+    Raises:
+        ModelError: there is none.
+    """
+    fitting = [
+        one for one in runtimes if all(set(one.accepts) & set(model.formats) for model in models.values())
+    ]
+    if not fitting:
+        names, given = ", ".join(one.name for one in runtimes), ", ".join(models)
+        raise ModelError(f"{names} cannot run {given}: not in a format that it takes; see lehr backends")
+    return sorted(fitting, key=lambda one: any(model.format not in one.accepts for model in models.values()))
+
+
+def _unable(runtime: Any, model: OnnxModel) -> dict[str, str]:
+    try:
+        return dict(runtime.unable(model.as_accepted(runtime.accepts)))
+    except PreparationError:
+        return {}  # every trial will tell
 
 
 def _default_session(runtime: Backend, model: OnnxModel, folder: ModelFolder) -> Session:
@@ -419,15 +505,16 @@ def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], 
 
     def fill(part: Path) -> None:
         start = time.perf_counter()
-        artefact = runtime.prepare(model, config, stored.load_samples(folder.calibration), part)
-        same = artefact == model.path
-        files = model.files if same else tuple(sorted(one for one in part.rglob("*") if one.is_file()))
+        form = model.as_accepted(runtime.accepts)
+        artefact = runtime.prepare(form, config, stored.load_samples(folder.calibration), part)
+        same = artefact == form.path
+        files = form.files if same else tuple(sorted(one for one in part.rglob("*") if one.is_file()))
         key = runtime.prepare_key(config)
         record = {
             "artefact": None if same else str(artefact.relative_to(part)),
             "files": [str(one.relative_to(artefact.parent)) for one in files],
-            "size_mb": model.size_mb if same else sum(one.stat().st_size for one in files) / 1e6,
-            "unchanged": f"{key} changes nothing in {model.path.name}, it is the same file"
+            "size_mb": form.size_mb if same else sum(one.stat().st_size for one in files) / 1e6,
+            "unchanged": f"{key} changes nothing in {form.path.name}, it is the same file"
             if same and key != runtime.prepare_key({})
             else None,
             "seconds": time.perf_counter() - start,

@@ -143,7 +143,10 @@ class Tuned:
         if isinstance(made, Failure):
             raise DeploymentError(f"{made.what} cannot be made again: {made.reason}")
         target = Path(folder)
-        ship.write_folder(target, best, [made.artefact, *(one for one in made.files if one != made.artefact)])
+        files = [made.artefact, *(one for one in made.files if one != made.artefact)]
+        model = self.workload.model_of(best.config).path
+        ours = model.is_relative_to(self.workload.opened.workdir.resolve())
+        ship.write_folder(target, best, files, model if ours else None)
         return target
 
     def __repr__(self) -> str:
@@ -163,8 +166,10 @@ def disturbance(found: Mapping[str, Any]) -> str:
 
 
 def tune(
-    model: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    model: Any = None,
     *,
+    example_inputs: Any = None,
+    state_dict: str | os.PathLike[str] | None = None,
     data: Any = None,
     limits: Constraints = None,
     objective: str | None = None,
@@ -199,8 +204,12 @@ def tune(
     interrupted or killed.
 
     Args:
-        model: an ONNX file, several by name (which makes ``model`` a variable of the search), or None for the bundled
-            zoo.
+        model: an ONNX file; a ``torch.nn.Module``, ``"module:function"`` that returns one, or the file of an exported
+            program (``.pt2``, which can execute code when it is loaded); several by name (which makes ``model`` a
+            variable of the search); or None for the bundled zoo.
+        example_inputs: what one call of a module takes: an array or tensor, several in the order of ``forward``'s
+            arguments or by their names, or texts such as ``"1x3x224x224"``, ``"ids:1x16:int64"``.
+        state_dict: a file of weights for a module that a function returns; loaded with ``weights_only``.
         data: samples: a ``.npz`` or ``.npy`` file, arrays by input name (and ``labels``), or ``"module:function"`` that
             yields batches; None for made-up inputs, with agreement with the model as given for accuracy.
         limits: texts such as ``"latency_p95_ms <= 20"``, :class:`lehr.Limit`, or upper limits by metric.
@@ -242,7 +251,8 @@ def tune(
         metric=metric, shapes=shapes, batch_axis=batch_axis, method=method, preset=preset, without=without,
         trial_timeout_s=trial_timeout_s, memory_limit_mb=memory_limit_mb, storage=storage, name=name, fresh=fresh,
         policies=policies, early_end=early_end, final_s=final_s, measure_s=measure_s,
-        prepare_timeout_s=prepare_timeout_s,
+        prepare_timeout_s=prepare_timeout_s, example_inputs=example_inputs,
+        state_dict=None if state_dict is None else Path(state_dict),
     )  # fmt: skip
     from lehr.report.display import shown
 
@@ -382,9 +392,9 @@ class Tuning:
         return kept if isinstance(kept, dict) else self._surroundings
 
     def _available(self, supervisor: Supervisor) -> tuple[str, ...]:
-        from lehr.deploy.backends import availability
+        from lehr.deploy.backends import availability, backends_for
 
-        answers = availability(supervisor, self.request.backends)
+        answers = availability(supervisor, self.request.backends or backends_for(self.request.formats))
         self._unavailable = {name: one.reason for name, one in answers.items() if not one.available}
         usable = tuple(name for name, one in answers.items() if one.available)
         if not usable:

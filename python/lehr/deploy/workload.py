@@ -109,8 +109,11 @@ def open_workload(stage: Stage, request: Any, *, drops: Sequence[str] = ()) -> W
         opened = stage.open(
             models, request.data, request.shapes, batch_axis=request.batch_axis, metric=request.metric
         )
-        subject = models.stem if isinstance(models, Path) else "-".join(models)
-        what = models.name if isinstance(models, Path) else ", ".join(models)
+        if isinstance(models, dict):
+            subject, what = "-".join(models), ", ".join(models)
+        else:
+            subject = models.stem if isinstance(models, Path) else models.name
+            what = models.name
         title = f"{what}, {opened.described}"
     cores = available_cores()
     runtimes = [find_backend(name) for name in opened.backends]

@@ -10,7 +10,7 @@ A package brings a backend under the entry-point group ``lehr.backends``: name -
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
@@ -37,6 +37,16 @@ def backend_names() -> tuple[str, ...]:
     """Every backend that can be loaded, ours first; whether it runs here is another question."""
     ours = built_in_names()
     return (*ours, *(name for name in _plug_ins() if name not in ours and _loaded(name) is not None))
+
+
+def backends_for(formats: Collection[str]) -> tuple[str, ...]:
+    """Those that take a model of one of these formats and are tried unasked."""
+    found = {name: find_backend(name) for name in backend_names()}
+    return tuple(
+        name
+        for name, one in found.items()
+        if set(one.accepts) & set(formats) and not getattr(one, "only_asked", False)
+    )
 
 
 def built_in_names() -> tuple[str, ...]:
