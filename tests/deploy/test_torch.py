@@ -181,9 +181,7 @@ def test_a_module_that_cannot_be_sent_says_which_part(tmp_path: Path) -> None:
         lehr.tune(module, example_inputs=ROW, backends=["torch"], budget=1, storage=None)
 
 
-def test_threads_that_torch_does_not_give_are_refused(
-    opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_that_torch_does_not_give_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, found = opened(TorchCode("rows", torch_files.Rows(), ROW))
     runtime, made = find_backend("torch"), stage.prepare(found, {})
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
@@ -210,7 +208,9 @@ def test_from_a_module_to_a_deployed_folder(tmp_path: Path) -> None:
     code = "import sys; sys.modules['lehr'] = None\nimport numpy as np\nfrom load import load\n"
     code += "print(load()({'x': np.load('x.npy')})[0].tolist())"
     np.save(folder / "x.npy", data["x"][:1])
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
     np.testing.assert_allclose(json.loads(done.stdout), answers, rtol=1e-5)
     verified = lehr.verify(folder, repeats=1, data=data, tolerance=100)
     assert verified.passed

@@ -108,7 +108,9 @@ def test_without_torch_a_sentence_says_what_is_missing(supervisor: Supervisor, t
     stage = Stage(tmp_path / "work", supervisor)
     (tmp_path / "net.pt2").touch()
     for given in (tmp_path / "net.pt2", TorchCode("make", "pkg:make")):
-        with pytest.raises(ModelError, match=r"needs PyTorch: torch is not installed: pip install 'lehr\[torch\]'"):
+        with pytest.raises(
+            ModelError, match=r"needs PyTorch: torch is not installed: pip install 'lehr\[torch\]'"
+        ):
             stage.open(given)
 
 

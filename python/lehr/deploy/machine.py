@@ -12,7 +12,7 @@ from lehr._proc import cgroup_file_upwards, cgroup_v1_file, reset_peak, size, st
 from lehr._proc import cpu_model as model_of_kernel
 
 #: Packages that run models or convert them: their versions change what is measured.
-RUNTIMES = ("onnxruntime", "openvino", "nncf")
+RUNTIMES = ("onnxruntime", "openvino", "nncf", "torch")
 _PACKAGES = ("lehr", "numpy", "onnx", "optuna", *RUNTIMES)
 
 

@@ -184,11 +184,11 @@ class Stage:
         folder = ModelFolder.of(self.workdir, model, opened.source, opened.metric)
         if (found := folder.find(model, runtime, config)) is not None:
             return found
-        failure = self._make(folder, model, runtime, config)
+        failure = _lacking(model, runtime) or self._make(folder, model, runtime, config)
         if failure is not None and failure.evidence.get("cause") in (Cause.KILLED, Cause.HELPER):
             return failure  # from outside, which says nothing about the recipe
         if failure is not None:
-            settled_by = self._settled_by(failure, folder, model, runtime, config)
+            settled_by = failure.settled_by or self._settled_by(failure, folder, model, runtime, config)
             _keep_failure(
                 folder.made(runtime.name, runtime.prepare_key(config)),
                 replace(failure, settled_by=settled_by),
@@ -522,6 +522,18 @@ def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], 
         _write_json(part / RECORD, record)
 
     save_folder(place, fill)
+
+
+def _lacking(model: OnnxModel, runtime: Backend) -> Failure | None:
+    """Why a backend has no file of this model to begin with; None where it has."""
+    try:
+        model.as_accepted(runtime.accepts)
+    except PreparationError as error:
+        evidence = {"signature": f"no {'/'.join(runtime.accepts)} form"}
+        return Failure(
+            f"{model.path.name} for {runtime.name}", "crashed", str(error), evidence, ("model", "backend")
+        )
+    return None
 
 
 def _kind(failure: Failure) -> object:

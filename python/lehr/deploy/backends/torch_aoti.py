@@ -22,6 +22,7 @@ from lehr.deploy.backends._torch import (
     torch_there,
     use_threads,
 )
+from lehr.deploy.native_path import native_path
 from lehr.errors import RanElsewhereError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class AotInductor:
 
         os.environ[_CHECK] = "1"
         threads = use_threads(options)
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(artefact), "model", False, 1, -1)
+        loader = torch._C._aoti.AOTIModelPackageLoader(native_path(artefact), "model", False, 1, -1)
         told = loader.get_metadata()
         if told["AOTI_DEVICE_KEY"] != options["device"]:
             raise RanElsewhereError(
