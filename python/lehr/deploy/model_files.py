@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from lehr.deploy.signature import Signature, read_signature
@@ -16,6 +17,12 @@ def format_of(path: Path) -> str:
     return "pt2" if path.suffix == PROGRAM else "onnx"
 
 
+def need_torch(what: str) -> None:
+    """Raises ModelError where PyTorch is not installed, without importing it."""
+    if find_spec("torch") is None:
+        raise ModelError(f"{what} needs PyTorch: torch is not installed: pip install 'lehr[torch]'")
+
+
 def read_model_signature(path: Path) -> Signature:
     """Inputs as declared, and what else the file tells.
 
@@ -24,12 +31,7 @@ def read_model_signature(path: Path) -> Signature:
     """
     if format_of(path) == "onnx":
         return read_signature(path)
-    try:
-        import torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{path.name} needs PyTorch: {error.name} is not installed: pip install 'lehr[torch]'"
-        ) from error
+    need_torch(path.name)
     from lehr.deploy.torch_program import inputs_of, load
 
     inputs = []

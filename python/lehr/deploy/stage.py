@@ -27,7 +27,7 @@ from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.data import Samples
 from lehr.deploy.functions import one_line
 from lehr.deploy.intervals import FEW, shown
-from lehr.deploy.model_files import digest_of, format_of
+from lehr.deploy.model_files import digest_of, format_of, need_torch
 from lehr.deploy.models import Form, OnnxModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
@@ -371,7 +371,7 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
 
 
 def _read(
-    given: str | TorchCode,
+    given: str | Path | TorchCode,
     source: DataSource,
     workdir: Path,
     shapes: Mapping[str, tuple[int, ...]],
@@ -384,25 +384,19 @@ def _read(
     """
     notes: tuple[str, ...] = ()
     if isinstance(given, TorchCode):
+        need_torch(given.name)
+        from lehr.deploy.torch_export import export_program
+
         teller.tell(f"exporting {given.name}")
-        given, notes = _exported(given, workdir, batch_axis)
+        given, notes = export_program(given, workdir, batch_axis)
     path = Path(given)
+    if format_of(path) != "onnx":
+        need_torch(path.name)
     forms = [_onnx_form(path, workdir, teller)] if format_of(path) != "onnx" and "onnx" in formats else []
     model = OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis, forms)
     if forms and not forms[0].path:
         notes = (*notes, f"{path.name} has no ONNX form: {forms[0].reason}")
     return replace(model, notes=(*notes, *model.notes))
-
-
-def _exported(code: TorchCode, workdir: Path, batch_axis: Axes) -> tuple[str, tuple[str, ...]]:
-    try:
-        from lehr.deploy.torch_export import export_program
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{code.name} needs PyTorch: {error.name} is not installed: pip install 'lehr[torch]'"
-        ) from error
-    path, notes = export_program(code, workdir, batch_axis)
-    return str(path), notes
 
 
 def _onnx_form(path: Path, workdir: Path, teller: Teller) -> Form:
