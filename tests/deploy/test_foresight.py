@@ -9,12 +9,12 @@ from typing import Any
 import onnx_files as files
 import pytest
 
-from lehr import Categorical, Int, Space
+from lehr import Categorical, Int, Space, param
 from lehr.deploy import OnnxModel, Stage, deployment_space, zoo
 from lehr.deploy.backends._ort_kernels import kernels_of_the_cpu, without_bfloat16
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.request import read_request
-from lehr.deploy.without import without_unable
+from lehr.deploy.without import without, without_unable
 from lehr.deploy.workload import open_workload
 
 WHY = "no kernel"
@@ -115,3 +115,13 @@ def test_nothing_is_forbidden_that_is_not_there_or_that_would_leave_nothing() ->
     assert without_unable(there, {}) == (there, ())
     free = deployment_space({}, 1)
     assert without_unable(free, {"a": {}}) == (free, ())
+
+
+def test_what_the_user_leaves_out_may_be_what_a_condition_speaks_of() -> None:
+    found = space(Categorical("backend", ["x", "y"]))
+    guarded = Space(found.variables, [(param("backend") == "y") & param("quantization").isin(["bf16"])])
+    left = without(guarded, ["quantization=bf16"])
+    assert not [one for one in configs(left) if "bf16" in one]
+    alone = without(guarded, ["backend=y"])
+    assert {one[0] for one in configs(alone)} == {"x"}
+    assert ("x", "bf16") in configs(alone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -117,7 +118,11 @@ def _drop(space: Space, name: str, value: str) -> Space:
         changed: list[Variable] = list(space.variables)
         fields: dict[str, Any] = {field: left}
         changed[space.names.index(name)] = replace(variable, **fields)
-        return _space(changed, list(space.forbid), name, value)
+        with suppress(SpaceError):  # a condition speaks of that value: it stays, and is forbidden
+            return Space(changed, list(space.forbid))
+        dropped = next(choice for choice in values if str(choice) == value)
+        forbidden: Any = param(name) == dropped
+        return _space(list(space.variables), [*space.forbid, forbidden], name, value)
     assert isinstance(variable, Int | Float)
     try:
         number = int(value) if isinstance(variable, Int) else float(value)
