@@ -16,14 +16,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch_files  # noqa: E402
+from benches import QUICK  # noqa: E402
 
 import lehr  # noqa: E402
 from lehr.deploy import Failure, Prepared, Stage, find_backend  # noqa: E402
+from lehr.deploy.machine import available_cores  # noqa: E402
 from lehr.deploy.torch_source import TorchCode  # noqa: E402
 from lehr.errors import LehrError, ModelError, OptionError, RanElsewhereError  # noqa: E402
 from lehr.supervise import Supervisor  # noqa: E402
 
-HERE = str(Path(__file__).parent)
 ROW = (np.zeros((1, 8), np.float32),)
 Open = Callable[..., Any]
 
@@ -56,8 +57,8 @@ def test_a_factory_is_exported_with_an_open_batch(opened: Open) -> None:
         session.close()
     assert answers["torch"].shape == (5, 10)
     np.testing.assert_allclose(answers["torch"], answers["onnxruntime"], rtol=1e-3, atol=1e-5)
-    again, _ = opened(code, "torch"), None
-    assert again[1].models["images"].sha256 == model.sha256  # the same weights, the same program
+    _, again = opened(code, "torch")
+    assert again.models["images"].sha256 == model.sha256  # the same weights, the same program
 
 
 def test_precision_is_converted_weights_too(opened: Open) -> None:
@@ -188,6 +189,16 @@ def test_threads_that_torch_does_not_give_are_refused(opened: Open, monkeypatch:
     there = torch.get_num_threads()
     with pytest.raises(RanElsewhereError, match=f"torch has {there}"):
         runtime.open(made.artefact, {**runtime.session_options({}), "threads": there + 1})
+
+
+def test_threads_are_those_of_the_cores_whatever_the_environment_says(
+    opened: Open, supervisor: Supervisor
+) -> None:
+    stage, found = opened(TorchCode("rows", torch_files.Rows(), ROW))
+    assert isinstance(stage.prepare(found, {}), Prepared)
+    ending = supervisor.run(found.evaluator(plan=QUICK), {})  # where MKL_NUM_THREADS is 1
+    assert ending.outcome == "ok", ending.evidence
+    assert ending.result["facts"]["ran_on"]["threads"] == available_cores()
 
 
 def test_from_a_module_to_a_deployed_folder(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from lehr.deploy import stored
 from lehr.deploy.accuracy import Run, evaluate
 from lehr.deploy.agreement import REFERENCE_ITEMS
 from lehr.deploy.backend import Backend, Foresighted, Session
-from lehr.deploy.backends import DEFAULT, find_backend
+from lehr.deploy.backends import AS_GIVEN, DEFAULT, find_backend
 from lehr.deploy.data import Samples
 from lehr.deploy.functions import one_line
 from lehr.deploy.intervals import FEW, shown
@@ -309,7 +309,6 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
             for name, given in request["given"].items()
         }
     runtimes = _fitting(asked, models)
-    runtime = runtimes[0]
     told: dict[str, Any] = {
         "backends": [one.name for one in runtimes],
         "models": {},
@@ -332,6 +331,7 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
         folder = ModelFolder.of(workdir, model, source, metric)
         if not folder.calibration.is_dir():
             save_folder(folder.calibration, partial(stored.save_inputs, calibration))
+        runtime = find_backend(AS_GIVEN.get(model.format, runtimes[0].name))
         teller.tell("measuring its speed")
         session = _default_session(runtime, model, folder)
         call_s = _call_s(session, evaluation.batch(0, model.fixed_batch or 1))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GROUP = "lehr.backends"
 #: The backend that is used where none is named.
 DEFAULT = "onnxruntime"
+#: By format, the backend whose default runs such a model as it was given: what answers are compared with.
+AS_GIVEN = {"pt2": "torch"}
 #: Seconds a backend may take to say whether it runs here: imports of large runtimes from a cold disk.
 ASK_TIMEOUT_S = 60.0
 

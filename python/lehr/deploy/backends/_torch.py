@@ -65,7 +65,7 @@ def precision_of(config: Config) -> str:
 
 
 def options_of(config: Config) -> dict[str, Any]:
-    """The options that all torch sessions have; 0 threads let torch choose."""
+    """The options that all torch sessions have; 0 threads are as many as the process has cores."""
     precision_of(config)
     threads = config.get("num_threads", AUTO)
     return {"device": DEVICE, "threads": 0 if threads == AUTO else int(threads)}
@@ -81,14 +81,19 @@ def exported_as(model: Model, config: Config) -> Any:
 
 
 def use_threads(options: Mapping[str, Any]) -> int:
-    """Let torch compute on so many threads: of the whole process, torch has no others. How many it has now."""
+    """Let torch compute on so many threads: of the whole process, torch has no others. How many it has now.
+
+    They are always set: torch's own choice follows variables that lehr sets in trials for numpy.
+    """
     import torch
 
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
+    from lehr.deploy.machine import available_cores
+
+    asked = options["threads"] or available_cores()
+    torch.set_num_threads(asked)
     there: int = torch.get_num_threads()
-    if options["threads"] not in (0, there):
-        raise RanElsewhereError(f"asked for {options['threads']} threads, torch has {there}")
+    if there != asked:
+        raise RanElsewhereError(f"asked for {asked} threads, torch has {there}")
     return there
 
 

@@ -58,7 +58,7 @@ class TorchEager:
         return save_program(exported_as(model, config), folder / "model.pt2")
 
     def session_options(self, config: Config) -> dict[str, Any]:
-        """Device, threads (0: torch chooses) and layout. Raises ConfigurationError for an unknown precision."""
+        """Device, threads (0: one for each core) and layout. Raises ConfigurationError for an unknown precision."""
         return {**options_of(config), "channels_last": bool(config.get("channels_last", False))}
 
     def open(self, artefact: Path, options: Mapping[str, Any]) -> TorchSession:
@@ -104,6 +104,7 @@ _LOADER = '''\
     outputs = run({{"input name": array}})    # a list of arrays, in the model's order
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +116,7 @@ OPTIONS = {options}
 
 
 def load(folder=Path(__file__).resolve().parent):
-    if OPTIONS["threads"]:
-        torch.set_num_threads(OPTIONS["threads"])  # of the whole process
+    torch.set_num_threads(OPTIONS["threads"] or len(os.sched_getaffinity(0)))  # of the whole process
     with open(Path(folder) / MODEL, "rb") as stream:
         exported = torch.export.load(stream)
     module, names = exported.module(), exported.graph_signature.user_inputs
