@@ -236,7 +236,8 @@ def test_an_interrupted_sweep_ends_at_once_and_says_how_to_go_on(tmp_path, numbe
         process.send_signal(number)
     finally:
         ended, out, err = finish(process)
-    assert (ended, out) == (code, "")
+    assert ended == code
+    assert all(" studies, " in line for line in out.splitlines())  # how far it is, told where a cell takes long
     assert "To go on:" in err
     assert "Traceback" not in err
     with Store(tmp_path / "results") as store:
