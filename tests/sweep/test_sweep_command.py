@@ -237,7 +237,9 @@ def test_an_interrupted_sweep_ends_at_once_and_says_how_to_go_on(tmp_path, numbe
     finally:
         ended, out, err = finish(process)
     assert ended == code
-    assert all(" studies, " in line for line in out.splitlines())  # how far it is, told where a cell takes long
+    assert all(
+        " studies, " in line for line in out.splitlines()
+    )  # how far it is, told where a cell takes long
     assert "To go on:" in err
     assert "Traceback" not in err
     with Store(tmp_path / "results") as store:
