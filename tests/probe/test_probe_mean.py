@@ -155,7 +155,9 @@ def test_fixed_rules_take_no_notice_of_a_precision() -> None:
 
 
 def test_standard_errors_have_the_names_of_the_metrics() -> None:
-    report = measure(lambda: time.sleep(0.0005), precision=0.5, min_samples=200, batch_size=4, confidence=0.95)
+    report = measure(
+        lambda: time.sleep(0.0005), precision=0.5, min_samples=200, batch_size=4, confidence=0.95
+    )
     sem, metrics = report.sem(), report.metrics()
     assert {"latency_mean_ms", "throughput_items_s", "latency_p50_ms"} <= set(sem) <= set(metrics)
     assert sem["latency_mean_ms"] / report.mean_ms == pytest.approx(
