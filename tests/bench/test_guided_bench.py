@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
+from bench_scripts import loaded
 
 from lehr.bench import Problem, hashed_seed
 from lehr.bench.peers.studies import run_peer_study
 
 pytest.importorskip("scipy")
 pytest.importorskip("optuna")
-
-BENCH = Path(__file__).resolve().parents[2] / "bench"
-
-
-def loaded(name: str) -> ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, BENCH / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 peer_studies = loaded("peer_studies")

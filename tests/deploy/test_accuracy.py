@@ -9,7 +9,7 @@ import numpy as np
 import onnx_files as files
 import pytest
 
-from lehr.deploy import OnnxModel, Samples, accuracy, stored
+from lehr.deploy import RunnableModel, Samples, accuracy, stored
 from lehr.deploy.intervals import of_mean, of_resamples, shown, wilson
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
 from lehr.deploy.models import quiet_session
@@ -32,8 +32,8 @@ class Right(ItemScores):
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> OnnxModel:
-    return OnnxModel.open(files.pointwise(tmp_path / "m.onnx", ("batch", 2)))
+def model(tmp_path: Path) -> RunnableModel:
+    return RunnableModel.open(files.pointwise(tmp_path / "m.onnx", ("batch", 2)))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def numbers() -> Samples:
 
 @pytest.mark.parametrize("batch", [1, 3, 7, COUNT, 64])
 def test_every_item_counts_once_and_calls_are_those_of_the_configuration(
-    model: OnnxModel, numbers: Samples, batch: int
+    model: RunnableModel, numbers: Samples, batch: int
 ) -> None:
     calls: list[int] = []
 
@@ -59,13 +59,13 @@ def test_every_item_counts_once_and_calls_are_those_of_the_configuration(
     assert sum(judge.sizes) == COUNT
 
 
-def test_when_time_is_up_what_was_seen_is_the_score(model: OnnxModel, numbers: Samples) -> None:
+def test_when_time_is_up_what_was_seen_is_the_score(model: RunnableModel, numbers: Samples) -> None:
     score = accuracy.evaluate(lambda feed: [feed["x"]], model, numbers, 8, score=Right(), seconds=0)
     assert (score.value, score.items, score.seen, score.total) == (1.0, 8, 8, COUNT)
 
 
 def test_outputs_are_cut_along_their_own_axes(tmp_path: Path) -> None:
-    recurrent = OnnxModel.open(files.recurrent_over_time(tmp_path / "r.onnx"), {"x": (5, 1, 8)})
+    recurrent = RunnableModel.open(files.recurrent_over_time(tmp_path / "r.onnx"), {"x": (5, 1, 8)})
     y, state = np.zeros((5, 1, 4, 4)), np.zeros((1, 4, 4))
     found = accuracy.items_of(recurrent, [y, state], 3)
     assert {name: value.shape for name, value in found.items()} == {
@@ -76,7 +76,7 @@ def test_outputs_are_cut_along_their_own_axes(tmp_path: Path) -> None:
 
 def test_stored_samples_are_those_that_were_given(tmp_path: Path) -> None:
     path = files.recurrent(tmp_path / "m.onnx")
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     arrays = {"x": files.weight(5, 4), "state": files.weight(2, 5, 3), "rate": np.array(3, np.int64)}
     samples = Samples(arrays, {"x": 0, "state": 1, "rate": None}, frozenset(), 5)
     session = quiet_session(path)
@@ -94,7 +94,7 @@ def test_stored_samples_are_those_that_were_given(tmp_path: Path) -> None:
 
 def test_stacked_items_are_a_call_each(tmp_path: Path) -> None:
     path = files.recurrent_over_time(tmp_path / "m.onnx", ("time", 1, 8))
-    model = OnnxModel.open(path, {"x": (6, 1, 8)})
+    model = RunnableModel.open(path, {"x": (6, 1, 8)})
     samples = Samples({"x": files.weight(4, 6, 1, 8)}, {"x": None}, frozenset({"x"}), 4)
     session = quiet_session(path)
     stored.save(samples, model, lambda feed: session.run(None, feed), tmp_path)
@@ -109,7 +109,7 @@ def test_stacked_items_are_a_call_each(tmp_path: Path) -> None:
 def test_scoring_takes_the_memory_of_a_few_calls(tmp_path: Path) -> None:
     """Neither samples nor labels nor reference answers are charged to the trial: 80 MB each of samples and answers."""
     path = files.pointwise(tmp_path / "m.onnx", ("batch", 100_000))
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     x = np.random.default_rng(0).standard_normal((200, 100_000), np.float32)
     stored.save(
         Samples({"x": x}, {"x": 0}, frozenset(), 200),

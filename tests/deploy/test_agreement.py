@@ -10,7 +10,7 @@ import onnx_files as files
 import pytest
 from onnx import helper
 
-from lehr.deploy import OnnxModel, accuracy
+from lehr.deploy import RunnableModel, accuracy
 from lehr.deploy.agreement import REFERENCE_ITEMS, AgreementScorer, load_reference, save_reference
 from lehr.deploy.class_scores import are_class_scores
 from lehr.deploy.scoring import Score
@@ -18,9 +18,11 @@ from lehr.deploy.scoring import Score
 NAN, INF = np.nan, np.inf
 
 
-def one_output(tmp_path: Path, name: str = "y", element: int = files.FLOAT, shape: Any = (3,)) -> OnnxModel:
+def one_output(
+    tmp_path: Path, name: str = "y", element: int = files.FLOAT, shape: Any = (3,)
+) -> RunnableModel:
     """A model with an output [N, ...] of that name, type and item shape."""
-    model = OnnxModel.open(
+    model = RunnableModel.open(
         files.save(
             tmp_path / "model.onnx",
             [helper.make_node("Cast", ["x"], [name], to=element)],
@@ -32,7 +34,7 @@ def one_output(tmp_path: Path, name: str = "y", element: int = files.FLOAT, shap
     return model
 
 
-def scorer(folder: Path, model: OnnxModel, reference: Any, **options: Any) -> AgreementScorer:
+def scorer(folder: Path, model: RunnableModel, reference: Any, **options: Any) -> AgreementScorer:
     """What compares with these reference answers to the first output."""
     name = model.outputs[0].name
     save_reference(
@@ -45,7 +47,7 @@ def scorer(folder: Path, model: OnnxModel, reference: Any, **options: Any) -> Ag
     return load_reference(folder)
 
 
-def compared(folder: Path, model: OnnxModel, reference: Any, answers: Any, batch: int = 3) -> Score:
+def compared(folder: Path, model: RunnableModel, reference: Any, answers: Any, batch: int = 3) -> Score:
     """The score of these answers, given in calls of ``batch`` items."""
     judge = scorer(folder, model, reference)
     name = model.outputs[0].name
@@ -144,7 +146,7 @@ def test_class_scores_agree_where_the_largest_is_the_same(tmp_path: Path, how: s
         [("x", files.FLOAT, ["batch", 3])],
         [(name, files.FLOAT, None)],
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert model.outputs[0].scores
     other = scores.copy()
     other[:5] = other[:5, [1, 2, 0]]
@@ -183,7 +185,7 @@ def test_a_reference_that_has_one_class_only_is_compared_by_its_values(tmp_path:
 
 
 def test_outputs_are_averaged_and_those_that_tell_nothing_left_out(tmp_path: Path) -> None:
-    model = OnnxModel.open(
+    model = RunnableModel.open(
         files.save(
             tmp_path / "m.onnx",
             [
@@ -223,7 +225,7 @@ def test_detections_of_any_number(tmp_path: Path) -> None:
         [("x", files.FLOAT, [1, 6])],
         [("where", files.INT64, None), ("found", files.FLOAT, None)],
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert model.fixed_batch == 1
     x = files.weight(20, 6) * (files.weight(20, 6) > np.linspace(-1, 1, 20)[:, None])
 

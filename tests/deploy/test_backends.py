@@ -15,8 +15,8 @@ import pytest
 
 from lehr import Categorical, Int, OptionError, Ordinal, Space, param
 from lehr.deploy import (
-    OnnxModel,
     RanOn,
+    RunnableModel,
     Share,
     availability,
     backend_names,
@@ -173,7 +173,7 @@ def test_one_name_means_one_thing() -> None:
 
 def test_the_deployment_space_of_two_backends(plug_in: Any, tmp_path: Path) -> None:
     plug_in(other="their_backend:Other")
-    models = {"m": OnnxModel.open(files.linear(tmp_path / "m.onnx"))}
+    models = {"m": RunnableModel.open(files.linear(tmp_path / "m.onnx"))}
     chosen = [find_backend("onnxruntime"), find_backend("other")]
     space, default = deployment_space(models, 2, 64, chosen), baseline(models, 2, 64, chosen)
     assert default["backend"] == "onnxruntime"

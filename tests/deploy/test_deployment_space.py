@@ -9,19 +9,19 @@ import onnx_files as files
 import pytest
 
 from lehr import Space
-from lehr.deploy import FAMILIES, RECIPES, OnnxModel, baseline, deployment_space, zoo_models
+from lehr.deploy import FAMILIES, RECIPES, RunnableModel, baseline, deployment_space, zoo_models
 
 
 @pytest.fixture
-def free(tmp_path: Path) -> dict[str, OnnxModel]:
+def free(tmp_path: Path) -> dict[str, RunnableModel]:
     """A model that takes any batch."""
-    return {"m": OnnxModel.open(files.linear(tmp_path / "free.onnx"))}
+    return {"m": RunnableModel.open(files.linear(tmp_path / "free.onnx"))}
 
 
 @pytest.fixture
-def fixed(tmp_path: Path) -> dict[str, OnnxModel]:
+def fixed(tmp_path: Path) -> dict[str, RunnableModel]:
     """A model that takes four items a call."""
-    return {"m": OnnxModel.open(files.linear(tmp_path / "fixed.onnx", (4, 8)))}
+    return {"m": RunnableModel.open(files.linear(tmp_path / "fixed.onnx", (4, 8)))}
 
 
 def combinations(space: Space, names: set[str]) -> set[tuple[tuple[str, Any], ...]]:

@@ -10,7 +10,7 @@ import onnx_files as files
 import pytest
 
 from lehr import Categorical, Int, Space, param
-from lehr.deploy import OnnxModel, Stage, deployment_space, zoo
+from lehr.deploy import RunnableModel, Stage, deployment_space, zoo
 from lehr.deploy.backends._ort_kernels import kernels_of_the_cpu, without_bfloat16
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.request import read_request
@@ -45,7 +45,7 @@ def test_what_may_work_on_whole_numbers_or_has_a_kernel_is_left_to_its_trial(tmp
 
 
 def test_a_kernel_that_comes_is_no_longer_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     runtime = OnnxRuntime()
     assert runtime.unable(model) == {"quantization=bf16": "this runtime has no bfloat16 kernel for MatMul"}
     monkeypatch.setattr(

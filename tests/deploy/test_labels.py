@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import OnnxModel
+from lehr.deploy import RunnableModel
 from lehr.deploy.labels import understand
 from lehr.deploy.scoring import Score
 
@@ -25,9 +25,9 @@ def model_of(
     element: int = files.FLOAT,
     operator: str = "Identity",
     name: str = "y",
-) -> OnnxModel:
+) -> RunnableModel:
     """x [batch, ...] -> ``name`` of the same shape, made by ``operator`` and cast to ``element``."""
-    return OnnxModel.open(
+    return RunnableModel.open(
         files.save(
             tmp_path / "m.onnx",
             [
@@ -42,7 +42,7 @@ def model_of(
     )
 
 
-def scored(model: OnnxModel, labels: Any, answers: Any, classes: Any = None, batch: int = 7) -> Score:
+def scored(model: RunnableModel, labels: Any, answers: Any, classes: Any = None, batch: int = 7) -> Score:
     labels, answers = np.asarray(labels), np.asarray(answers)
     judge = understand(model, labels, classes).scorer(
         lambda start, count: labels[start : start + count], classes, len(labels)
@@ -152,7 +152,7 @@ def test_class_scores_are_preferred_to_other_vectors(tmp_path: Path) -> None:
         [("x", files.FLOAT, ["batch", 3])],
         [("embedding", files.FLOAT, None), ("classes", files.FLOAT, None)],
     )
-    assert understand(OnnxModel.open(path), RIGHT).output == "classes"
+    assert understand(RunnableModel.open(path), RIGHT).output == "classes"
 
 
 def test_the_model_s_own_integer_is_taken_where_labels_are_no_columns(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_model_s_own_integer_is_taken_where_labels_are_no_columns(tmp_path: 
         [("label", files.INT64, None), ("probabilities", files.FLOAT, None)],
         {"hundred": np.array(100)},
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert understand(model, RIGHT).output == "probabilities"
     assert understand(model, 100 * RIGHT).output == "label"
 

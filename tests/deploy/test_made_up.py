@@ -10,7 +10,7 @@ import onnx_files as files
 import pytest
 from onnx import helper
 
-from lehr.deploy import OnnxModel
+from lehr.deploy import RunnableModel
 from lehr.deploy.data import made_up_samples
 from lehr.deploy.made_up import describe_made_up
 
@@ -26,7 +26,7 @@ def fed(path: Path, *inputs: files.Value, **weights: np.ndarray) -> dict[str, np
         ]
         means.append(f"{name}_mean")
     nodes.append(helper.make_node("Sum", means, ["y"]))
-    model = OnnxModel.open(files.save(path, nodes, list(inputs), [("y", files.FLOAT, None)], weights))
+    model = RunnableModel.open(files.save(path, nodes, list(inputs), [("y", files.FLOAT, None)], weights))
     samples = made_up_samples(model)
     assert samples.notes == (describe_made_up(model.inputs),)
     return samples.inputs
@@ -97,7 +97,7 @@ def test_token_ids_stay_below_the_table_that_they_pick_from(tmp_path: Path, thro
         [("y", files.FLOAT, None)],
         weights,
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert (model.inputs[0].content, model.inputs[0].bound) == ("ids", 500)
     made = made_up_samples(model)
     assert 400 < made.inputs["words"].max() < 500
@@ -116,7 +116,7 @@ def test_the_smallest_table_bounds_ids(tmp_path: Path) -> None:
         [("y", files.FLOAT, None)],
         {"large": files.weight(500, 4), "small": files.weight(20, 4)},
     )
-    assert OnnxModel.open(path).inputs[0].bound == 20
+    assert RunnableModel.open(path).inputs[0].bound == 20
 
 
 def test_one_hot_depth_bounds_ids(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_one_hot_depth_bounds_ids(tmp_path: Path) -> None:
         [("y", files.FLOAT, None)],
         {"depth": np.array(257), "values": np.array([0, 1], np.float32)},
     )
-    made = made_up_samples(OnnxModel.open(path)).inputs["bytes"]
+    made = made_up_samples(RunnableModel.open(path)).inputs["bytes"]
     assert 200 < made.max() <= 256
     assert made.dtype == np.int32
 
@@ -143,4 +143,4 @@ def test_a_gather_along_another_axis_is_read_right(tmp_path: Path) -> None:
         [("y", files.FLOAT, None)],
         {"table": files.weight(3, 40)},
     )
-    assert OnnxModel.open(path).inputs[0].bound == 40
+    assert RunnableModel.open(path).inputs[0].bound == 40

@@ -13,13 +13,13 @@ import pytest
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import OnnxModel
+from lehr.deploy import RunnableModel
 
 
 def refusal(path: Path, shapes: dict[str, tuple[int, ...]] | None = None) -> str:
     """The one sentence."""
     with pytest.raises(ModelError) as caught:
-        OnnxModel.open(path, shapes)
+        RunnableModel.open(path, shapes)
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) < 700
@@ -27,7 +27,7 @@ def refusal(path: Path, shapes: dict[str, tuple[int, ...]] | None = None) -> str
 
 
 def test_a_free_batch_is_found_by_running_it(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     assert model.fixed_batch is None
     assert model.inputs[0].shape_at(5) == (5, 8)
     assert model.outputs[0].batch_axis == 0
@@ -36,35 +36,35 @@ def test_a_free_batch_is_found_by_running_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_fixed_batch_is_the_only_batch(tmp_path: Path, batch: int) -> None:
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx", (batch, 8)))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx", (batch, 8)))
     assert model.fixed_batch == batch
     assert model.inputs[0].batch_axis == 0
 
 
 def test_a_batch_of_one_exported_under_a_free_label_is_seen_through(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.reshaping(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.reshaping(tmp_path / "m.onnx"))
     assert model.fixed_batch == 1
     assert any("fixed at 1" in note for note in model.notes)
 
 
 def test_a_recurrent_state_may_carry_the_batch_elsewhere_and_a_scalar_carries_none(tmp_path: Path) -> None:
     for batch in ("batch", None):
-        model = OnnxModel.open(files.recurrent(tmp_path / "m.onnx", batch))
+        model = RunnableModel.open(files.recurrent(tmp_path / "m.onnx", batch))
         assert model.fixed_batch is None
         assert [spec.batch_axis for spec in model.inputs] == [0, 1, None]
         assert [output.batch_axis for output in model.outputs] == [0, 1]
-    assert OnnxModel.open(files.recurrent(tmp_path / "m.onnx", 1)).fixed_batch == 1
+    assert RunnableModel.open(files.recurrent(tmp_path / "m.onnx", 1)).fixed_batch == 1
 
 
 @pytest.mark.parametrize(
     "element", [files.FLOAT, files.DOUBLE, files.HALF, files.INT64, files.INT32, files.BOOL]
 )
 def test_every_numeric_type_is_fed(tmp_path: Path, element: int) -> None:
-    assert OnnxModel.open(files.typed(tmp_path / "m.onnx", element)).fixed_batch is None
+    assert RunnableModel.open(files.typed(tmp_path / "m.onnx", element)).fixed_batch is None
 
 
 def test_several_inputs_share_the_batch(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.two_inputs(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.two_inputs(tmp_path / "m.onnx"))
     assert [(spec.name, spec.dtype, spec.batch_axis) for spec in model.inputs] == [
         ("left", "float32", 0),
         ("right", "int32", 0),
@@ -79,7 +79,7 @@ def test_no_batch_at_all_makes_a_call_one_item(tmp_path: Path) -> None:
         [("y", files.FLOAT, [3])],
         {"w": files.weight(8, 3)},
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert (model.fixed_batch, model.inputs[0].batch_axis) == (1, None)
 
 
@@ -90,7 +90,7 @@ def test_outputs_that_do_not_follow_the_batch_hold_it_at_one(tmp_path: Path) -> 
         [("x", files.FLOAT, ["batch", 8])],
         [("where", files.INT64, [2, None])],
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert model.fixed_batch == 1
     assert model.outputs[0].batch_axis is None
     assert any("do not follow the batch" in note for note in model.notes)
@@ -104,17 +104,17 @@ def test_open_dimensions_get_usual_sizes_and_a_sentence_with_an_option_that_work
         [("y", files.FLOAT, None)],
         {"w": files.weight(4, 3, 3, 3)},
     )
-    (note,) = OnnxModel.open(path).notes
+    (note,) = RunnableModel.open(path).notes
     assert "[N, 3, 224, 224]" in note
     option = re.search(r"--shape (\S+):([0-9x]+)", note)
     assert option is not None
     assert option[1] == "image:0"
     assert option[2] == "1x3x224x224"
-    model = OnnxModel.open(path, {"image:0": (1, 3, 16, 16)})
+    model = RunnableModel.open(path, {"image:0": (1, 3, 16, 16)})
     assert model.fixed_batch is None
     assert model.notes == ()
     assert model.inputs[0].shape_at(2) == (2, 3, 16, 16)
-    assert OnnxModel.open(path, {"image:0": (4, 3, 16, 16)}).fixed_batch == 4
+    assert RunnableModel.open(path, {"image:0": (4, 3, 16, 16)}).fixed_batch == 4
 
 
 def test_samples_settle_open_dimensions(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_samples_settle_open_dimensions(tmp_path: Path) -> None:
         [("x", files.FLOAT, ["batch", "length"])],
         [("y", files.FLOAT, ["batch", "length"])],
     )
-    model = OnnxModel.open(path, arrays={"x": np.zeros((5, 7), np.float32)})
+    model = RunnableModel.open(path, arrays={"x": np.zeros((5, 7), np.float32)})
     assert model.inputs[0].shape == (1, 7)
 
 
@@ -136,7 +136,7 @@ def test_an_unknown_rank_is_no_scalar(tmp_path: Path) -> None:
         [("y", files.FLOAT, None)],
     )
     assert "unknown rank" in refusal(path)
-    assert OnnxModel.open(path, {"x": (1, 5)}).inputs[0].shape == (1, 5)
+    assert RunnableModel.open(path, {"x": (1, 5)}).inputs[0].shape == (1, 5)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_made_up_integers_that_the_model_cannot_take(tmp_path: Path) -> None:
     assert "'ids'" in text
     assert "--data" in text
     given = {"ids": np.full((3, 4), 1004)}
-    assert OnnxModel.open(tmp_path / "m.onnx", arrays=given).fixed_batch is None
+    assert RunnableModel.open(tmp_path / "m.onnx", arrays=given).fixed_batch is None
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
         location="big.weights",
         size_threshold=0,
     )
-    inside = OnnxModel.open(tmp_path / "m.onnx")
-    beside = OnnxModel.open(tmp_path / "big.onnx")
+    inside = RunnableModel.open(tmp_path / "m.onnx")
+    beside = RunnableModel.open(tmp_path / "big.onnx")
     assert beside.size_mb > (tmp_path / "big.onnx").stat().st_size / 1e6
     assert beside.sha256 != inside.sha256
     (tmp_path / "big.weights").unlink()

@@ -12,7 +12,7 @@ import pytest
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import OnnxModel
+from lehr.deploy import RunnableModel
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from lehr.deploy import OnnxModel
     ],
 )
 def test_images(tmp_path: Path, dims: Any, shape: Any) -> None:
-    model = OnnxModel.open(files.pointwise(tmp_path / "m.onnx", dims))
+    model = RunnableModel.open(files.pointwise(tmp_path / "m.onnx", dims))
     assert model.shapes == {"x": shape}
     (note,) = model.notes
     assert "--shape x:" + "x".join("1" if size == "N" else str(size) for size in shape) in note
@@ -48,7 +48,7 @@ def test_images(tmp_path: Path, dims: Any, shape: Any) -> None:
     ],
 )
 def test_texts_and_sounds(tmp_path: Path, name: str, dims: Any, element: int, shape: Any) -> None:
-    model = OnnxModel.open(files.pointwise(tmp_path / "m.onnx", dims, element, name))
+    model = RunnableModel.open(files.pointwise(tmp_path / "m.onnx", dims, element, name))
     assert model.shapes == {name: shape}
     assert len(model.notes) == 1
 
@@ -72,11 +72,11 @@ def test_another_usual_size_is_taken_where_the_first_does_not_run(tmp_path: Path
             "one": np.array(1), "zero": np.array(0), "step": np.array(1),
         },
     )  # fmt: skip
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert model.shapes == {"ids": ("N", 64)}
     assert "[N, 64]" in model.notes[0]
     with pytest.raises(ModelError, match=r"m\.onnx does not run .*'ids' \[1, 100\]"):
-        OnnxModel.open(path, {"ids": (1, 100)})
+        RunnableModel.open(path, {"ids": (1, 100)})
 
 
 @pytest.mark.parametrize("both", ["past_length + length", "total_length"])
@@ -94,10 +94,10 @@ def test_symbols_have_one_size_everywhere_and_sums_of_them_are_understood(tmp_pa
         ],
         [("y", files.FLOAT, None)],
     )
-    model = OnnxModel.open(path, {"x": (1, 7), "past": (1, 5)})
+    model = RunnableModel.open(path, {"x": (1, 7), "past": (1, 5)})
     assert model.shapes == {"x": ("N", 7), "past": ("N", 5), "mask": ("N", 12)}
     assert model.notes == ()
-    assert OnnxModel.open(path).shapes == {"x": ("N", 128), "past": ("N", 128), "mask": ("N", 256)}
+    assert RunnableModel.open(path).shapes == {"x": ("N", 128), "past": ("N", 128), "mask": ("N", 256)}
 
 
 def test_a_given_shape_settles_the_same_symbol_in_other_inputs(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_given_shape_settles_the_same_symbol_in_other_inputs(tmp_path: Path) -
         [("x", files.FLOAT, ["batch", "length"]), ("mask", files.INT64, ["batch", "length"])],
         [("y", files.FLOAT, None)],
     )
-    model = OnnxModel.open(path, {"x": (1, 9)})
+    model = RunnableModel.open(path, {"x": (1, 9)})
     assert model.shapes == {"x": ("N", 9), "mask": ("N", 9)}
     assert model.notes == ()
 
@@ -124,8 +124,8 @@ def test_a_model_that_runs_at_no_usual_size_is_refused_in_one_sentence(tmp_path:
         {"w": files.weight(77, 3)},
     )
     with pytest.raises(ModelError) as caught:
-        OnnxModel.open(path)
+        RunnableModel.open(path)
     assert re.search(r"'x' \[1, 128\].*--shape", str(caught.value))
     assert "\n" not in str(caught.value)
-    assert OnnxModel.open(path, {"x": (1, 77)}).fixed_batch is None
-    assert OnnxModel.open(path, arrays={"x": files.weight(5, 77)}).notes == ()
+    assert RunnableModel.open(path, {"x": (1, 77)}).fixed_batch is None
+    assert RunnableModel.open(path, arrays={"x": files.weight(5, 77)}).notes == ()

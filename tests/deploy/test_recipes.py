@@ -15,7 +15,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lehr import OptionError
-from lehr.deploy import AS_IS, FAMILIES, RECIPES, OnnxModel, quantize, zoo
+from lehr.deploy import AS_IS, FAMILIES, RECIPES, RunnableModel, quantize, zoo
 from lehr.deploy.data import made_up_samples, zoo_samples
 from lehr.deploy.models import quiet_session
 from lehr.deploy.quantize import CALIBRATIONS, bfloat16_bits, recipe_key
@@ -24,7 +24,7 @@ CONVERTING = [recipe for recipe in RECIPES if recipe != AS_IS]
 RUNNING = [recipe for recipe in CONVERTING if recipe != "bf16"]
 
 
-def convert(recipe: str, model: OnnxModel, samples: Any, target: Path, **options: Any) -> bool:
+def convert(recipe: str, model: RunnableModel, samples: Any, target: Path, **options: Any) -> bool:
     return quantize({"quantization": recipe, **options}, model, samples, target)
 
 
@@ -42,7 +42,7 @@ def test_a_recipe_runs_and_keeps_most_of_the_accuracy(
     name: str, recipe: str, calibration: object, tmp_path: Path
 ) -> None:
     family = zoo()[name]
-    convert(recipe, OnnxModel.open(family.path), calibration, tmp_path / "q.onnx")
+    convert(recipe, RunnableModel.open(family.path), calibration, tmp_path / "q.onnx")
     held_out, _ = zoo_samples()
     session = quiet_session(tmp_path / "q.onnx")
     logits = session.run(None, {"input": held_out.inputs["input"][:200]})[0]
@@ -58,7 +58,7 @@ def test_a_recipe_runs_and_keeps_most_of_the_accuracy(
 def test_bfloat16_is_converted_honestly_and_refused_by_the_runtime(
     name: str, calibration: object, tmp_path: Path
 ) -> None:
-    convert("bf16", OnnxModel.open(zoo()[name].path), calibration, tmp_path / "q.onnx")
+    convert("bf16", RunnableModel.open(zoo()[name].path), calibration, tmp_path / "q.onnx")
     graph = onnx.load(str(tmp_path / "q.onnx")).graph
     kinds = {tensor.data_type for tensor in graph.initializer}
     assert TensorProto.BFLOAT16 in kinds
@@ -71,7 +71,7 @@ def test_bfloat16_is_converted_honestly_and_refused_by_the_runtime(
 
 
 def test_bfloat16_weights_are_rounded_from_the_original(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     convert("bf16", model, made_up_samples(model), tmp_path / "q.onnx")
     tensor = next(t for t in onnx.load(str(tmp_path / "q.onnx")).graph.initializer if t.name == "w")
     rounded = numpy_helper.to_array(tensor).astype(np.float32)
@@ -84,7 +84,7 @@ def test_bfloat16_weights_are_rounded_from_the_original(tmp_path: Path) -> None:
 
 def test_half_precision_reaches_into_branches_and_loops(tmp_path: Path) -> None:
     """What a branch gives, and what a loop's body takes and gives, is of the type that its operators compute in."""
-    model = OnnxModel.open(files.branching(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.branching(tmp_path / "m.onnx"))
     samples = made_up_samples(model)
     feed = samples.batch(0, 3)
     expected = quiet_session(model.path).run(None, feed)[0]
@@ -137,7 +137,7 @@ def test_bfloat16_rounds_to_nearest_even_and_keeps_what_is_not_finite() -> None:
 
 
 def test_an_unknown_recipe(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     with pytest.raises(OptionError, match="'fp32' is called 'as_is' now"):
         convert("fp32", model, made_up_samples(model), tmp_path / "q.onnx")
     with pytest.raises(OptionError, match="int8_static"):
@@ -153,7 +153,7 @@ def test_nothing_is_said_and_nothing_is_left(
         folder.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setenv("TMPDIR", str(there))
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     level = logging.root.manager.disable
     convert(recipe, model, made_up_samples(model), out / "q.onnx")
     assert os.listdir(here) == os.listdir(there) == []
@@ -165,7 +165,7 @@ def test_nothing_is_said_and_nothing_is_left(
 def test_a_failing_quantiser_leaves_nothing_either(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    model = OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.linear(tmp_path / "m.onnx"))
     (tmp_path / "m.onnx").write_bytes(b"broken since")
     for recipe in CONVERTING:
         with pytest.raises(Exception, match=r".") as caught:
@@ -183,7 +183,7 @@ def test_foreign_models_convert(recipe: str, tmp_path: Path) -> None:
         "ids": files.embedding,
     }
     for name, build in builders.items():
-        model = OnnxModel.open(build(tmp_path / f"{name}.onnx"))
+        model = RunnableModel.open(build(tmp_path / f"{name}.onnx"))
         samples = made_up_samples(model)
         if not convert(recipe, model, samples, tmp_path / f"{name}-q.onnx"):
             assert (recipe, name) == ("int4_weights", "ids")  # there is no matrix product
@@ -205,7 +205,7 @@ def test_weights_beside_the_file_are_quantised_too(tmp_path: Path) -> None:
         location="w.bin",
         size_threshold=0,
     )
-    model = OnnxModel.open(tmp_path / "big" / "m.onnx")
+    model = RunnableModel.open(tmp_path / "big" / "m.onnx")
     for recipe in RUNNING:
         convert(recipe, model, made_up_samples(model), tmp_path / f"{recipe}.onnx")
         assert quiet_session(tmp_path / f"{recipe}.onnx").get_inputs()[0].name == "x"
@@ -234,7 +234,7 @@ def tree(path: Path) -> Path:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_that_changes_nothing_leaves_no_file(recipe: str, tmp_path: Path) -> None:
     """Casts to half and back around an ensemble of trees are no change, nor is fusing operators before 8 bits."""
-    model = OnnxModel.open(tree(tmp_path / "m.onnx"))
+    model = RunnableModel.open(tree(tmp_path / "m.onnx"))
     (tmp_path / "out").mkdir()
     assert not convert(recipe, model, made_up_samples(model), tmp_path / "out" / "q.onnx")
     assert os.listdir(tmp_path / "out") == []
@@ -247,13 +247,13 @@ def test_half_precision_without_weights_is_a_change(tmp_path: Path) -> None:
         [("x", files.FLOAT, ["batch", 3])],
         [("y", files.FLOAT, ["batch", 3])],
     )
-    model = OnnxModel.open(path)
+    model = RunnableModel.open(path)
     assert convert("fp16", model, made_up_samples(model), tmp_path / "q.onnx")
 
 
 def test_channels_and_percentiles_shape_the_file(tmp_path: Path) -> None:
     """One range a channel, and rare values clipped: other scales than those of one tensor and of all that was seen."""
-    model = OnnxModel.open(zoo()["lenet"].path)
+    model = RunnableModel.open(zoo()["lenet"].path)
     calibration = zoo_samples()[1].take(np.arange(16))
 
     def scales(name: str, **options: Any) -> dict[str, np.ndarray]:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lehr import ModelError
-from lehr.deploy import OnnxModel, Samples, load_arrays, samples_for
+from lehr.deploy import RunnableModel, Samples, load_arrays, samples_for
 from lehr.deploy.data import made_up_samples
 
 
-def refusal(model: OnnxModel, **arrays: Any) -> str:
+def refusal(model: RunnableModel, **arrays: Any) -> str:
     with pytest.raises(ModelError) as caught:
         samples_for(model, {name: np.asarray(array) for name, array in arrays.items()}, "data.npz")
     assert "\n" not in str(caught.value)
@@ -24,16 +24,16 @@ def refusal(model: OnnxModel, **arrays: Any) -> str:
 
 
 @pytest.fixture
-def linear(tmp_path: Path) -> OnnxModel:
-    return OnnxModel.open(files.linear(tmp_path / "m.onnx"))
+def linear(tmp_path: Path) -> RunnableModel:
+    return RunnableModel.open(files.linear(tmp_path / "m.onnx"))
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> OnnxModel:
-    return OnnxModel.open(files.two_inputs(tmp_path / "pair.onnx"))
+def pair(tmp_path: Path) -> RunnableModel:
+    return RunnableModel.open(files.two_inputs(tmp_path / "pair.onnx"))
 
 
-def test_npz_and_npy_are_read(tmp_path: Path, linear: OnnxModel) -> None:
+def test_npz_and_npy_are_read(tmp_path: Path, linear: RunnableModel) -> None:
     x, labels = files.weight(6, 8), np.arange(6) % 3
     np.savez(tmp_path / "a.npz", x=x, labels=labels)
     np.savez(tmp_path / "b.npz", x, y=labels)
@@ -68,7 +68,7 @@ def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
         load_arrays(tmp_path / "none.npz")
 
 
-def test_types_are_cast_only_where_nothing_is_lost(linear: OnnxModel, pair: OnnxModel) -> None:
+def test_types_are_cast_only_where_nothing_is_lost(linear: RunnableModel, pair: RunnableModel) -> None:
     for kind in (np.float64, np.uint8, bool, np.int64):
         assert samples_for(linear, {"x": np.ones((2, 8), kind)}).inputs["x"].dtype == np.float32
     assert "do not fit" in refusal(linear, x=np.full((2, 8), 1e300))
@@ -78,7 +78,7 @@ def test_types_are_cast_only_where_nothing_is_lost(linear: OnnxModel, pair: Onnx
     assert "holds <U1" in refusal(linear, x=np.full((2, 8), "a"))
 
 
-def test_what_does_not_fit_is_named(linear: OnnxModel, pair: OnnxModel) -> None:
+def test_what_does_not_fit_is_named(linear: RunnableModel, pair: RunnableModel) -> None:
     text = refusal(linear, x=np.ones((4, 9)))
     assert "'x' takes [N, 8]" in text
     assert "[4, 9]" in text
@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_named(linear: OnnxModel, pair: OnnxModel) -> None:
     assert "'left' 2, 'right' 3" in refusal(pair, left=ones, right=np.ones((3, 8), int))
 
 
-def test_labels_are_checked(linear: OnnxModel) -> None:
+def test_labels_are_checked(linear: RunnableModel) -> None:
     x = np.ones((4, 8))
     assert "one row for each of the 4 samples" in refusal(linear, x=x, labels=np.zeros(3, int))
     assert "one row for each" in refusal(linear, x=x, labels=np.array(1))
@@ -105,7 +105,7 @@ def test_labels_are_checked(linear: OnnxModel) -> None:
 
 
 def test_state_scalars_and_batches_go_together(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.recurrent(tmp_path / "m.onnx"))
+    model = RunnableModel.open(files.recurrent(tmp_path / "m.onnx"))
     arrays = {"x": files.weight(5, 4), "state": files.weight(2, 5, 3), "rate": np.array(16000)}
     samples = samples_for(model, arrays)
     feed = samples.batch(3, 4)
@@ -117,7 +117,7 @@ def test_state_scalars_and_batches_go_together(tmp_path: Path) -> None:
 
 
 def test_items_without_a_batch_axis_are_stacked(tmp_path: Path) -> None:
-    model = OnnxModel.open(files.recurrent(tmp_path / "m.onnx", 1))
+    model = RunnableModel.open(files.recurrent(tmp_path / "m.onnx", 1))
     stacked = {"x": files.weight(5, 4), "state": files.weight(5, 2, 1, 3), "rate": np.array(1)}
     samples = samples_for(model, stacked)
     assert samples.count == 5
@@ -148,9 +148,9 @@ def test_every_batch_is_full(count: int, start: int, size: int) -> None:
 
 def test_made_up_samples_are_the_same_every_time(tmp_path: Path) -> None:
     for model in (
-        OnnxModel.open(files.recurrent(tmp_path / "a.onnx")),
-        OnnxModel.open(files.typed(tmp_path / "b.onnx", files.BOOL)),
-        OnnxModel.open(files.embedding(tmp_path / "c.onnx")),
+        RunnableModel.open(files.recurrent(tmp_path / "a.onnx")),
+        RunnableModel.open(files.typed(tmp_path / "b.onnx", files.BOOL)),
+        RunnableModel.open(files.embedding(tmp_path / "c.onnx")),
     ):
         first, again, other = (made_up_samples(model, seed) for seed in (0, 0, 1))
         for name, array in first.inputs.items():
@@ -159,7 +159,7 @@ def test_made_up_samples_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_made_up_samples_of_large_inputs_stay_small(tmp_path: Path) -> None:
-    model = OnnxModel.open(
+    model = RunnableModel.open(
         files.save(
             tmp_path / "m.onnx",
             [files.helper.make_node("Relu", ["x"], ["y"])],

@@ -14,7 +14,7 @@ import pytest
 from benches import Bench
 
 from lehr import ModelError
-from lehr.deploy import DataSource, OnnxModel, Stage, load_arrays
+from lehr.deploy import DataSource, RunnableModel, Stage, load_arrays
 from lehr.deploy.given import MOST_ITEMS, given_arrays, given_batches
 
 
@@ -70,7 +70,7 @@ def test_arrays_in_memory(tmp_path: Path) -> None:
     source = DataSource.of(arrays, tmp_path / "work")
     assert source == DataSource.of(arrays, tmp_path / "work") == pickle.loads(pickle.dumps(source))
     assert source.key() != DataSource.of({**arrays, "labels": [0] * 6}, tmp_path / "work").key()
-    samples, _ = source.load(OnnxModel.open(files.linear(tmp_path / "m.onnx")))
+    samples, _ = source.load(RunnableModel.open(files.linear(tmp_path / "m.onnx")))
     assert samples.count == 6
     assert sorted(samples.inputs["x"][:, 0]) == sorted(arrays["x"][:, 0])
 
@@ -109,7 +109,7 @@ def test_a_function_s_batches_are_joined(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     source = DataSource.of("my_data:samples", tmp_path / "work")
     assert source.name == "my_data:samples"
-    samples, calibration = source.load(OnnxModel.open(files.linear(tmp_path / "m.onnx")))
+    samples, calibration = source.load(RunnableModel.open(files.linear(tmp_path / "m.onnx")))
     assert (samples.count, calibration.count) == (9, 3)
 
 

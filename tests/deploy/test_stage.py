@@ -22,10 +22,10 @@ from lehr.deploy import (
     DataSource,
     Failure,
     LatencyPlan,
-    OnnxModel,
     Opened,
     Prepared,
     Progress,
+    RunnableModel,
     Stage,
     stage,
     stored,
@@ -84,7 +84,7 @@ def slow(path: Path, turns: int) -> Path:
 def test_a_model_is_opened_with_all_that_belongs_to_it(stage: Stage, tmp_path: Path) -> None:
     path = files.linear(tmp_path / "m.onnx")
     opened = stage.open(path, labelled(tmp_path))
-    assert opened.models == {"m": OnnxModel.open(path)}
+    assert opened.models == {"m": RunnableModel.open(path)}
     assert (opened.samples, opened.labelled, opened.accuracy) == (32, True, {"m": 1.0})
     assert 0 < opened.slowest_s < 1
     assert opened.evaluator().models == opened.models
@@ -289,8 +289,8 @@ def test_a_slow_model_is_given_its_time(supervisor: Supervisor, tmp_path: Path) 
 
 def test_models_and_sources_come_back_from_json(stage: Stage, tmp_path: Path) -> None:
     for build in (files.linear, files.recurrent, files.two_inputs, files.embedding):
-        model = OnnxModel.open(build(tmp_path / f"{build.__name__}.onnx"))
-        assert rebuilt(OnnxModel, json.loads(json.dumps(as_plain(model)))) == model
+        model = RunnableModel.open(build(tmp_path / f"{build.__name__}.onnx"))
+        assert rebuilt(RunnableModel, json.loads(json.dumps(as_plain(model)))) == model
     for source in (
         DataSource("zoo", variant="clean"),
         DataSource("made-up", seed=3),

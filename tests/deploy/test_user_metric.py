@@ -15,7 +15,7 @@ from benches import Bench
 from onnx import helper
 
 from lehr import ModelError
-from lehr.deploy import OnnxModel, Stage
+from lehr.deploy import RunnableModel, Stage
 from lehr.deploy.user_metric import UserMetric
 from lehr.deploy.user_metric_scorer import UserMetricScorer
 
@@ -161,7 +161,7 @@ def test_a_metric_s_one_output_and_several(bench: Callable[..., Bench], tmp_path
         [("x", files.FLOAT, ["batch", 3])],
         [("y", files.FLOAT, None), ("top", files.FLOAT, None)],
     )
-    assert OnnxModel.open(path).fixed_batch is None
+    assert RunnableModel.open(path).fixed_batch is None
 
     def named(outputs: Any, labels: Any) -> float:
         assert list(outputs) == ["y"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lehr.deploy import FAMILIES, OnnxModel, zoo
+from lehr.deploy import FAMILIES, RunnableModel, zoo
 from lehr.deploy.data import zoo_samples
 from lehr.deploy.models import quiet_session
 from lehr.deploy.zoo import card, data_path, noisy_to_input, pixels_to_input, store_noisy, upscale
@@ -37,7 +37,7 @@ def test_a_family_is_as_accurate_as_recorded(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_takes_any_batch_under_the_usual_names(name: str) -> None:
-    model = OnnxModel.open(zoo()[name].path)
+    model = RunnableModel.open(zoo()[name].path)
     assert model.fixed_batch is None
     assert [(spec.name, spec.shape) for spec in model.inputs] == [("input", (1, 1, 32, 32))]
     assert [(output.name, output.shape) for output in model.outputs] == [("logits", (1, 10))]

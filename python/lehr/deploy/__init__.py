@@ -11,7 +11,7 @@ from lehr.deploy.evaluate import PRELOAD, Evaluator
 from lehr.deploy.files import load_arrays
 from lehr.deploy.latency import LatencyPlan
 from lehr.deploy.machine import available_cores, describe_machine, environment
-from lehr.deploy.models import OnnxModel, zoo_models
+from lehr.deploy.models import RunnableModel, zoo_models
 from lehr.deploy.prepare import Failure, Prepared
 from lehr.deploy.progress import Progress
 from lehr.deploy.quantize import AS_IS, RECIPES, quantize
@@ -33,11 +33,11 @@ __all__ = [
     "Failure",
     "Family",
     "LatencyPlan",
-    "OnnxModel",
     "Opened",
     "Prepared",
     "Progress",
     "RanOn",
+    "RunnableModel",
     "Samples",
     "Session",
     "Share",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.scoring import Outputs, Score, Scorer
 
 Run = Callable[[dict[str, NDArray[Any]]], Sequence[Any]]
@@ -27,7 +27,7 @@ class Batches(Protocol):
         """The inputs of one call."""
 
 
-def items_of(model: OnnxModel, outputs: Sequence[Any], count: int) -> dict[str, NDArray[Any]]:
+def items_of(model: RunnableModel, outputs: Sequence[Any], count: int) -> dict[str, NDArray[Any]]:
     """One call's numeric outputs by name, each as its first ``count`` items [count, ...]. Outputs that follow no batch
     belong to a lone item only.
     """
@@ -44,7 +44,7 @@ def items_of(model: OnnxModel, outputs: Sequence[Any], count: int) -> dict[str, 
 
 
 def evaluate(
-    run: Run, model: OnnxModel, samples: Batches, batch: int, *, score: Scorer, seconds: float
+    run: Run, model: RunnableModel, samples: Batches, batch: int, *, score: Scorer, seconds: float
 ) -> Score:
     """Score the samples in calls of ``batch`` items; the last call is filled up with items that do not count.
 
@@ -63,6 +63,6 @@ def evaluate(
     return score.score()
 
 
-def answers_of(run: Run, model: OnnxModel, samples: Batches, size: int) -> Callable[[int], Outputs]:
+def answers_of(run: Run, model: RunnableModel, samples: Batches, size: int) -> Callable[[int], Outputs]:
     """The model's answers to ``size`` items from an item on."""
     return lambda start: items_of(model, run(samples.batch(start, size)), size)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy.labels import judged_outputs
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.rows import Rows
 from lehr.deploy.scoring import ItemScores, Outputs, broken_items, varies
 
@@ -66,7 +66,7 @@ class Reference:
 
 def save_reference(
     answer: Callable[[int], Outputs],
-    model: OnnxModel,
+    model: RunnableModel,
     count: int,
     folder: Path,
     *,

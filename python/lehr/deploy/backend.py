@@ -6,7 +6,8 @@ The order of a configuration's life: ``prepare`` in the stage (once for what sha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
@@ -216,22 +217,52 @@ def thread_counts(cores: int) -> list[int]:
     return sorted({1, 2, 3, *counts, cores} & set(range(1, cores + 1)))
 
 
-def known(config: Config, variable: str, default: str, names: Mapping[str, str]) -> str:
-    """The runtime's own word for what a configuration says.
+def choice_of(config: Config, variable: str, default: str, allowed: Collection[str]) -> str:
+    """What a configuration says of a variable.
 
     Raises:
-        ConfigurationError: it says what is none of ``names``.
+        ConfigurationError: it says what is not ``allowed``.
     """
     value = config.get(variable, default)
-    if value not in names:
-        raise ConfigurationError(f"{variable} is {value!r}; it must be one of {', '.join(names)}")
-    return names[value]
+    if value not in allowed:
+        raise ConfigurationError(f"{variable} is {value!r}; it must be one of {', '.join(allowed)}")
+    return str(value)
 
 
-def literal(options: Mapping[str, Any]) -> str:
-    """Options as a dictionary in a program's text, one a line."""
-    lines = [f"    {name!r}: {value!r}," for name, value in options.items()]
-    return "\n".join(["{", *lines, "}"])
+def batch_sizes(models: Mapping[str, Model], max_batch: int) -> tuple[Variable, ...]:
+    """The variable ``batch_size`` where every model takes any number of items a call; else none."""
+    from lehr.variables import Int
+
+    if max_batch == 1 or any(model.fixed_batch is not None for model in models.values()):
+        return ()
+    return (Int("batch_size", 1, max_batch, log=True),)
+
+
+def loader_text(body: str, artefact: str, options: Mapping[str, Any], *, runtime: str, package: str) -> str:
+    """The text of a load.py: what it is for, and ``body``, in which ``{artefact}`` and ``{options}`` are filled in.
+
+    Args:
+        body: what follows the first docstring, as a text for :meth:`str.format`.
+        artefact: name of the file beside it.
+        options: of the session.
+        runtime: its name in words.
+        package: what to install for it.
+    """
+    name = json.dumps(artefact)
+    lines = [f"    {option!r}: {value!r}," for option, value in options.items()]
+    heading = _HEADING.format(artefact=name, runtime=runtime, package=package)
+    return heading + body.format(artefact=name, options="\n".join(["{", *lines, "}"]))
+
+
+_HEADING = '''\
+"""Opens {artefact}, which lies beside this file, with {runtime} alone, as it was measured: pip install {package}.
+
+    from load import load
+    run = load()
+    outputs = run({{"input name": array}})    # a list of arrays, in the model's order
+"""
+
+'''
 
 
 def does_not_load(package: str, error: Exception) -> str:

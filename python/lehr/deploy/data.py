@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lehr.deploy import zoo
 from lehr.deploy.fitting import cast, item_axis
 from lehr.deploy.made_up import describe_made_up, made_up
-from lehr.deploy.models import Arrays, OnnxModel
+from lehr.deploy.models import Arrays, RunnableModel
 from lehr.deploy.signature import describe
 from lehr.errors import ModelError
 
@@ -117,7 +117,7 @@ def input_arrays(
 
 
 def samples_for(
-    model: OnnxModel, arrays: Arrays, file: str = "the data", *, any_labels: bool = False
+    model: RunnableModel, arrays: Arrays, file: str = "the data", *, any_labels: bool = False
 ) -> Samples:
     """Check ``arrays`` (as :func:`lehr.deploy.files.load_arrays` gives them) against the model and bring them to its
     types. With ``any_labels``, for a metric function, labels may be of any type and shape with one row an item.
@@ -179,7 +179,7 @@ def _labels(
     return labels, classes
 
 
-def made_up_samples(model: OnnxModel, seed: int = 0) -> Samples:
+def made_up_samples(model: RunnableModel, seed: int = 0) -> Samples:
     """Unlabelled items made up by the types and names of the model's inputs; a note says what was made up."""
     rng = np.random.default_rng(seed)
     size = sum(int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize for spec in model.inputs)

@@ -12,7 +12,7 @@ from lehr.deploy import accuracy, latency
 from lehr.deploy.backend import Backend
 from lehr.deploy.backends import DEFAULT, find_backend
 from lehr.deploy.machine import peak_memory_mb, reset_peak_memory
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.prepare import Failure, ModelFolder, Prepared, named
 from lehr.deploy.sources import DataSource
 from lehr.deploy.times import ACCURACY_S, accuracy_time_s, paced
@@ -51,7 +51,7 @@ class Evaluator:
     what the stage made.
     """
 
-    models: Mapping[str, OnnxModel]
+    models: Mapping[str, RunnableModel]
     source: DataSource
     workdir: Path
     limits: Constraints = ()
@@ -66,7 +66,7 @@ class Evaluator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", parse_limits(self.limits))
 
-    def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
+    def model_of(self, config: Mapping[str, Any]) -> RunnableModel:
         """The model that a configuration names, the only one where it names none.
 
         Raises:

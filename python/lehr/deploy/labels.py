@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lehr.deploy.intervals import of_resamples
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.scoring import ItemScores, Outputs, Score, broken_items
 from lehr.deploy.signature import OutputSpec, describe
 from lehr.errors import ModelError
@@ -53,7 +53,7 @@ class Labels:
         return LabelScorer(self, read, classes, count)
 
 
-def judged_outputs(model: OnnxModel) -> list[OutputSpec]:
+def judged_outputs(model: RunnableModel) -> list[OutputSpec]:
     """Numeric outputs that can be told apart by item."""
     return [
         output
@@ -62,7 +62,7 @@ def judged_outputs(model: OnnxModel) -> list[OutputSpec]:
     ]
 
 
-def understand(model: OnnxModel, labels: NDArray[Any], classes: NDArray[Any] | None = None) -> Labels:
+def understand(model: RunnableModel, labels: NDArray[Any], classes: NDArray[Any] | None = None) -> Labels:
     """What ``labels`` [N, ...] are, by their type, shape and values, and by the model's outputs.
 
     One integer, boolean or string per item is a class, where the model gives scores [C] or integers; 0 and 1 are yes
@@ -104,7 +104,7 @@ def _squeezed(output: OutputSpec) -> tuple[int, ...]:
 
 
 def _one_each(
-    model: OnnxModel, outputs: list[OutputSpec], labels: NDArray[Any], classes: NDArray[Any] | None
+    model: RunnableModel, outputs: list[OutputSpec], labels: NDArray[Any], classes: NDArray[Any] | None
 ) -> Labels | None:
     floats = [one for one in outputs if "int" not in one.kind and "bool" not in one.kind]
     scores = [one for one in floats if len(_squeezed(one)) == 1]
@@ -157,7 +157,7 @@ def _regression(output: OutputSpec, labels: NDArray[Any]) -> Labels:
 
 
 def _check_classes(
-    model: OnnxModel, columns: int, labels: NDArray[Any], classes: NDArray[Any] | None
+    model: RunnableModel, columns: int, labels: NDArray[Any], classes: NDArray[Any] | None
 ) -> None:
     if classes is not None:
         if len(classes) != columns:

@@ -37,7 +37,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class OnnxModel:
+class RunnableModel:
     """A model that runs here, with its calling convention. Picklable; holds no session and no weights.
 
     ``format`` is that of ``path``: ``onnx``, or ``pt2`` for a program exported by PyTorch, which has ``forms`` besides.
@@ -65,7 +65,7 @@ class OnnxModel:
         arrays: Arrays | None = None,
         batch_axis: Axes | None = None,
         forms: Sequence[Form] = (),
-    ) -> OnnxModel:
+    ) -> RunnableModel:
         """Read the model and try it on one and on several items, made up or from ``arrays`` (samples by name).
 
         ``shapes`` gives an input's full shape where the model leaves dimensions open; a 1 in the batch's place
@@ -118,7 +118,7 @@ class OnnxModel:
         """Every format that it comes in, that of the file first, whether or not it could be made."""
         return (self.format, *(form.format for form in self.forms))
 
-    def as_accepted(self, formats: Sequence[str]) -> OnnxModel:
+    def as_accepted(self, formats: Sequence[str]) -> RunnableModel:
         """This model in the first of its formats that is among these.
 
         Raises:
@@ -137,9 +137,9 @@ class OnnxModel:
         return next(spec for spec in self.inputs if spec.name == name)
 
 
-def zoo_models() -> dict[str, OnnxModel]:
+def zoo_models() -> dict[str, RunnableModel]:
     """The bundled families, opened."""
-    return {name: OnnxModel.open(family.path) for name, family in zoo().items()}
+    return {name: RunnableModel.open(family.path) for name, family in zoo().items()}
 
 
 def quiet_session(path: Path, options: Any = None) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lehr.deploy import stored
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.scoring import Scorer
 from lehr.deploy.sources import DataSource
 from lehr.deploy.user_metric import UserMetric
@@ -70,7 +70,7 @@ class ModelFolder:
 
     @classmethod
     def of(
-        cls, workdir: Path, model: OnnxModel, source: DataSource, metric: UserMetric | None = None
+        cls, workdir: Path, model: RunnableModel, source: DataSource, metric: UserMetric | None = None
     ) -> ModelFolder:
         """Equal for equal contents: model, signature, source, and the metric that judges."""
         calling = repr((model.inputs, model.outputs, model.fixed_batch))
@@ -96,7 +96,7 @@ class ModelFolder:
         )
 
     def find(
-        self, model: OnnxModel, backend: Backend, config: Mapping[str, Any]
+        self, model: RunnableModel, backend: Backend, config: Mapping[str, Any]
     ) -> Prepared | Failure | None:
         """What was made for a configuration; None where nothing was tried yet."""
         place = self.made(backend.name, backend.prepare_key(config))

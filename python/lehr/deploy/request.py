@@ -12,7 +12,7 @@ from lehr.deploy.machine import memory_mb
 from lehr.deploy.model_files import format_of
 from lehr.deploy.objective import Objective, parse_objective
 from lehr.deploy.times import PREPARE_S
-from lehr.deploy.torch_source import Inputs, TorchCode, TorchModel, torch_code
+from lehr.deploy.torch_source import Inputs, ModelSource, TorchCode, torch_code
 from lehr.deploy.torch_source import example_inputs as read_inputs
 from lehr.errors import OptionError
 from lehr.limits import Constraints, Limit, parse_limits
@@ -62,7 +62,7 @@ class Request:
         prepare_timeout_s: deadline for opening model and data, and for each recipe.
     """
 
-    model: TorchModel | dict[str, TorchModel] | None
+    model: ModelSource | dict[str, ModelSource] | None
     data: Any
     shapes: dict[str, tuple[int, ...]]
     batch_axis: dict[str, int | None]
@@ -185,8 +185,8 @@ def read_request(
 
 def _models(
     model: object, inputs: Inputs, state_dict: Path | None
-) -> TorchModel | dict[str, TorchModel] | None:
-    found: TorchModel | dict[str, TorchModel] | None
+) -> ModelSource | dict[str, ModelSource] | None:
+    found: ModelSource | dict[str, ModelSource] | None
     if model is None:
         found = None
     elif isinstance(model, Mapping):
@@ -206,7 +206,7 @@ def _models(
     return found
 
 
-def _model(model: object, inputs: Inputs, state_dict: Path | None) -> TorchModel:
+def _model(model: object, inputs: Inputs, state_dict: Path | None) -> ModelSource:
     return torch_code(model, inputs, state_dict) or _path(model)
 
 

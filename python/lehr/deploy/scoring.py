@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -70,7 +71,7 @@ class Scorer(Protocol):
         """The score of all that was added."""
 
 
-class ItemScores:
+class ItemScores(ABC):
     """A scorer that gives each item a score in 0..1, whose mean is the score.
 
     Where every item is right or wrong the interval is Wilson's, else Student's.
@@ -81,9 +82,9 @@ class ItemScores:
         self._scores: list[NDArray[np.float64]] = []
         self._broken, self._seen = 0, 0
 
+    @abstractmethod
     def judge(self, start: int, outputs: Outputs) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The items' scores, NaN for one that tells nothing; and which of them had answers that are not finite."""
-        raise NotImplementedError
 
     def add(self, start: int, outputs: Outputs) -> None:
         """Score one call's answers."""

@@ -15,7 +15,7 @@ from lehr.deploy.files import load_arrays
 from lehr.deploy.fitting import cast
 from lehr.deploy.functions import is_function_name
 from lehr.deploy.given import Given, given_arrays, given_batches
-from lehr.deploy.models import Arrays, OnnxModel
+from lehr.deploy.models import Arrays, RunnableModel
 from lehr.deploy.shapes import Axes
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError
@@ -112,7 +112,7 @@ class DataSource:
         arrays, _ = input_arrays(load_arrays(self.path), list(types), self.name)
         return {name: cast(name, types[name], array, self.name) for name, array in arrays.items()}
 
-    def load(self, model: OnnxModel, *, any_labels: bool = False) -> tuple[Samples, Samples]:
+    def load(self, model: RunnableModel, *, any_labels: bool = False) -> tuple[Samples, Samples]:
         """Samples to evaluate on and samples to calibrate with; disjoint but for fewer than ten items. ``any_labels``
         is for a metric function (:func:`lehr.deploy.data.samples_for`).
 

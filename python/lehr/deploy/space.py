@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lehr.deploy.backend import Backend, Share
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.zoo import zoo
 from lehr.errors import OptionError
 
@@ -20,7 +20,7 @@ MAX_BATCH = 64
 
 
 def deployment_space(
-    models: Mapping[str, OnnxModel],
+    models: Mapping[str, RunnableModel],
     cores: int,
     max_batch: int = MAX_BATCH,
     backends: Sequence[Backend] | None = None,
@@ -44,7 +44,7 @@ def deployment_space(
 
 
 def baseline(
-    models: Mapping[str, OnnxModel],
+    models: Mapping[str, RunnableModel],
     cores: int,
     max_batch: int = MAX_BATCH,
     backends: Sequence[Backend] | None = None,

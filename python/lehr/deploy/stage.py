@@ -28,7 +28,7 @@ from lehr.deploy.data import Samples
 from lehr.deploy.functions import one_line
 from lehr.deploy.intervals import FEW, shown
 from lehr.deploy.model_files import digest_of, format_of, need_torch
-from lehr.deploy.models import Form, OnnxModel, zoo_models
+from lehr.deploy.models import Form, RunnableModel, zoo_models
 from lehr.deploy.prepare import RECORD, Failure, ModelFolder, Prepared, named, save_folder
 from lehr.deploy.progress import Progress, Teller, Watch
 from lehr.deploy.rebuilding import as_plain, rebuilt
@@ -38,7 +38,7 @@ from lehr.deploy.shapes import Axes
 from lehr.deploy.signature import describe
 from lehr.deploy.sources import Data, DataSource
 from lehr.deploy.times import PREPARE_S, accuracy_time_s
-from lehr.deploy.torch_source import TorchCode
+from lehr.deploy.torch_source import ModelSource, TorchCode
 from lehr.deploy.user_metric import Function, UserMetric
 from lehr.deploy.zoo import Variant
 from lehr.errors import ModelError, PreparationError
@@ -54,8 +54,6 @@ REFERENCE_S = 60.0
 PRELOAD = ("numpy", "lehr.deploy.stage")
 _SPEED_CALLS, _SPEED_S = 7, 0.25
 _LARGEST_BATCH, _BATCH_S = 32, 0.05
-Given = str | Path | TorchCode
-"""A model of the user's: a file, or PyTorch code."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Opened:
     the user.
     """
 
-    models: Mapping[str, OnnxModel]
+    models: Mapping[str, RunnableModel]
     source: DataSource
     workdir: Path
     backends: tuple[str, ...]
@@ -109,7 +107,7 @@ class Opened:
         )
 
 
-def _word(given: Given) -> str:
+def _word(given: str | ModelSource) -> str:
     return given.name if isinstance(given, TorchCode) else Path(given).stem
 
 
@@ -142,7 +140,7 @@ class Stage:
 
     def open(
         self,
-        models: Given | Mapping[str, Given],
+        models: str | ModelSource | Mapping[str, str | ModelSource],
         data: Data = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         *,
@@ -153,7 +151,7 @@ class Stage:
         is exported first.
 
         ``data`` is as :meth:`lehr.deploy.sources.DataSource.of` takes it, ``shapes`` and ``batch_axis`` as
-        :meth:`lehr.deploy.models.OnnxModel.open`, ``metric`` as
+        :meth:`lehr.deploy.models.RunnableModel.open`, ``metric`` as
         :meth:`lehr.deploy.user_metric.UserMetric.of`. Without data, inputs are made up and accuracy is
         agreement with the model as given.
 
@@ -198,7 +196,7 @@ class Stage:
         return made
 
     def _make(
-        self, folder: ModelFolder, model: OnnxModel, runtime: Backend, config: Mapping[str, Any]
+        self, folder: ModelFolder, model: RunnableModel, runtime: Backend, config: Mapping[str, Any]
     ) -> Failure | None:
         request = {
             "model": as_plain(model),
@@ -216,7 +214,7 @@ class Stage:
         self,
         failure: Failure,
         folder: ModelFolder,
-        model: OnnxModel,
+        model: RunnableModel,
         runtime: Backend,
         config: Mapping[str, Any],
     ) -> tuple[str, ...]:
@@ -247,7 +245,7 @@ class Stage:
         if "refused" in told:
             raise ModelError(told["refused"])
         return Opened(
-            models={name: rebuilt(OnnxModel, one) for name, one in told["models"].items()},
+            models={name: rebuilt(RunnableModel, one) for name, one in told["models"].items()},
             source=DataSource.from_json(told["source"]),
             workdir=self.workdir,
             backends=tuple(told["backends"]),
@@ -371,14 +369,14 @@ def _opened(request: dict[str, Any], teller: Teller) -> dict[str, Any]:
 
 
 def _read(
-    given: str | Path | TorchCode,
+    given: str | ModelSource,
     source: DataSource,
     workdir: Path,
     shapes: Mapping[str, tuple[int, ...]],
     batch_axis: Axes,
     formats: set[str],
     teller: Teller,
-) -> OnnxModel:
+) -> RunnableModel:
     """A model of the user's, exported where it is code; one of PyTorch's with its ONNX form besides where a backend
     takes one.
     """
@@ -393,7 +391,7 @@ def _read(
     if format_of(path) != "onnx":
         need_torch(path.name)
     forms = [_onnx_form(path, workdir, teller)] if format_of(path) != "onnx" and "onnx" in formats else []
-    model = OnnxModel.open(path, shapes, source.arrays_for(path), batch_axis, forms)
+    model = RunnableModel.open(path, shapes, source.arrays_for(path), batch_axis, forms)
     if forms and not forms[0].path:
         notes = (*notes, f"{path.name} has no ONNX form: {forms[0].reason}")
     return replace(model, notes=(*notes, *model.notes))
@@ -415,7 +413,7 @@ def _onnx_form(path: Path, workdir: Path, teller: Teller) -> Form:
     return Form("onnx", str(target))
 
 
-def _fitting(runtimes: Sequence[Backend], models: Mapping[str, OnnxModel]) -> list[Backend]:
+def _fitting(runtimes: Sequence[Backend], models: Mapping[str, RunnableModel]) -> list[Backend]:
     """Those that take every model in one of its formats; first those that take the models as given.
 
     Raises:
@@ -430,14 +428,14 @@ def _fitting(runtimes: Sequence[Backend], models: Mapping[str, OnnxModel]) -> li
     return sorted(fitting, key=lambda one: any(model.format not in one.accepts for model in models.values()))
 
 
-def _unable(runtime: Any, model: OnnxModel) -> dict[str, str]:
+def _unable(runtime: Any, model: RunnableModel) -> dict[str, str]:
     try:
         return dict(runtime.unable(model.as_accepted(runtime.accepts)))
     except PreparationError:
         return {}  # every trial will tell
 
 
-def _default_session(runtime: Backend, model: OnnxModel, folder: ModelFolder) -> Session:
+def _default_session(runtime: Backend, model: RunnableModel, folder: ModelFolder) -> Session:
     """The model in the runtime's default configuration, which is made on the way."""
     _make_folder(runtime, model, {}, folder)
     prepared = folder.find(model, runtime, {})
@@ -457,7 +455,9 @@ def _call_s(session: Session, feed: Mapping[str, NDArray[Any]]) -> float:
     return float(np.median(seconds))
 
 
-def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scorer, call_s: float) -> Score:
+def _accuracy(
+    session: Session, model: RunnableModel, samples: Samples, scorer: Scorer, call_s: float
+) -> Score:
     """What the model reaches, in batches that are quick; a slow model on as many samples as a trial sees."""
     quick = max(1, min(_LARGEST_BATCH, int(_BATCH_S / max(call_s, 1e-9))))
     size = model.fixed_batch or quick
@@ -466,12 +466,12 @@ def _accuracy(session: Session, model: OnnxModel, samples: Samples, scorer: Scor
 
 
 def _save_samples(
-    samples: Samples, model: OnnxModel, run: Run, metric: UserMetric | None, seconds: float, folder: Path
+    samples: Samples, model: RunnableModel, run: Run, metric: UserMetric | None, seconds: float, folder: Path
 ) -> None:
     stored.save(samples, model, run, folder, metric=metric, seconds=seconds)
 
 
-def _counted(session: Session, model: OnnxModel, samples: Samples, teller: Teller) -> Run:
+def _counted(session: Session, model: RunnableModel, samples: Samples, teller: Teller) -> Run:
     """Runs the model for its reference answers, and tells how far that is."""
     done, of = 0, min(samples.count, REFERENCE_ITEMS)
 
@@ -486,13 +486,15 @@ def _counted(session: Session, model: OnnxModel, samples: Samples, teller: Telle
 
 
 def _make(request: dict[str, Any]) -> None:
-    model = rebuilt(OnnxModel, request["model"])
+    model = rebuilt(RunnableModel, request["model"])
     runtime = find_backend(request["backend"])
     Teller(request["progress"]).tell(f"preparing {runtime.prepare_key(request['config'])}")
     _make_folder(runtime, model, request["config"], ModelFolder(Path(request["folder"])))
 
 
-def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _make_folder(
+    runtime: Backend, model: RunnableModel, config: Mapping[str, Any], folder: ModelFolder
+) -> None:
     place = folder.made(runtime.name, runtime.prepare_key(config))
     if place.is_dir():
         return
@@ -518,7 +520,7 @@ def _make_folder(runtime: Backend, model: OnnxModel, config: Mapping[str, Any], 
     save_folder(place, fill)
 
 
-def _lacking(model: OnnxModel, runtime: Backend) -> Failure | None:
+def _lacking(model: RunnableModel, runtime: Backend) -> Failure | None:
     """Why a backend has no file of this model to begin with; None where it has."""
     try:
         model.as_accepted(runtime.accepts)

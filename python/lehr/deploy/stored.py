@@ -14,7 +14,7 @@ from lehr.deploy.accuracy import Run, answers_of
 from lehr.deploy.agreement import load_reference, save_reference
 from lehr.deploy.data import Samples
 from lehr.deploy.labels import Labels, understand
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.rows import Rows
 from lehr.deploy.scoring import Scorer
 from lehr.deploy.user_metric import UserMetric
@@ -59,7 +59,7 @@ class StoredSamples:
 
 def save(
     samples: Samples,
-    model: OnnxModel,
+    model: RunnableModel,
     run: Run,
     folder: Path,
     *,
@@ -111,7 +111,7 @@ def _save_inputs(samples: Samples, folder: Path) -> list[dict[str, Any]]:
 
 
 def how_to_judge(
-    model: OnnxModel, samples: Samples, metric: UserMetric | None = None
+    model: RunnableModel, samples: Samples, metric: UserMetric | None = None
 ) -> Labels | UserMetric | None:
     """By the user's metric, by the labels, or, None, by agreement with the model as given.
 

@@ -47,7 +47,7 @@ class TorchCode:
         return self.make if isinstance(self.make, str) else None
 
 
-TorchModel = Path | TorchCode
+ModelSource = Path | TorchCode
 """A file (ONNX or an exported program), or code."""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lehr.deploy.backends import find_backend
 from lehr.deploy.evaluate import Evaluator
 from lehr.deploy.machine import available_cores
-from lehr.deploy.models import OnnxModel
+from lehr.deploy.models import RunnableModel
 from lehr.deploy.space import baseline, deployment_space
 from lehr.deploy.stage import Opened, Stage
 from lehr.deploy.without import without, without_unable
@@ -71,7 +71,7 @@ class Workload:
         judge = self.opened.metric
         return None if judge is None else {"name": str(self.identity["metric"]), "key": judge.key()}
 
-    def model_of(self, config: Mapping[str, Any]) -> OnnxModel:
+    def model_of(self, config: Mapping[str, Any]) -> RunnableModel:
         """The model that a configuration names."""
         return self.evaluator.model_of(config)
 
@@ -86,7 +86,7 @@ class Workload:
         return {**record, **{name: value for name, value in asked.items() if value}, **_fed(model)}
 
 
-def _fed(model: OnnxModel) -> dict[str, Any]:
+def _fed(model: RunnableModel) -> dict[str, Any]:
     """The shapes of one call with one item, and where the batch lies: what was fed."""
     return {
         "inputs": {spec.name: list(spec.shape) for spec in model.inputs},

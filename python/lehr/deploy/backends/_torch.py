@@ -14,8 +14,9 @@ from lehr.deploy.backend import (
     Model,
     RanOn,
     Share,
+    batch_sizes,
+    choice_of,
     does_not_load,
-    known,
     thread_counts,
 )
 from lehr.errors import RanElsewhereError
@@ -46,12 +47,12 @@ def torch_share(
     models: Mapping[str, Model], cores: int, max_batch: int, more: Sequence[Variable] = ()
 ) -> Share:
     """Precision, batch size, threads, and what a backend has ``more``; each of those is off by default."""
-    from lehr.variables import Categorical, Int, Ordinal
+    from lehr.variables import Categorical, Ordinal
 
     variables: list[Variable] = [Categorical("inference_precision", list(PRECISIONS))]
     default: dict[str, Scalar] = {"inference_precision": "f32"}
-    if all(model.fixed_batch is None for model in models.values()) and max_batch > 1:
-        variables.append(Int("batch_size", 1, max_batch, log=True))
+    if sizes := batch_sizes(models, max_batch):
+        variables += sizes
         default["batch_size"] = 1
     if cores > 1:
         variables.append(Ordinal("num_threads", [*thread_counts(cores), AUTO]))
@@ -61,7 +62,7 @@ def torch_share(
 
 def precision_of(config: Config) -> str:
     """The precision of a configuration. Raises ConfigurationError for an unknown one."""
-    return known(config, "inference_precision", "f32", {name: name for name in PRECISIONS})
+    return choice_of(config, "inference_precision", "f32", PRECISIONS)
 
 
 def options_of(config: Config) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,10 +15,11 @@ from lehr.deploy.backend import (
     Model,
     RanOn,
     Share,
+    batch_sizes,
+    choice_of,
     contiguous,
     does_not_load,
-    known,
-    literal,
+    loader_text,
     thread_counts,
     thread_ids,
     working_threads,
@@ -80,7 +80,7 @@ class OnnxRuntime:
         runtime ignores ``memory_pattern`` in parallel execution.
         """
         from lehr.conditions import param
-        from lehr.variables import Categorical, Int, Ordinal
+        from lehr.variables import Categorical, Ordinal
 
         static = param("quantization") == "int8_static"
         variables: list[Variable] = [
@@ -90,8 +90,8 @@ class OnnxRuntime:
         ]
         default: dict[str, Scalar] = {"quantization": AS_IS}
         forbid: list[Condition] = []
-        if all(model.fixed_batch is None for model in models.values()) and max_batch > 1:
-            variables.append(Int("batch_size", 1, max_batch, log=True))
+        if sizes := batch_sizes(models, max_batch):
+            variables += sizes
             default["batch_size"] = 1
         sequential: Condition | None = None
         if cores > 1:
@@ -142,14 +142,16 @@ class OnnxRuntime:
         Raises:
             ConfigurationError: a value is unknown.
         """
-        parallel = known(config, "execution_mode", "sequential", EXECUTION_MODES) == "ORT_PARALLEL"
+        parallel = choice_of(config, "execution_mode", "sequential", EXECUTION_MODES) == "parallel"
         threads = config.get("num_threads", AUTO)
         return {
             "providers": [PROVIDER],
             "intra_op_num_threads": 0 if threads == AUTO else int(threads),
             "inter_op_num_threads": int(config.get("inter_op_threads", 2)) if parallel else 0,
             "execution_mode": "ORT_PARALLEL" if parallel else "ORT_SEQUENTIAL",
-            "graph_optimization_level": known(config, "graph_optimization", "all", GRAPH_LEVELS),
+            "graph_optimization_level": GRAPH_LEVELS[
+                choice_of(config, "graph_optimization", "all", GRAPH_LEVELS)
+            ],
             "enable_mem_pattern": not parallel and bool(config.get("memory_pattern", True)),
             "enable_mem_reuse": True,
             "enable_cpu_mem_arena": True,
@@ -178,7 +180,7 @@ class OnnxRuntime:
 
     def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
         """A load.py of a few lines: onnxruntime, IO binding, the same options."""
-        return _LOADER.format(artefact=json.dumps(artefact), options=literal(options))
+        return loader_text(_LOADER, artefact, options, runtime="ONNX Runtime", package="onnxruntime")
 
 
 BACKEND = OnnxRuntime()
@@ -250,14 +252,7 @@ def _wanted_threads(options: Mapping[str, Any]) -> int | None:
     return intra + inter - 1 if intra and inter else None
 
 
-_LOADER = '''\
-"""Opens {artefact}, which lies beside this file, with ONNX Runtime alone, as it was measured: pip install onnxruntime.
-
-    from load import load
-    run = load()
-    outputs = run({{"input name": array}})    # a list of arrays, in the model's order
-"""
-
+_LOADER = """\
 from pathlib import Path
 
 import numpy as np
@@ -302,4 +297,4 @@ if __name__ == "__main__":
     for kind, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
         for value in values:
             print(kind, value.name, value.type, value.shape)
-'''
+"""

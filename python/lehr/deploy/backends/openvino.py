@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -19,10 +18,11 @@ from lehr.deploy.backend import (
     Model,
     RanOn,
     Share,
+    batch_sizes,
+    choice_of,
     contiguous,
     does_not_load,
-    known,
-    literal,
+    loader_text,
     thread_counts,
 )
 from lehr.deploy.quantize import AS_IS
@@ -78,7 +78,7 @@ class OpenVino:
         first start makes it, later ones load it.
         """
         from lehr.conditions import param
-        from lehr.variables import Categorical, Int, Ordinal
+        from lehr.variables import Categorical, Ordinal
 
         variables: list[Variable] = [
             Categorical("quantization", list(RECIPES)),
@@ -86,8 +86,8 @@ class OpenVino:
         ]
         default: dict[str, Scalar] = {"quantization": AS_IS, "inference_precision": "f32"}
         forbid: list[Condition] = []
-        if all(model.fixed_batch is None for model in models.values()) and max_batch > 1:
-            variables.append(Int("batch_size", 1, max_batch, log=True))
+        if sizes := batch_sizes(models, max_batch):
+            variables += sizes
             default["batch_size"] = 1
         if cores > 1:
             counts = thread_counts(cores)
@@ -124,7 +124,7 @@ class OpenVino:
 
     def prepare_key(self, config: Config) -> str:
         """The recipe."""
-        return known(config, "quantization", AS_IS, {name: name for name in RECIPES})
+        return choice_of(config, "quantization", AS_IS, RECIPES)
 
     def prepare(self, model: Model, config: Config, calibration: Batches, folder: Path) -> Path:
         """OpenVINO's own form of the model, weights in 32 bits as given, or quantised to 8 bits by NNCF.
@@ -148,10 +148,9 @@ class OpenVino:
         Raises:
             ConfigurationError: a value is unknown.
         """
-        precisions = {name: name for name in PRECISIONS}
         options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": known(config, "inference_precision", "f32", precisions),
-            "PERFORMANCE_HINT": known(config, "performance_hint", "latency", HINTS),
+            "INFERENCE_PRECISION_HINT": choice_of(config, "inference_precision", "f32", PRECISIONS),
+            "PERFORMANCE_HINT": HINTS[choice_of(config, "performance_hint", "latency", HINTS)],
         }
         for variable, key in (("num_threads", "INFERENCE_NUM_THREADS"), ("num_streams", "NUM_STREAMS")):
             value = config.get(variable, AUTO)
@@ -190,7 +189,7 @@ class OpenVino:
 
     def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
         """A load.py of a few lines: openvino, the same properties."""
-        return _LOADER.format(artefact=json.dumps(artefact), options=literal(options))
+        return loader_text(_LOADER, artefact, options, runtime="OpenVINO", package="openvino")
 
 
 BACKEND = OpenVino()
@@ -247,14 +246,7 @@ def _quantized(model: Any, calibration: Batches) -> Any:
     return nncf.quantize(model, nncf.Dataset(items), subset_size=count)
 
 
-_LOADER = '''\
-"""Opens {artefact}, which lies beside this file, with OpenVINO alone, as it was measured: pip install openvino.
-
-    from load import load
-    run = load()
-    outputs = run({{"input name": array}})    # a list of arrays, in the model's order
-"""
-
+_LOADER = """\
 from pathlib import Path
 
 import numpy as np
@@ -289,4 +281,4 @@ if __name__ == "__main__":
     for kind, values in (("input", compiled.inputs), ("output", compiled.outputs)):
         for value in values:
             print(kind, value.get_any_name(), value.element_type.to_string(), value.partial_shape)
-'''
+"""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lehr.deploy.backend import Availability, Config, Model, RanOn, Share, literal
+from lehr.deploy.backend import Availability, Config, Model, RanOn, Share, loader_text
 from lehr.deploy.backends._torch import (
     TorchSession,
     exported_as,
@@ -89,21 +88,14 @@ class TorchEager:
 
     def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
         """A load.py of a few lines: torch, the same options."""
-        return _LOADER.format(artefact=json.dumps(artefact), options=literal(options))
+        return loader_text(_LOADER, artefact, options, runtime="PyTorch", package="torch")
 
 
 BACKEND = TorchEager()
 
 _SHORT = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16"}
 
-_LOADER = '''\
-"""Opens {artefact}, which lies beside this file, with PyTorch alone, as it was measured: pip install torch.
-
-    from load import load
-    run = load()
-    outputs = run({{"input name": array}})    # a list of arrays, in the model's order
-"""
-
+_LOADER = """\
 import os
 from pathlib import Path
 
@@ -147,4 +139,4 @@ if __name__ == "__main__":
     values = {{node.name: node.meta["val"] for node in exported.graph.nodes if node.op == "placeholder"}}
     for name in exported.graph_signature.user_inputs:
         print("input", name, values[name].dtype, tuple(values[name].shape))
-'''
+"""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lehr.deploy.backend import Availability, Config, Model, RanOn, Share, literal
+from lehr.deploy.backend import Availability, Config, Model, RanOn, Share, loader_text
 from lehr.deploy.backends._torch import (
     TorchSession,
     exported_as,
@@ -103,21 +103,14 @@ class AotInductor:
 
     def loader(self, artefact: str, options: Mapping[str, Any]) -> str:
         """A load.py of a few lines: torch, the same options."""
-        return _LOADER.format(artefact=json.dumps(artefact), options=literal(options))
+        return loader_text(_LOADER, artefact, options, runtime="PyTorch", package="torch")
 
 
 BACKEND = AotInductor()
 
 _NAMES = "lehr_inputs"
 
-_LOADER = '''\
-"""Opens {artefact}, which lies beside this file, with PyTorch alone, as it was measured: pip install torch.
-
-    from load import load
-    run = load()
-    outputs = run({{"input name": array}})    # a list of arrays, in the model's order
-"""
-
+_LOADER = """\
 import json
 import os
 from pathlib import Path
@@ -149,4 +142,4 @@ def load(folder=Path(__file__).resolve().parent):
 if __name__ == "__main__":
     for name in load().session:
         print("input", name)
-'''
+"""
