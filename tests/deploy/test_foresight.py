@@ -9,12 +9,12 @@ from typing import Any
 import onnx_files as files
 import pytest
 
-from lehr import Categorical, Int, Space, param
+from lehr import Categorical, Int, OptionError, Space, param
 from lehr.deploy import RunnableModel, Stage, deployment_space, zoo
 from lehr.deploy.backends._ort_kernels import kernels_of_the_cpu, without_bfloat16
 from lehr.deploy.backends.onnxruntime import OnnxRuntime
 from lehr.deploy.request import read_request
-from lehr.deploy.without import without, without_unable
+from lehr.deploy.without import left_of, without, without_unable
 from lehr.deploy.workload import open_workload
 
 WHY = "no kernel"
@@ -122,6 +122,12 @@ def test_what_the_user_leaves_out_may_be_what_a_condition_speaks_of() -> None:
     guarded = Space(found.variables, [(param("backend") == "y") & param("quantization").isin(["bf16"])])
     left = without(guarded, ["quantization=bf16"])
     assert not [one for one in configs(left) if "bf16" in one]
-    alone = without(guarded, ["backend=y"])
-    assert {one[0] for one in configs(alone)} == {"x"}
-    assert ("x", "bf16") in configs(alone)
+
+
+def test_a_backend_that_is_left_out_takes_its_variables_along() -> None:
+    assert left_of(("x", "y"), ["quantization=bf16"]) == ("x", "y")
+    assert left_of(("x", "y"), ["backend=x"]) == ("y",)
+    with pytest.raises(OptionError, match="backend has no value 'z'; it has x, y"):
+        left_of(("x", "y"), ["backend=z"])
+    with pytest.raises(OptionError, match="backend=y is the last value"):
+        left_of(("x", "y"), ["backend=x", "backend=y"])

@@ -249,6 +249,19 @@ def test_one_of_several_models_is_verified(deployed: Path, tmp_path: Path) -> No
     assert {one.outcome for one in report.repeats} == {"ok"}
 
 
+def test_a_finished_study_ships_a_recipe_that_this_process_never_made(place: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "limits": LOOSE, "budget": 2, "storage": tmp_path / "lehr.journal", "progress": False, "final_s": 0,
+        "without": ["quantization=as_is"], "backends": ["onnxruntime"],
+    }  # fmt: skip
+    first = lehr.tune(place / "two.onnx", **options)
+    again = lehr.tune(place / "two.onnx", **options)
+    assert again.config == first.config
+    assert again.config is not None
+    assert again.config["quantization"] != "as_is"
+    assert (again.save(tmp_path / "deployed") / "model.onnx").is_file()
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tuned: lehr.Tuned, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DeploymentError, match="holds other files"):

@@ -11,6 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -137,6 +138,12 @@ class Stage:
         self._memory_limit_mb = memory_limit_mb
         self._reference_s = reference_s
         self._on_progress = on_progress
+
+    def served_by(self, supervisor: Supervisor) -> Stage:
+        """The same stage, whose processes another supervisor starts: its own may be closed by now."""
+        other = copy(self)
+        other._supervisor = supervisor
+        return other
 
     def open(
         self,

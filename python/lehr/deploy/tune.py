@@ -139,7 +139,9 @@ class Tuned:
             StorageError: it cannot be written.
         """
         best = self.best()
-        made = self.stage.prepare(self.workload.opened, best.config)
+        # A run that only read a finished study made no file of the winner's recipe, and its supervisor is closed.
+        with Supervisor(environment=environment()) as supervisor:
+            made = self.stage.served_by(supervisor).prepare(self.workload.opened, best.config)
         if isinstance(made, Failure):
             raise DeploymentError(f"{made.what} cannot be made again: {made.reason}")
         target = Path(folder)
@@ -315,7 +317,11 @@ class Tuning:
                 make_workdir(), supervisor, backends=backends, on_progress=self._on_progress,
                 memory_limit_mb=self.request.memory_limit_mb, timeout_s=self.request.prepare_timeout_s,
             )  # fmt: skip
-            self._workload = open_workload(self._stage, self.request, drops=self.request.without)
+            self._workload = open_workload(
+                self._stage,
+                self.request,
+                drops=[one for one in self.request.without if not one.startswith("backend=")],
+            )
             self._settled = settle(self.request, self._workload)
             self._on_plan(self._settled.plan)
             try:
@@ -393,8 +399,10 @@ class Tuning:
 
     def _available(self, supervisor: Supervisor) -> tuple[str, ...]:
         from lehr.deploy.backends import availability, backends_for
+        from lehr.deploy.without import left_of
 
-        answers = availability(supervisor, self.request.backends or backends_for(self.request.formats))
+        asked = self.request.backends or backends_for(self.request.formats)
+        answers = availability(supervisor, left_of(asked, self.request.without))
         self._unavailable = {name: one.reason for name, one in answers.items() if not one.available}
         usable = tuple(name for name, one in answers.items() if one.available)
         if not usable:

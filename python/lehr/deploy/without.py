@@ -37,6 +37,22 @@ def without(space: Space, drops: Sequence[str]) -> Space:
     return space
 
 
+def left_of(backends: Sequence[str], drops: Sequence[str]) -> tuple[str, ...]:
+    """These backends without those named as ``backend=name``: with a backend go all of its own variables.
+
+    Raises:
+        OptionError: one is not there, or none is left.
+    """
+    left = list(backends)
+    for name in [text.partition("=")[2] for text in drops if text.startswith("backend=")]:
+        if name not in left:
+            raise OptionError(f"without: backend has no value {name!r}; it has {', '.join(left)}")
+        left.remove(name)
+        if not left:
+            raise OptionError(f"without: backend={name} is the last value of backend; one must be left")
+    return tuple(left)
+
+
 def without_unable(
     space: Space, unable: Mapping[str, Mapping[str, Mapping[str, str]]]
 ) -> tuple[Space, tuple[str, ...]]:
